@@ -1,0 +1,71 @@
+//! Identifiers: strings with a meaning, so that a store can never be passed where a till is expected.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The identifier as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        #[cfg(feature = "uniffi")]
+        uniffi::custom_newtype!($name, String);
+    };
+}
+
+id! {
+    /// A person in the programme: 16 random characters of lower-case base32. Never a card number, never a name.
+    MemberId
+}
+id! {
+    /// A device, named by its key: the first 10 bytes of SHA-256 over the compressed public key, in lower-case base32.
+    DeviceId
+}
+id! {
+    /// A store, as the operator names it.
+    StoreId
+}
+id! {
+    /// A till, as the operator names it. Till and receipt number together are unique for ever.
+    TillId
+}
+id! {
+    /// One receipt on the backend.
+    ReceiptId
+}
+id! {
+    /// The number printed on a plastic or paper card.
+    MemberNumber
+}
+id! {
+    /// The key under which a write has its effect once: a UUID made before the first byte is sent.
+    IdempotencyKey
+}

@@ -1,0 +1,27 @@
+//! What phone, till, kitchen and backend must agree on: values, codes and signatures, and the wire types of every endpoint.
+//!
+//! Pure: no I/O, no clock and no randomness of its own. Time is an argument in seconds or milliseconds since the Unix epoch, signatures come
+//! in as closures, so that the same input gives the same bytes everywhere.
+//!
+//! - [`code`]: the rotating member code in the QR, [`credential`] inside it, [`one_dimensional`] for scanners that read no QR
+//! - [`lists`]: what a till must know to read codes with no network
+//! - [`receipt`], [`points`]: what a purchase leaves behind
+//! - [`wire`]: the endpoints
+
+#![cfg_attr(not(test), warn(missing_docs))]
+
+pub mod b64;
+pub mod code;
+mod cose;
+pub mod credential;
+pub mod ids;
+pub mod keys;
+pub mod lists;
+pub mod one_dimensional;
+pub mod points;
+pub mod proof;
+pub mod receipt;
+pub mod wire;
+
+#[cfg(feature = "uniffi")]
+uniffi::setup_scaffolding!();

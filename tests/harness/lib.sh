@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2015,SC2016,SC2034
 # What the steps of tests/run share. Sourced, never run.
 
 noren_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"

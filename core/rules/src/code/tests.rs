@@ -36,7 +36,7 @@ impl Bench {
 }
 
 fn raw(text: &str) -> Vec<u8> {
-    base45::decode(&text[PREFIX.len()..]).unwrap()
+    base45::decode(text.strip_prefix(PREFIX).unwrap()).unwrap()
 }
 
 fn text(raw: &[u8]) -> String {

@@ -1,0 +1,70 @@
+//! The reference backend: what a retailer's own systems must answer, in one process over SQLite.
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), noren_backend::StartError> {
+//! let backend = noren_backend::start(noren_backend::Settings::default()).await?;
+//! println!("{}", backend.url()); // http://127.0.0.1:49152
+//! backend.shutdown().await;
+//! # Ok(()) }
+//! ```
+//!
+//! # The rooms
+//! Each room holds its endpoints, its rules and its SQL.
+//!
+//! - [`start`], [`Settings`], [`Backend`]: from outside
+//! - `http`: reading a call, who calls (`auth`), keys of writes (`idempotency`), answers (`problem`), `router`
+//! - `store`: the database's threads, migrations, scrubbing; `keys`: the key file beside it
+//! - `enrolment`, `tokens`, `nonces`, `devices`: a device becomes a card
+//! - `links`, `cards`, `ec`, `guard`, `members`: identities from before, and members that become one
+//! - `sales`, `customer`, `family`, `claims`, `receipts`, `feed`, `points`: what was bought, by whom, and what it earned
+//! - `tills`, `identify`: what a till needs; `resolution`, `erasure`, `membership`; `openapi`: the contract
+
+mod app;
+mod cards;
+mod claims;
+mod customer;
+mod devices;
+mod ec;
+mod enrolment;
+mod erasure;
+mod family;
+mod fault;
+mod feed;
+mod guard;
+mod http;
+mod identify;
+mod keys;
+mod links;
+mod members;
+mod membership;
+mod nonces;
+mod openapi;
+mod points;
+mod receipts;
+mod resolution;
+mod sales;
+mod server;
+mod settings;
+mod store;
+mod tills;
+mod tokens;
+
+pub use keys::KeyFileError;
+pub use openapi::document as openapi;
+pub use server::{Backend, OperatorError, StartError, start};
+pub use settings::{Clock, DemoTill, Durability, Entropy, Settings};
+pub use store::OpenError;
+
+/// Token of the demo till. Everyone knows it: a server that uses it listens on loopback only.
+pub const DEMO_TILL_TOKEN: &str = "noren-demo-till";
+/// The demo till.
+pub const DEMO_TILL_ID: &str = "demo-till";
+/// Where the demo till stands.
+pub const DEMO_STORE_ID: &str = "demo-store";
+/// PIN of cards that are registered with `demo_pin`.
+pub const DEMO_PIN: &str = "0000";
+/// Header of an answer that was given before under the same key.
+pub const REPLAYED: &str = "idempotency-replayed";
+
+/// How long keys and their answers are kept: twice the longest time that an intent may live.
+pub(crate) const KEYS_KEPT_MS: i64 = 60 * 86_400_000;

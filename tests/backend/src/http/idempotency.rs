@@ -1,0 +1,299 @@
+//! Writes under their keys: each has its effect once, and its answer is kept with the effect in one transaction.
+//!
+//! - Kept and replayed: what was done (200), and every refusal that a rule decided on the state it saw and that must not be decided again
+//!   (`link_refused`, `claim_refused`, `receipt_conflict`, `return_conflict`, an unknown code at identification).
+//! - Not kept: what was refused before execution (form, token, nonce, proof), what a later attempt may change (`not_found`,
+//!   `too_many_attempts`, `key_in_flight`), and the server's own failures.
+//! - A key belongs to its caller and its route. Callers are stored as keyed hashes, bodies sealed, fingerprints keyed: a PIN in a request
+//!   cannot be guessed from them.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use axum::http::HeaderValue;
+use axum::response::Response;
+use noren_rules::ids::{DeviceId, MemberId, TillId};
+use noren_rules::wire::{
+    Claim, EcCode, Enrolment, Erasure, Identification, Membership, PROBLEM_JSON, Reason, RegisteredCards, Resolution, Revocation,
+    SaleAnswer,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use subtle::ConstantTimeEq;
+
+use crate::app::{App, InFlightKey};
+use crate::fault::{Fault, Refusal};
+use crate::http::Call;
+use crate::http::call::WriteHeaders;
+use crate::http::problem::{Answer, JSON, text, to_text};
+use crate::keys::{KeyRing, Purpose};
+use crate::{KEYS_KEPT_MS, REPLAYED};
+
+/// Whose key it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// A device, by its token or by the key in its proof.
+    Device(DeviceId),
+    /// A till.
+    Till(TillId),
+}
+
+/// What makes two attempts the same write.
+pub(crate) enum Fingerprint<'a> {
+    /// The body as it came.
+    Body,
+    /// These parts of it: what proves the caller (nonce, proof) may be fresh in each attempt.
+    Parts(&'a [&'a [u8]]),
+}
+
+/// What a write answers.
+pub(crate) trait Outcome: Serialize {
+    /// The member that the answer names, so that an erasure finds it wherever it is kept.
+    fn member(&self) -> Option<MemberId> {
+        None
+    }
+}
+
+impl Outcome for Enrolment {
+    fn member(&self) -> Option<MemberId> {
+        Some(self.member_id.clone())
+    }
+}
+
+impl Outcome for Membership {
+    fn member(&self) -> Option<MemberId> {
+        Some(self.member_id.clone())
+    }
+}
+
+impl Outcome for Identification {
+    fn member(&self) -> Option<MemberId> {
+        Some(self.member_id.clone())
+    }
+}
+
+impl Outcome for Claim {}
+impl Outcome for EcCode {}
+impl Outcome for Erasure {}
+impl Outcome for RegisteredCards {}
+impl Outcome for Revocation {}
+impl Outcome for SaleAnswer {}
+
+impl Outcome for Resolution {
+    /// The outcome of another write names whom that one named.
+    fn member(&self) -> Option<MemberId> {
+        #[derive(serde::Deserialize)]
+        struct Naming {
+            member_id: MemberId,
+        }
+        match self {
+            Self::Outcome { body, .. } => serde_json::from_str::<Naming>(body).ok().map(|naming| naming.member_id),
+            Self::Tombstone => None,
+        }
+    }
+}
+
+/// A stored answer.
+pub(crate) enum Kept {
+    Reply {
+        fingerprint: Vec<u8>,
+        reply: Reply,
+    },
+    /// Its member was erased.
+    Blanked,
+    /// Closed by a resolution.
+    Tombstone,
+}
+
+/// An answer as it is sent and kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Call {
+    /// Runs a write: at most once for its key, with its answer kept beside its effect.
+    pub(crate) async fn write<T: Outcome>(
+        self,
+        route: &'static str,
+        caller: &Caller,
+        fingerprint: Fingerprint<'_>,
+        work: impl FnOnce(&Connection, &App, i64) -> Result<T, Fault> + Send + 'static,
+    ) -> Answer {
+        let headers = self.write_headers()?;
+        let body_parts = [self.body()];
+        let parts = match fingerprint {
+            Fingerprint::Body => body_parts.as_slice(),
+            Fingerprint::Parts(parts) => parts,
+        };
+        let fingerprint = self.app.keys.mac(Purpose::Fingerprint, &[&[b"POST", route.as_bytes()], parts].concat());
+        let caller = caller_hash(&self.app.keys, caller);
+        let claim = InFlight::claim(&self.app, (caller, route, headers.key.clone()))?;
+        let app = self.app.clone();
+        let job = move |db: &Connection| {
+            let attempt = Attempt { app: &app, caller, route, headers: &headers, fingerprint };
+            let outcome = attempt.run(db, work);
+            drop(claim);
+            outcome
+        };
+        let (reply, replayed) = self.app.store.write(job).await.map_err(Fault::into_refusal)?;
+        Ok(reply.into_response(replayed))
+    }
+}
+
+impl Reply {
+    fn into_response(self, replayed: bool) -> Response {
+        let mut response = text(self.status, if self.status == 200 { JSON } else { PROBLEM_JSON }, self.body);
+        if replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// A write inside its transaction.
+struct Attempt<'a> {
+    app: &'a App,
+    caller: [u8; 32],
+    route: &'static str,
+    headers: &'a WriteHeaders,
+    fingerprint: [u8; 32],
+}
+
+impl Attempt<'_> {
+    fn run<T: Outcome>(
+        &self,
+        db: &Connection,
+        work: impl FnOnce(&Connection, &App, i64) -> Result<T, Fault>,
+    ) -> Result<(Reply, bool), Fault> {
+        let now_ms = self.app.now_ms();
+        forget_old(db, now_ms)?;
+        match find_reply(db, &self.app.keys, &self.caller, self.route, &self.headers.key)? {
+            Some(Kept::Tombstone) => return Err(expired("this key was closed by a resolution: make a new intent").into()),
+            Some(Kept::Blanked) => return Err(expired("the answer under this key was erased with its member").into()),
+            Some(Kept::Reply { fingerprint, .. }) if !bool::from(fingerprint.ct_eq(&self.fingerprint)) => {
+                return Err(Refusal::new(Reason::KeyReused, "this key was used with another body: a new intent needs a new key").into());
+            }
+            Some(Kept::Reply { reply, .. }) => return Ok((reply, true)),
+            None => {}
+        }
+        if self.headers.expires_at_ms.is_some_and(|at| at < now_ms) {
+            return Err(expired("the intent came after its time: ask the person again").into());
+        }
+        let mut about = None;
+        let reply = match work(db, self.app, now_ms) {
+            Ok(value) => {
+                about = value.member().map(|member| member_hash(&self.app.keys, &member));
+                Reply { status: 200, body: to_text(&value)? }
+            }
+            Err(Fault::Refused(refusal)) if refusal.kept => Reply { status: refusal.status, body: refusal.to_body()? },
+            Err(fault) => return Err(fault),
+        };
+        self.keep(db, &reply, about, now_ms)?;
+        Ok((reply, false))
+    }
+
+    fn keep(&self, db: &Connection, reply: &Reply, about: Option<[u8; 32]>, now_ms: i64) -> Result<(), Fault> {
+        let place = reply_place(&self.caller, self.route, &self.headers.key);
+        let body = self.app.keys.seal(self.app.random()?, &place, &reply.body)?;
+        db.prepare_cached(
+            "INSERT INTO replies (caller, route, key, fingerprint, status, body, about, created_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![self.caller, self.route, self.headers.key, self.fingerprint, reply.status, body, about, now_ms])?;
+        Ok(())
+    }
+}
+
+fn expired(detail: &str) -> Refusal {
+    Refusal::new(Reason::IntentExpired, detail)
+}
+
+/// The caller as it is stored: a keyed hash, so that a kept key names nobody.
+pub(crate) fn caller_hash(keys: &KeyRing, caller: &Caller) -> [u8; 32] {
+    match caller {
+        Caller::Device(device) => keys.mac(Purpose::Caller, &[b"device", device.as_str().as_bytes()]),
+        Caller::Till(till) => keys.mac(Purpose::Caller, &[b"till", till.as_str().as_bytes()]),
+    }
+}
+
+fn member_hash(keys: &KeyRing, member: &MemberId) -> [u8; 32] {
+    keys.mac(Purpose::Caller, &[b"member", member.as_str().as_bytes()])
+}
+
+/// Blanks what was answered to a device, keeping its keys: a late arrival must not do its work again.
+pub(crate) fn blank_device(db: &Connection, keys: &KeyRing, device: &DeviceId) -> Result<(), Fault> {
+    let caller = caller_hash(keys, &Caller::Device(device.clone()));
+    // The status stays: without one the row would be a tombstone.
+    db.execute("UPDATE replies SET body = NULL, about = NULL WHERE caller = ?1", [caller])?;
+    Ok(())
+}
+
+/// Blanks what anyone was answered about a member.
+pub(crate) fn blank_member(db: &Connection, keys: &KeyRing, member: &MemberId) -> Result<(), Fault> {
+    db.execute("UPDATE replies SET body = NULL, about = NULL WHERE about = ?1", [member_hash(keys, member)])?;
+    Ok(())
+}
+
+/// Associated data of a sealed answer: it cannot be moved to another key.
+pub(crate) fn reply_place(caller: &[u8; 32], route: &str, key: &str) -> Vec<u8> {
+    [caller.as_slice(), route.as_bytes(), b"\n", key.as_bytes()].concat()
+}
+
+/// What is kept under a key.
+pub(crate) fn find_reply(db: &Connection, keys: &KeyRing, caller: &[u8; 32], route: &str, key: &str) -> Result<Option<Kept>, Fault> {
+    type Row = (Option<Vec<u8>>, Option<u16>, Option<Vec<u8>>);
+    let row: Option<Row> = db
+        .prepare_cached("SELECT fingerprint, status, body FROM replies WHERE caller = ?1 AND route = ?2 AND key = ?3")?
+        .query_row(params![caller, route, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    Ok(match row {
+        None => None,
+        Some((Some(fingerprint), Some(status), Some(sealed))) => {
+            let body = keys.unseal(&reply_place(caller, route, key), &sealed)?;
+            Some(Kept::Reply { fingerprint, reply: Reply { status, body } })
+        }
+        Some((_, None, _)) => Some(Kept::Tombstone),
+        Some(_) => Some(Kept::Blanked),
+    })
+}
+
+/// Closes a key: a write that still arrives under it is refused.
+pub(crate) fn keep_tombstone(db: &Connection, caller: &[u8; 32], route: &str, key: &str, now_ms: i64) -> Result<(), Fault> {
+    db.prepare_cached("INSERT INTO replies (caller, route, key, created_at_ms) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![caller, route, key, now_ms])?;
+    Ok(())
+}
+
+fn forget_old(db: &Connection, now_ms: i64) -> Result<(), Fault> {
+    db.prepare_cached("DELETE FROM replies WHERE created_at_ms < ?1")?.execute([now_ms.saturating_sub(KEYS_KEPT_MS)])?;
+    Ok(())
+}
+
+/// A key that is being worked on; it is free again when this is dropped.
+pub(crate) struct InFlight {
+    app: App,
+    key: InFlightKey,
+}
+
+impl InFlight {
+    pub(crate) fn claim(app: &App, key: InFlightKey) -> Result<Self, Refusal> {
+        if lock(&app.in_flight).insert(key.clone()) {
+            Ok(Self { app: app.clone(), key })
+        } else {
+            let detail = "a write with this key is being worked on: wait, and send it again with the same key";
+            Err(Refusal::new(Reason::KeyInFlight, detail).retry_after(1))
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        lock(&self.app.in_flight).remove(&self.key);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<HashSet<T>>) -> std::sync::MutexGuard<'_, HashSet<T>> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,70 @@
+//! The router: every path of the contract, and problem details for everything else.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderValue;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use noren_rules::wire::{Reason, SERVER_TIME, paths};
+
+use crate::app::App;
+use crate::fault::Refusal;
+use crate::http::problem::{JSON, text};
+use crate::http::{Answer, Call};
+use crate::{
+    cards, claims, ec, enrolment, erasure, feed, identify, links, membership, nonces, openapi, points, resolution, sales, tills, tokens,
+};
+
+/// Every route with its handler.
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        (paths::NONCE, get(nonces::get)),
+        (paths::ENROLMENTS, post(enrolment::post)),
+        (paths::TOKENS, post(tokens::post)),
+        (paths::CREDENTIALS, post(enrolment::renew)),
+        (paths::LINKS, post(links::post)),
+        (paths::MEMBERSHIP, get(membership::get)),
+        (paths::RECEIPTS, get(feed::get)),
+        (paths::CLAIMS, post(claims::post)),
+        (paths::POINTS, get(points::get)),
+        (paths::EXPORT, get(membership::export)),
+        (paths::ERASURES, post(erasure::post)),
+        (paths::RESOLUTIONS, post(resolution::post)),
+        (paths::TILL_KEYS, get(tills::keys)),
+        (paths::TILL_IDENTIFICATIONS, post(identify::post)),
+        (paths::TILL_SALES, post(sales::post)),
+        (paths::TILL_VOIDS, post(sales::void)),
+        (paths::TILL_CARDS, post(cards::post)),
+        (paths::TILL_EC_CODES, post(ec::post)),
+        (paths::TILL_REVOCATIONS, post(tills::revoke_device)),
+        (paths::OPENAPI, get(openapi::get)),
+        (paths::HEALTH, get(health)),
+    ]
+}
+
+pub(crate) fn router(app: App) -> Router {
+    let known = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    known
+        .fallback(async || Refusal::new(Reason::NotFound, "there is no such path: see /openapi.json"))
+        .method_not_allowed_fallback(async || Refusal::new(Reason::MethodNotAllowed, "this path has another method: see /openapi.json"))
+        .layer(middleware::from_fn_with_state(app.clone(), around))
+        .with_state(app)
+}
+
+async fn health(_call: Call) -> Answer {
+    Ok(text(200, JSON, r#"{"ok":true}"#.to_owned()))
+}
+
+/// The server's time on every answer, and one line in the log that names no one.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("unknown", |path| path.as_str()).to_owned();
+    let mut response = next.run(request).await.into_response();
+    response.headers_mut().insert(SERVER_TIME, HeaderValue::from(app.now_ms()));
+    tracing::debug!(%method, route, status = response.status().as_u16(), took_us = began.elapsed().as_micros(), "answered");
+    response
+}

@@ -1,0 +1,351 @@
+//! The contract as an OpenAPI document, made from the wire types and one table of operations.
+//!
+//! The table says what the types cannot: who may call, what a call is for, and how it can be refused. Tests compare it with the router.
+
+use axum::response::Response;
+use noren_rules::wire::{
+    AccessToken, Claim, ClaimRequest, EXPIRES_AT, EcCode, EcCodeRequest, EnrolRequest, Enrolment, EraseRequest, Erasure, IDEMPOTENCY_KEY,
+    Identification, IdentifyRequest, LinkRequest, MemberExport, Membership, Nonce, PROBLEM_JSON, PointsLedger, Problem, ReceiptPage,
+    RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation, RevokeRequest, SERVER_TIME, SaleAnswer, SaleRequest, TillKeys,
+    TokenRequest, VoidRequest, paths,
+};
+use utoipa::ToSchema;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref, RefOr, Required,
+    ResponseBuilder,
+};
+
+use crate::REPLAYED;
+use crate::fault::Fault;
+use crate::http::{Answer, Call, json};
+
+const APP: &str = "app";
+const TILL: &str = "till";
+
+/// GET [`paths::OPENAPI`].
+pub(crate) async fn get(_call: Call) -> Answer {
+    let document: Result<Response, _> = json(&document());
+    document.map_err(|refusal| Fault::Refused(refusal).into_refusal())
+}
+
+/// The contract: every path, its request and response, headers, security and refusals.
+#[must_use]
+pub fn document() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Noren reference backend")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "What a retailer's own systems must answer. Times are milliseconds since the Unix epoch, bytes base64url without padding. \
+             Requests with unknown fields are refused; responses may gain fields.",
+        ))
+        .build();
+    let mut schemas = Schemas::default();
+    schemas.add::<Problem>();
+    let mut items = PathsBuilder::new();
+    for operation in operations() {
+        let method = if operation.is_post() { HttpMethod::Post } else { HttpMethod::Get };
+        items = items.path(operation.path, PathItem::new(method, operation.describe(&mut schemas)));
+    }
+    OpenApiBuilder::new().info(info).paths(items.build()).components(Some(schemas.into_components())).build()
+}
+
+/// Who may call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Open,
+    /// The proof is in the body.
+    Proof,
+    App,
+    Till,
+    AppOrTill,
+}
+
+type AddSchema = fn(&mut Schemas) -> RefOr<Schema>;
+
+struct Operation {
+    path: &'static str,
+    summary: &'static str,
+    access: Access,
+    request: Option<AddSchema>,
+    response: AddSchema,
+    /// True when it is a write under an idempotency key.
+    keyed: bool,
+    /// Refusals beyond those of every call of its kind.
+    refusals: &'static [(u16, &'static str)],
+}
+
+fn read<R: ToSchema>(path: &'static str, access: Access, summary: &'static str, refusals: &'static [(u16, &'static str)]) -> Operation {
+    Operation { path, summary, access, request: None, response: Schemas::add::<R>, keyed: false, refusals }
+}
+
+fn write<Q: ToSchema, R: ToSchema>(
+    path: &'static str,
+    access: Access,
+    summary: &'static str,
+    refusals: &'static [(u16, &'static str)],
+) -> Operation {
+    Operation { path, summary, access, request: Some(Schemas::add::<Q>), response: Schemas::add::<R>, keyed: true, refusals }
+}
+
+/// `{}`: a renewal says all it has to say by its token.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema only")]
+struct Empty {}
+
+/// `{"ok":true}`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema only")]
+struct Health {
+    ok: bool,
+}
+
+/// The document itself.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema only")]
+struct Document {
+    openapi: String,
+}
+
+const LINK_REFUSED: (u16, &str) = (403, "link_refused: number and PIN, or the code, do not fit; or forbidden: the key was revoked");
+const TOO_MANY: (u16, &str) = (429, "too_many_attempts: try again after Retry-After");
+const LINK: &[(u16, &str)] = &[LINK_REFUSED, TOO_MANY];
+const PROOF: (u16, &str) = (401, "nonce_expired, proof_invalid or unknown_device");
+const ENROL: &[(u16, &str)] = &[PROOF, LINK_REFUSED, TOO_MANY];
+
+fn operations() -> Vec<Operation> {
+    use Access::{App, AppOrTill, Open, Proof, Till};
+    vec![
+        read::<Nonce>(paths::NONCE, Open, "A value to sign, good once and for five minutes.", &[]),
+        write::<EnrolRequest, Enrolment>(
+            paths::ENROLMENTS,
+            Proof,
+            "A device becomes a member's card. Nonce and proof may be fresh in each attempt under one key.",
+            ENROL,
+        ),
+        Operation {
+            keyed: false,
+            ..write::<TokenRequest, AccessToken>(paths::TOKENS, Proof, "A short token for an enrolled device.", &[PROOF])
+        },
+        write::<Empty, Enrolment>(paths::CREDENTIALS, App, "A fresh credential for the device.", &[]),
+        write::<LinkRequest, Membership>(paths::LINKS, App, "Takes over an identity from before; its history joins.", LINK),
+        read::<Membership>(paths::MEMBERSHIP, App, "The member as the backend sees it; with ETag and If-None-Match.", &[]),
+        read::<ReceiptPage>(
+            paths::RECEIPTS,
+            App,
+            "Receipts that are new or changed since the cursor.",
+            &[(410, "cursor_unknown: start again from the beginning")],
+        ),
+        write::<ClaimRequest, Claim>(
+            paths::CLAIMS,
+            App,
+            "Claims the receipt of a sale made without the card.",
+            &[(404, "claim_refused"), (429, "too_many_attempts")],
+        ),
+        read::<PointsLedger>(paths::POINTS, App, "The balance and the newest entries of the ledger.", &[]),
+        read::<MemberExport>(paths::EXPORT, App, "Everything that the backend holds about the member.", &[]),
+        write::<EraseRequest, Erasure>(
+            paths::ERASURES,
+            Proof,
+            "Forget me. The proof signs the idempotency key.",
+            &[(401, "proof_invalid, or unknown_device: the device was revoked")],
+        ),
+        write::<ResolveRequest, Resolution>(
+            paths::RESOLUTIONS,
+            AppOrTill,
+            "What became of a write whose answer was lost? A tombstone refuses it if it still arrives.",
+            &[],
+        ),
+        read::<TillKeys>(paths::TILL_KEYS, Till, "The signed document by which a till reads codes with no network.", &[]),
+        write::<IdentifyRequest, Identification>(
+            paths::TILL_IDENTIFICATIONS,
+            Till,
+            "Who a scanned code is, and whether it may spend.",
+            &[(404, "not_found: the code names nobody; the detail begins with the reason")],
+        ),
+        write::<SaleRequest, SaleAnswer>(
+            paths::TILL_SALES,
+            Till,
+            "A sale, a return or an amendment. A code that names nobody never loses it.",
+            &[
+                (404, "not_found: the sale that it names has not arrived"),
+                (409, "receipt_conflict or return_conflict; or key_in_flight"),
+                (422, "invalid_receipt; or key_reused"),
+            ],
+        ),
+        write::<VoidRequest, SaleAnswer>(
+            paths::TILL_VOIDS,
+            Till,
+            "Cancels a receipt that this till has posted.",
+            &[(404, "not_found"), (409, "return_conflict: it has returns; or key_in_flight")],
+        ),
+        write::<RegisterCards, RegisteredCards>(
+            paths::TILL_CARDS,
+            Till,
+            "Registers plastic cards that exist already.",
+            &[(403, "forbidden: demo PINs beyond loopback, or an app's token")],
+        ),
+        write::<EcCodeRequest, EcCode>(paths::TILL_EC_CODES, Till, "A one-time code by which an online account is linked.", &[]),
+        write::<RevokeRequest, Revocation>(paths::TILL_REVOCATIONS, Till, "A lost phone.", &[(404, "not_found: no such device")]),
+        read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
+        read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),
+    ]
+}
+
+impl Operation {
+    fn is_post(&self) -> bool {
+        self.request.is_some()
+    }
+
+    fn describe(&self, schemas: &mut Schemas) -> OperationBuilder {
+        let mut operation = OperationBuilder::new().summary(Some(self.summary)).operation_id(Some(self.id()));
+        if let Some(request) = self.request {
+            let content = ContentBuilder::new().schema(Some(request(schemas))).build();
+            let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+            operation = operation.request_body(Some(body.build()));
+        }
+        for (name, required, description) in self.headers() {
+            operation = operation.parameter(parameter(name, ParameterIn::Header, *required, description));
+        }
+        for (name, description) in self.query() {
+            operation = operation.parameter(parameter(name, ParameterIn::Query, false, description));
+        }
+        let schemes: &[&str] = match self.access {
+            Access::Open | Access::Proof => &[],
+            Access::App => &[APP],
+            Access::Till => &[TILL],
+            Access::AppOrTill => &[APP, TILL],
+        };
+        for scheme in schemes {
+            operation = operation.security(SecurityRequirement::new(*scheme, Vec::<String>::new()));
+        }
+        let content = ContentBuilder::new().schema(Some((self.response)(schemas))).build();
+        let mut done = with_time(ResponseBuilder::new().description("Done").content("application/json", content));
+        if self.keyed {
+            done = done.header(REPLAYED, header("`true` when the answer was given before under this key."));
+        }
+        if self.path == paths::MEMBERSHIP {
+            done = done.header("etag", header("Changes when anything in the answer does."));
+            operation = operation.response("304", with_time(ResponseBuilder::new().description("Unchanged since that ETag.")).build());
+        }
+        operation = operation.response("200", done.build());
+        for (status, description) in self.all_refusals() {
+            operation = operation.response(status.to_string(), refusal(status, &description));
+        }
+        operation
+    }
+
+    fn id(&self) -> String {
+        let words = self.path.trim_matches('/').replace(['/', '-', '.'], "_");
+        format!("{}_{words}", if self.is_post() { "post" } else { "get" })
+    }
+
+    fn headers(&self) -> &'static [(&'static str, bool, &'static str)] {
+        if self.keyed {
+            &[
+                (IDEMPOTENCY_KEY, true, "The key under which the write has its effect once: 1 to 255 visible ASCII characters."),
+                (EXPIRES_AT, false, "Server time in milliseconds after which the write must be refused; at most 60 days ahead."),
+            ]
+        } else if self.path == paths::MEMBERSHIP {
+            &[("if-none-match", false, "The ETag that the caller has.")]
+        } else {
+            &[]
+        }
+    }
+
+    fn query(&self) -> &'static [(&'static str, &'static str)] {
+        if self.path == paths::RECEIPTS {
+            &[("cursor", "`next_cursor` of the page before; absent at the beginning."), ("limit", "1 to 500; 200 when absent.")]
+        } else {
+            &[]
+        }
+    }
+
+    /// What every call of its kind can be refused with, and its own; one entry a status.
+    fn all_refusals(&self) -> std::collections::BTreeMap<u16, String> {
+        let mut all = std::collections::BTreeMap::new();
+        let mut add = |status: u16, description: &str| {
+            all.insert(status, description.to_owned());
+        };
+        if matches!(self.access, Access::App | Access::Till | Access::AppOrTill) {
+            add(401, "unauthorized, token_expired or unknown_device");
+            add(403, "forbidden: the token is of the other kind");
+        }
+        if self.is_post() || !self.query().is_empty() {
+            add(400, if self.keyed { "key_missing, key_invalid or invalid_request" } else { "invalid_request" });
+        }
+        if self.is_post() {
+            add(408, "invalid_request: the body did not arrive in time");
+            add(413, "too_large: more than 2 MiB");
+            add(415, "invalid_request: the body is no application/json");
+        }
+        if self.keyed {
+            add(409, "key_in_flight: wait Retry-After seconds, send it again with the same key");
+            add(410, "intent_expired: past its time, or its key was closed by a resolution");
+            add(422, "key_reused: the key was used with another body");
+        }
+        add(500, "internal: try again later, with the same key");
+        add(503, "unavailable: the server is stopping");
+        for (status, description) in self.refusals {
+            add(*status, description);
+        }
+        all
+    }
+}
+
+fn parameter(name: &str, place: ParameterIn, required: bool, description: &str) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(if required { Required::True } else { Required::False })
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).build()))
+}
+
+fn header(description: &str) -> Header {
+    utoipa::openapi::header::HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).build()))
+        .description(Some(description))
+        .build()
+}
+
+fn with_time(response: ResponseBuilder) -> ResponseBuilder {
+    response.header(SERVER_TIME, header("The server's clock in milliseconds."))
+}
+
+fn refusal(status: u16, description: &str) -> utoipa::openapi::Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let mut response = with_time(ResponseBuilder::new().description(description).content(PROBLEM_JSON, content));
+    if matches!(status, 409 | 429 | 503) {
+        response = response.header("retry-after", header("Seconds to wait before the next attempt."));
+    }
+    response.build()
+}
+
+/// The schemas that the operations use, each once.
+#[derive(Default)]
+struct Schemas(Vec<(String, RefOr<Schema>)>);
+
+impl Schemas {
+    fn add<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        self.0.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.0);
+        Ref::from_schema_name(T::name()).into()
+    }
+
+    fn into_components(self) -> Components {
+        let scheme = |format: &str, description: &str| {
+            let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format).description(Some(description));
+            SecurityScheme::Http(http.build())
+        };
+        ComponentsBuilder::new()
+            .schemas_from_iter(self.0)
+            .security_scheme(APP, scheme("opaque", "From POST /v1/tokens, good for 15 minutes."))
+            .security_scheme(TILL, scheme("opaque", "Of a registered till."))
+            .build()
+    }
+}

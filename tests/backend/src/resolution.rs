@@ -1,0 +1,54 @@
+//! What became of a write whose answer was lost: the answer again, or a tombstone that refuses the write if it still arrives.
+
+use noren_rules::wire::{Reason, Resolution, ResolveRequest, paths};
+
+use crate::fault::Refusal;
+use crate::http::{Answer, AnyCaller, Call, Caller, Fingerprint, InFlight, Kept, caller_hash, find_reply, keep_tombstone};
+
+/// Routes whose writes are kept under keys; a resolution of a resolution is the resolution again.
+pub(crate) const RESOLVABLE: [&str; 11] = [
+    paths::ENROLMENTS,
+    paths::CREDENTIALS,
+    paths::LINKS,
+    paths::CLAIMS,
+    paths::ERASURES,
+    paths::TILL_IDENTIFICATIONS,
+    paths::TILL_SALES,
+    paths::TILL_VOIDS,
+    paths::TILL_CARDS,
+    paths::TILL_EC_CODES,
+    paths::TILL_REVOCATIONS,
+];
+
+/// POST [`paths::RESOLUTIONS`].
+pub(crate) async fn post(call: Call) -> Answer {
+    let caller = match call.any_caller().await? {
+        AnyCaller::App(app) => Caller::Device(app.device),
+        AnyCaller::Till(till) => Caller::Till(till.till),
+    };
+    call.write_headers()?;
+    let ResolveRequest { key, path } = call.json()?;
+    let route = RESOLVABLE.into_iter().find(|route| *route == path);
+    let route = route.ok_or_else(|| Refusal::invalid("path is no write of this server"))?;
+    let key = key.0;
+    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Refusal::new(Reason::KeyInvalid, "key must be 1 to 255 visible ASCII characters"));
+    }
+    let hash = caller_hash(&call.app.keys, &caller);
+    // Whoever works on that key now will have an answer soon: ask again.
+    let claim = InFlight::claim(&call.app, (hash, route, key.clone()))?;
+    call.write(paths::RESOLUTIONS, &caller, Fingerprint::Body, move |db, app, now_ms| {
+        let kept = find_reply(db, &app.keys, &hash, route, &key)?;
+        drop(claim);
+        match kept {
+            Some(Kept::Reply { reply, .. }) => Ok(Resolution::Outcome { status: reply.status, body: reply.body }),
+            Some(Kept::Blanked) => Err(Refusal::new(Reason::IntentExpired, "the answer under this key was erased with its member").into()),
+            Some(Kept::Tombstone) => Ok(Resolution::Tombstone),
+            None => {
+                keep_tombstone(db, &hash, route, &key, now_ms)?;
+                Ok(Resolution::Tombstone)
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,271 @@
+//! Starting, running and stopping.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use noren_rules::b64;
+use noren_rules::ids::{StoreId, TillId};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::fault::Fault;
+use crate::keys::{KeyFileError, KeyRing};
+use crate::settings::{DemoTill, Settings};
+use crate::store::{DATABASE, OpenError, Store};
+use crate::{DEMO_TILL_TOKEN, cards, devices, http, receipts, tills};
+
+/// How long requests may go on after a stop was asked for.
+const DRAIN: Duration = Duration::from_secs(10);
+const MIN_TOKEN: usize = 8;
+
+/// Why the backend does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another program listens there.
+    #[error("{address} is in use: choose another port, or stop what listens there")]
+    PortInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The data directory cannot be made or used.
+    #[error("the data directory cannot be used: {0}")]
+    Directory(#[source] std::io::Error),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// Everyone knows the demo PINs and the demo token.
+    #[error("cards with demo PINs, or the demo till's well-known token, are only for a server on loopback: {0}")]
+    DemoExposed(&'static str),
+    /// A setting is out of range.
+    #[error("a setting cannot be used: {0}")]
+    Setting(&'static str),
+    /// Reading or writing the first rows failed.
+    #[error("the database cannot be used: {0}")]
+    FirstUse(String),
+}
+
+/// Why an operator's call failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the call failed: {0}")]
+pub struct OperatorError(String);
+
+impl From<Fault> for OperatorError {
+    fn from(fault: Fault) -> Self {
+        Self(fault.to_string())
+    }
+}
+
+/// A running backend. Dropping it stops it hard; [`Backend::shutdown`] stops it gently.
+pub struct Backend {
+    app: App,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: Option<JoinHandle<()>>,
+    // Last, so that the directory goes after everything that uses it.
+    _temporary: Option<TempDir>,
+}
+
+/// Starts the backend: opens or makes the data directory, migrates, registers the demo till, listens.
+///
+/// # Errors
+/// [`StartError`] says what to change.
+pub async fn start(settings: Settings) -> Result<Backend, StartError> {
+    check(&settings)?;
+    let temporary = match settings.data {
+        Some(_) => None,
+        None => Some(tempfile::Builder::new().prefix("noren-backend-").tempdir().map_err(StartError::Directory)?),
+    };
+    let directory = settings.data.clone().or_else(|| temporary.as_ref().map(|made| made.path().to_owned())).unwrap_or_default();
+    let address = SocketAddr::new(settings.host, settings.port);
+    // Listening comes first: a second server on the same port must not touch the data of the first.
+    let listener = listen(address).await?;
+    let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+    let app = tokio::task::spawn_blocking(move || open(settings, &directory))
+        .await
+        .map_err(|error| StartError::FirstUse(error.to_string()))??;
+    first_use(&app).await?;
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(serve(listener, http::router(app.clone()), stopped));
+    tracing::info!(%address, "listening");
+    Ok(Backend { app, address, stop, serving: Some(serving), _temporary: temporary })
+}
+
+fn check(settings: &Settings) -> Result<(), StartError> {
+    if settings.minor_per_point <= 0 {
+        return Err(StartError::Setting("minor_per_point must be above zero"));
+    }
+    if let Some(till) = &settings.till {
+        if till.token.len() < MIN_TOKEN || !till.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(StartError::Setting("the till's token needs at least 8 visible ASCII characters"));
+        }
+        if till.token == DEMO_TILL_TOKEN && !settings.is_loopback() {
+            return Err(StartError::DemoExposed("give the till a token of its own"));
+        }
+    }
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
+        _ => StartError::Listen { address, source },
+    })
+}
+
+fn open(settings: Settings, directory: &Path) -> Result<App, StartError> {
+    std::fs::create_dir_all(directory).map_err(StartError::Directory)?;
+    let now_ms = (settings.clock)();
+    let database_exists = directory.join(DATABASE).exists();
+    let keys = KeyRing::open(directory, database_exists, &settings.entropy, now_ms.div_euclid(1000))?;
+    let mut life = [0; 9];
+    (settings.entropy)(&mut life).map_err(KeyFileError::Io)?;
+    let store = Store::open(directory, settings.durability(), &b64::encode(&life), now_ms)?;
+    Ok(App::new(settings, keys, store))
+}
+
+async fn first_use(app: &App) -> Result<(), StartError> {
+    let (shared, till) = (app.clone(), app.settings.till.clone());
+    let write = app.store.write(move |db| {
+        if let Some(DemoTill { till_id, store_id, token }) = till {
+            tills::register(db, &till_id, &store_id, &token, shared.now_ms())?;
+        }
+        // A rotation whose commit was lost in a crash must not go unnoticed: a start counts as a change.
+        devices::lists_changed(db)?;
+        cards::any_demo(db)
+    });
+    let demo_pins = write.await.map_err(|fault| StartError::FirstUse(fault.to_string()))?;
+    if demo_pins && !app.settings.is_loopback() {
+        return Err(StartError::DemoExposed("this data directory has cards with demo PINs"));
+    }
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let mut deadline = stopped.clone();
+    let graceful = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let late = async move {
+        let _ = deadline.wait_for(|stop| *stop).await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    let serving = axum::serve(listener, router).with_graceful_shutdown(graceful);
+    tokio::select! {
+        served = serving => if let Err(error) = served { tracing::error!(%error, "the server ended") },
+        () = late => tracing::warn!("some requests did not end in time"),
+    }
+}
+
+impl Backend {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base of all paths, without a slash at the end: `http://127.0.0.1:8080`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends when the server has stopped, for whatever reason; for a program that has nothing else to do.
+    pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stop = self.stop.subscribe();
+        async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        }
+    }
+
+    /// Stops gently: takes no new connections, finishes the requests that are there (10 s at most), empties the write-ahead log, closes.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        if let Some(serving) = self.serving.take() {
+            let _ = serving.await;
+        }
+        let app = self.app.clone();
+        let _ = tokio::task::spawn_blocking(move || app.store.close()).await;
+        tracing::info!("stopped");
+    }
+
+    /// Registers a till, or gives a known one another token. The token comes from the operator: long and random.
+    ///
+    /// # Errors
+    /// [`OperatorError`] when it cannot be written, for instance because another till has the token.
+    pub async fn register_till(&self, till: TillId, store: StoreId, token: String) -> Result<(), OperatorError> {
+        self.write(move |db, app| tills::register(db, &till, &store, &token, app.now_ms())).await
+    }
+
+    /// Takes a till's token away. True when it had one.
+    ///
+    /// # Errors
+    /// [`OperatorError`] when it cannot be written.
+    pub async fn revoke_till(&self, till: TillId) -> Result<bool, OperatorError> {
+        self.write(move |db, app| tills::revoke(db, &till, app.now_ms())).await
+    }
+
+    /// A new issuer key signs credentials from now on; the one before is taken for another 30 days.
+    ///
+    /// # Errors
+    /// [`OperatorError`] when key file or database cannot be written.
+    pub async fn rotate_issuer(&self) -> Result<(), OperatorError> {
+        let rotate = |db: &Connection, app: &App| {
+            app.keys.rotate(&app.settings.entropy, app.now_ms().div_euclid(1000)).map_err(Fault::Keys)?;
+            devices::lists_changed(db)
+        };
+        self.write(rotate).await
+    }
+
+    /// Marks a receipt as printed again (再発行). True when there is such a receipt and it was not marked before.
+    ///
+    /// # Errors
+    /// [`OperatorError`] when it cannot be written.
+    pub async fn mark_reissued(&self, till: TillId, number: String) -> Result<bool, OperatorError> {
+        let mark = move |db: &Connection, app: &App| match receipts::find(db, &till, &number)? {
+            Some(stored) => receipts::set_reissued(db, &stored.receipt.id, app.now_ms()),
+            None => Ok(false),
+        };
+        self.write(mark).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &App) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, OperatorError> {
+        let app = self.app.clone();
+        Ok(self.app.store.write(move |db| work(db, &app)).await?)
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(serving) = self.serving.take() {
+            serving.abort();
+        }
+    }
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backend").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! What the backend is started with. Everything that is not the same on every run (time, randomness, place) comes in here.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use noren_rules::ids::{StoreId, TillId};
+
+use crate::{DEMO_STORE_ID, DEMO_TILL_ID, DEMO_TILL_TOKEN};
+
+/// The clock: milliseconds since the Unix epoch, UTC. It may stand still or jump forward; it must not run backward.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// The source of random bytes: fills the whole slice or says why not. Outside tests it must be cryptographically strong.
+pub type Entropy = Arc<dyn Fn(&mut [u8]) -> std::io::Result<()> + Send + Sync>;
+
+/// What a commit waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The disk (`synchronous=FULL`): an answer that was sent survives a power cut. The default where there is a data directory.
+    Full,
+    /// Nothing (`synchronous=OFF`): for tests and for the temporary store, which does not outlive the process anyway.
+    None,
+}
+
+/// The till that exists from the first start, for demonstrations and tests.
+#[derive(Clone)]
+pub struct DemoTill {
+    /// The till.
+    pub till_id: TillId,
+    /// Where it stands.
+    pub store_id: StoreId,
+    /// What it sends as `Authorization: Bearer`. At least 8 visible ASCII characters.
+    pub token: String,
+}
+
+impl Default for DemoTill {
+    fn default() -> Self {
+        Self { till_id: DEMO_TILL_ID.into(), store_id: DEMO_STORE_ID.into(), token: DEMO_TILL_TOKEN.to_owned() }
+    }
+}
+
+impl fmt::Debug for DemoTill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DemoTill").field("till_id", &self.till_id).field("store_id", &self.store_id).finish_non_exhaustive()
+    }
+}
+
+/// How to start the backend. `Settings::default()` is a private temporary store on a free port of loopback.
+#[derive(Clone)]
+pub struct Settings {
+    /// Directory of database and key file; made if it does not exist. `None`: a private temporary one that goes with the backend.
+    pub data: Option<PathBuf>,
+    /// Address to listen on. Other than loopback only without demo PINs and without the well-known demo token.
+    pub host: IpAddr,
+    /// Port; 0 for any free one.
+    pub port: u16,
+    /// The clock.
+    pub clock: Clock,
+    /// The source of randomness.
+    pub entropy: Entropy,
+    /// The demo till; `None` for a server whose tills are all registered by the operator.
+    pub till: Option<DemoTill>,
+    /// Minor units that earn one point; the rest is rounded down. Must be above zero.
+    pub minor_per_point: i64,
+    /// Days in which a receipt of a sale without the card can be claimed, from its arrival.
+    pub claim_days: u32,
+    /// What a commit waits for; `None` chooses by `data`.
+    pub durability: Option<Durability>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: None,
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            clock: Arc::new(system_clock),
+            entropy: Arc::new(|bytes| getrandom::fill(bytes).map_err(std::io::Error::other)),
+            till: Some(DemoTill::default()),
+            minor_per_point: 100,
+            claim_days: 30,
+            durability: None,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability.unwrap_or(if self.data.is_some() { Durability::Full } else { Durability::None })
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.host.is_loopback()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("data", &self.data)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("till", &self.till)
+            .field("minor_per_point", &self.minor_per_point)
+            .field("claim_days", &self.claim_days)
+            .field("durability", &self.durability)
+            .finish_non_exhaustive()
+    }
+}
+
+fn system_clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -272,3 +272,88 @@ pub fn is_date(text: &str) -> bool {
     };
     (1..=days).contains(&day)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(amount_minor: i64, tax_permille: Option<u32>) -> ReceiptLine {
+        ReceiptLine {
+            sku: "1".into(),
+            description: "x".into(),
+            quantity: 1,
+            amount_minor,
+            tax_permille,
+            reduced_rate: tax_permille == Some(80),
+        }
+    }
+
+    fn check(
+        kind: ReceiptKind,
+        names_a_sale: bool,
+        lines: &[ReceiptLine],
+        total_minor: i64,
+        taxes: Option<&[TaxLine]>,
+    ) -> Result<(), ReceiptError> {
+        ReceiptFigures { kind, names_a_sale, currency: "JPY", business_date: "2026-11-22", issuer: None, lines, total_minor, taxes }.check()
+    }
+
+    #[test]
+    fn figures_agree_or_the_first_that_does_not_is_named() {
+        let lines = [line(108, Some(80)), line(220, Some(100))];
+        let tax = |tax_permille, gross_minor, tax_minor| TaxLine { tax_permille, gross_minor, tax_minor };
+        // 108 yen hold 8 yen of tax at 8 %, 220 yen hold 20 at 10 % (国税庁: tax included / (100 + rate) x rate).
+        let taxes = [tax(80, 108, 8), tax(100, 220, 20)];
+        let sale = ReceiptKind::Sale;
+        assert_eq!(check(sale, false, &lines, 328, Some(&taxes)), Ok(()));
+        assert_eq!(check(sale, false, &lines, 328, None), Ok(()));
+        assert_eq!(check(sale, false, &lines, 327, None), Err(ReceiptError::TotalMismatch { total_minor: 327, sum_minor: 328 }));
+        assert_eq!(check(sale, false, &[], 0, None), Err(ReceiptError::NoLines));
+        assert_eq!(check(sale, true, &lines, 328, None), Err(ReceiptError::WrongKind(sale)));
+        assert_eq!(check(ReceiptKind::Return, true, &lines, 328, None), Err(ReceiptError::WrongKind(ReceiptKind::Return)));
+        assert_eq!(check(ReceiptKind::Amendment, false, &lines, 328, None), Err(ReceiptError::WrongKind(ReceiptKind::Amendment)));
+        assert_eq!(check(ReceiptKind::Return, false, &[line(-5, None)], -5, None), Ok(()));
+        for wrong in [vec![tax(80, 108, 8)], vec![tax(80, 108, 9), taxes[1].clone()], vec![tax(80, 107, 8), taxes[1].clone()]] {
+            assert_eq!(check(sale, false, &lines, 328, Some(&wrong)), Err(ReceiptError::TaxMismatch), "{wrong:?}");
+        }
+        assert_eq!(check(sale, false, &[line(i64::MAX, None), line(1, None)], 0, None), Err(ReceiptError::Overflow));
+    }
+
+    #[test]
+    fn dates_are_days_of_the_calendar() {
+        for good in ["2024-02-29", "2000-02-29", "2026-12-31"] {
+            assert!(is_date(good), "{good}");
+        }
+        for bad in [
+            "2023-02-29",
+            "1900-02-29",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-01-00",
+            "2026-04-31",
+            "26-01-01",
+            "2026-1-1",
+            "2026-01-01-",
+            "",
+            "２０２６-01-01",
+            "+026-01-01",
+        ] {
+            assert!(!is_date(bad), "{bad}");
+        }
+    }
+
+    proptest! {
+        /// Any of the three roundings that an issuer may choose is taken; anything further off is not.
+        #[test]
+        fn tax_may_be_rounded_down_half_up_or_up(gross in -1_000_000i64..1_000_000, rate in prop::sample::select(vec![80u32, 100])) {
+            let exact = gross as f64 * f64::from(rate) / f64::from(1000 + rate);
+            let lines = [line(gross, Some(rate))];
+            let kind = if gross < 0 { ReceiptKind::Return } else { ReceiptKind::Sale };
+            for (tax_minor, fits) in [(exact.floor() as i64, true), (exact.ceil() as i64, true), (exact.floor() as i64 - 1, false), (exact.ceil() as i64 + 1, false)] {
+                let taxes = [TaxLine { tax_permille: rate, gross_minor: gross, tax_minor }];
+                prop_assert_eq!(check(kind, false, &lines, gross, Some(&taxes)).is_ok(), fits, "{} of {}", tax_minor, exact);
+            }
+        }
+    }
+}

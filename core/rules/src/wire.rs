@@ -591,3 +591,6 @@ response! {
         pub revoked: bool,
     }
 }
+
+#[cfg(test)]
+mod tests;

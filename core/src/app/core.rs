@@ -1,0 +1,142 @@
+//! What all features share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use noren_rules::ids::{DeviceId, IdempotencyKey};
+use noren_rules::wire::Reason;
+
+use super::erasure::Erasure;
+use super::installation::Installation;
+use super::observers::Observers;
+use crate::member::{self, CardMaker, CardStore, EnrolmentCause, KIND_ENROL, KIND_LINK, KIND_RENEW, LostItem};
+use crate::net::{AuthorizerError, Client, DeviceTokens};
+use crate::outbox::{IntentState, IntentView, Outbox, OutboxError, Outcome, OutcomeSink};
+use crate::platform::{Change, Platform};
+use crate::purchases::{HistoryStore, KIND_CLAIM};
+use crate::replica::Collections;
+use crate::storage::{Database, StorageError};
+use crate::time::TrustedClock;
+
+/// Enrolment, renewal and links: each builds on the one before.
+pub(crate) const LANE_MEMBER: &str = "member";
+/// Claims of receipts: a wedged one holds nobody else up.
+pub(crate) const LANE_CLAIMS: &str = "claims";
+
+pub(crate) struct Core {
+    pub(super) directory: PathBuf,
+    pub(super) installation: Installation,
+    pub(super) outbox_db: Arc<Database>,
+    pub(super) cache_db: Arc<Database>,
+    pub(crate) platform: Platform,
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<TrustedClock>,
+    pub(crate) card: Arc<CardStore>,
+    pub(crate) maker: CardMaker,
+    pub(crate) outbox: Outbox,
+    pub(crate) tokens: Arc<DeviceTokens>,
+    pub(crate) history: HistoryStore,
+    pub(crate) collections: Collections,
+    pub(crate) observers: Arc<Observers>,
+    pub(crate) erasure: Erasure,
+    pub(crate) pulling: tokio::sync::Mutex<()>,
+    pub(crate) lost: Option<(EnrolmentCause, Vec<LostItem>)>,
+    pub(crate) replaced_device: Option<DeviceId>,
+}
+
+impl Core {
+    pub(crate) fn lost_cause(&self) -> Option<EnrolmentCause> {
+        self.lost.as_ref().map(|(cause, _)| *cause)
+    }
+
+    /// Keeps an intent. `lives_ms` from now on it may have its effect.
+    pub(crate) fn enqueue(
+        &self,
+        lane: &str,
+        kind: &str,
+        path: &str,
+        body: String,
+        lives_ms: Option<i64>,
+        subject: Option<&str>,
+    ) -> Result<IdempotencyKey, OutboxError> {
+        self.installation.outbox_was_used()?;
+        let expires_at_ms = lives_ms.map(|lives| self.clock.now().now_ms.saturating_add(lives));
+        self.outbox.enqueue(&member::new_intent(lane, kind, path, body, expires_at_ms, subject))
+    }
+
+    /// The intent of this kind whose outcome is open.
+    pub(crate) fn open_intent(&self, kind: &str) -> Result<Option<IntentView>, OutboxError> {
+        Ok(self.outbox.waiting()?.into_iter().find(|view| view.kind == kind && view.state.is_open()))
+    }
+
+    /// True while an enrolment is on its way. Makes no file where there is none.
+    pub(crate) fn enrolment_is_open(&self) -> bool {
+        self.outbox_db.path().exists() && self.open_intent(KIND_ENROL).ok().flatten().is_some()
+    }
+
+    /// Notes that the server does not know this device any more, if that is what the error says.
+    pub(crate) fn note_device(&self, error: &AuthorizerError) -> Result<(), StorageError> {
+        if member::is_unknown_device(error) { self.revoked() } else { Ok(()) }
+    }
+
+    /// As [`Core::note_device`], from what the outbox was told.
+    pub(crate) fn note_refused_device(&self) -> Result<(), StorageError> {
+        let Ok(waiting) = self.outbox.waiting() else { return Ok(()) };
+        let known_since = |view: &IntentView| view.state == IntentState::Wedged && view.reason == Some(Reason::UnknownDevice);
+        if waiting.iter().any(known_since) { self.revoked() } else { Ok(()) }
+    }
+
+    fn revoked(&self) -> Result<(), StorageError> {
+        let changed = self.card.update(|card| !std::mem::replace(&mut card.revoked, true))?;
+        if changed {
+            self.observers.tell(Change::Member);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").finish_non_exhaustive()
+    }
+}
+
+/// Hands outcomes to the features' rooms.
+pub(super) struct Sink {
+    pub(super) card: Arc<CardStore>,
+    pub(super) clock: Arc<TrustedClock>,
+    pub(super) history: HistoryStore,
+    pub(super) observers: Arc<Observers>,
+}
+
+impl OutcomeSink for Sink {
+    fn accepts(&self, kind: &str, body: &str) -> bool {
+        match kind {
+            KIND_CLAIM => serde_json::from_str::<noren_rules::wire::Claim>(body).is_ok(),
+            kind => member::applies(kind, body).unwrap_or(true),
+        }
+    }
+
+    fn apply(&self, outcome: &Outcome) -> Result<(), StorageError> {
+        match outcome.kind.as_str() {
+            KIND_ENROL | KIND_RENEW => {
+                let Some(card) = member::apply_enrolment(&self.card, &self.clock, outcome)? else { return Ok(()) };
+                // The card must not wait for the cache: a refresh makes sure of it again.
+                if let Err(error) = self.history.belongs_to(&card.member_id) {
+                    tracing::warn!("the history is looked at later: {error}");
+                }
+                self.observers.tell(Change::Member);
+            }
+            KIND_LINK => {
+                member::apply_link(&self.card, &self.clock, outcome)?;
+                self.observers.tell(Change::Member);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn changed(&self) {
+        self.observers.tell(Change::Outbox);
+    }
+}

@@ -1,0 +1,30 @@
+//! What the history asks the backend.
+
+use noren_rules::wire::{ReceiptPage, paths};
+
+use crate::net::{Authorizer, AuthorizerError, Client, decode};
+
+/// Receipts asked for at once.
+pub(super) const PAGE: u32 = 500;
+
+/// The next page of new and changed receipts.
+pub(super) async fn receipts(client: &Client, authorizer: &dyn Authorizer, cursor: Option<&str>) -> Result<ReceiptPage, AuthorizerError> {
+    let path = match cursor {
+        Some(cursor) => format!("{}?cursor={}&limit={PAGE}", paths::RECEIPTS, escaped(cursor)),
+        None => format!("{}?limit={PAGE}", paths::RECEIPTS),
+    };
+    let answer = client.get_authorized(authorizer, &path, None).await?;
+    Ok(decode(&answer)?)
+}
+
+/// Everything but unreserved characters (RFC 3986) as percent and two digits: a cursor is opaque.
+fn escaped(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}

@@ -1,0 +1,78 @@
+//! Totals per month, kept in the transaction that changes a receipt.
+
+use noren_rules::receipt::{Receipt, ReceiptKind};
+use rusqlite::{Connection, Transaction, params};
+
+use super::models::MonthTotal;
+use super::tables::{channel_code, channel_from};
+use crate::storage::StorageError;
+
+/// Adds what a receipt counts, or takes it away again.
+pub(super) fn count(tx: &Transaction<'_>, receipt: &Receipt, sign: i64) -> Result<(), StorageError> {
+    if receipt.voided {
+        return Ok(());
+    }
+    let amount = receipt.total_minor.checked_mul(sign).ok_or_else(too_large)?;
+    let (sales, returns, counts) = match receipt.kind {
+        ReceiptKind::Sale => (amount, 0, [sign, 0, 0]),
+        ReceiptKind::Return => (0, amount, [0, sign, 0]),
+        ReceiptKind::Amendment => (amount, 0, [0, 0, sign]),
+    };
+    let [sales_count, returns_count, amendments_count] = counts;
+    // STRICT: a sum that leaves 64 bits is refused by SQLite, never rounded.
+    tx.prepare_cached(
+        "INSERT INTO months VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET sales_minor = sales_minor + excluded.sales_minor,
+           returns_minor = returns_minor + excluded.returns_minor, sales_count = sales_count + excluded.sales_count,
+           returns_count = returns_count + excluded.returns_count, amendments_count = amendments_count + excluded.amendments_count",
+    )?
+    .execute(params![
+        month(&receipt.business_date),
+        receipt.currency,
+        channel_code(receipt.channel),
+        sales,
+        returns,
+        sales_count,
+        returns_count,
+        amendments_count
+    ])?;
+    if sign < 0 {
+        // A month in which nothing counts any more is no month.
+        tx.prepare_cached(
+            "DELETE FROM months WHERE month = ?1 AND currency = ?2 AND channel = ?3
+               AND sales_count = 0 AND returns_count = 0 AND amendments_count = 0",
+        )?
+        .execute(params![month(&receipt.business_date), receipt.currency, channel_code(receipt.channel)])?;
+    }
+    Ok(())
+}
+
+/// All totals, newest month first.
+pub(super) fn totals(connection: &Connection) -> Result<Vec<MonthTotal>, StorageError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT month, currency, channel, sales_minor, returns_minor, sales_count, returns_count FROM months
+         ORDER BY month DESC, currency, channel",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let (sales_minor, returns_minor): (i64, i64) = (row.get(3)?, row.get(4)?);
+        Ok(MonthTotal {
+            month: row.get(0)?,
+            currency: row.get(1)?,
+            channel: channel_from(row.get(2)?),
+            sales_minor,
+            returns_minor,
+            net_minor: sales_minor.saturating_add(returns_minor),
+            sales_count: row.get(5)?,
+            returns_count: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// `YYYY-MM` of a business date.
+fn month(business_date: &str) -> &str {
+    business_date.get(..7).unwrap_or(business_date)
+}
+
+fn too_large() -> StorageError {
+    StorageError::other("an amount does not fit")
+}

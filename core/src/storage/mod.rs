@@ -1,0 +1,22 @@
+//! Where things are kept: sealed files, two SQLite databases, and the sealing of what is secret.
+//!
+//! | file | holds | durability | may be dropped |
+//! |---|---|---|---|
+//! | `card.sealed` | what the card needs to show; sealed whole | temporary file, fsync, rename, fsync of the directory | no |
+//! | `outbox.db` | intents, tokens, the clock's anchor; secrets sealed by value | WAL, `synchronous=FULL` | no |
+//! | `cache.db` | purchase history, its search index, rollups; plain | WAL, `synchronous=NORMAL` | yes: it is pulled again |
+//! | `installation` | a random id that is in the SecureStore too | as the card | – |
+//! | `erase.pending` | the one thing that survives "forget me" until the server has answered | as the card | no |
+//!
+//! A damaged cache is dropped and pulled again. A damaged outbox or card is renamed to `*.corrupt-N`; files without their key (a restored
+//! phone) are moved into `lost-N/`. Both are reported by kind, never silently dropped. A file of a newer version is refused.
+
+pub mod database;
+mod errors;
+pub mod files;
+pub mod migrate;
+pub mod seal;
+
+pub use database::{Database, DatabaseSpec, OnCorruption};
+pub use errors::StorageError;
+pub use seal::{SealError, Sealer};

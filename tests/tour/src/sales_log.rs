@@ -58,12 +58,20 @@ pub(crate) fn read(path: &Path, shop: &Shop) -> Result<SalesLog, Failure> {
     let unusable = |error: &dyn std::fmt::Display| Failure::unusable(format!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|e| unusable(&e))?;
+    read_bytes(&bytes, shop).map_err(|error| unusable(&error))
+}
+
+/// Reads a log that is in memory already.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn read_bytes(bytes: &[u8], shop: &Shop) -> Result<SalesLog, Failure> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut plain = Vec::new();
-        GzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).map_err(|e| unusable(&e))?;
-        bytes = plain;
+        GzDecoder::new(bytes).read_to_end(&mut plain).map_err(Failure::unusable)?;
+        return parse(&plain, shop).map_err(Failure::unusable);
     }
-    parse(&bytes, shop).map_err(|error| unusable(&error))
+    parse(bytes, shop).map_err(Failure::unusable)
 }
 
 fn parse(bytes: &[u8], shop: &Shop) -> Result<SalesLog, String> {

@@ -1,1 +1,12 @@
+//! The tools, one file each.
+
+pub(crate) mod card;
+pub(crate) mod claim;
+pub(crate) mod enrol;
+pub(crate) mod forget;
+pub(crate) mod history;
+pub(crate) mod import_sales;
+mod membership;
+pub(crate) mod serve;
+pub(crate) mod till;
 pub(crate) mod verify;

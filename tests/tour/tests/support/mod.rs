@@ -1,8 +1,10 @@
-//! What the journeys share: keys made up on the spot, and the binary run with no network.
+//! What the journeys share: keys made up on the spot, the binary with and without a network, a backend of one's own.
 
-use std::io::Write;
+#![allow(dead_code, reason = "each journey is a crate of its own and uses a part of this")]
+
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use noren_rules::b64;
 use noren_rules::code::{CodePayload, make};
@@ -67,4 +69,86 @@ pub(crate) fn verify(keys: &Path, now: &str, input: &[u8]) -> Vec<String> {
     writer.join().unwrap().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A backend of one's own: `noren serve` on a free port, stopped when it goes out of scope.
+pub(crate) struct Served {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Served {
+    pub(crate) fn start(data: Option<&Path>) -> Self {
+        let mut command = noren();
+        command.args(["serve", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        if let Some(data) = data {
+            command.arg("--data").arg(data);
+        }
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let listening: serde_json::Value = serde_json::from_str(&line).expect("serve says where it listens");
+        Self { process, url: listening["url"].as_str().unwrap().to_owned() }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub(crate) fn noren() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_noren"));
+    command.env_remove("NOREN_TILL_TOKEN").env_remove("NOREN_LOG");
+    command
+}
+
+/// Runs `noren` with these arguments, which must succeed, and answers its JSON lines.
+pub(crate) fn lines(arguments: &[&str]) -> Vec<serde_json::Value> {
+    let output = run(arguments);
+    assert!(output.status.success(), "noren {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The one JSON line of a `noren` that must succeed.
+pub(crate) fn line(arguments: &[&str]) -> serde_json::Value {
+    let mut lines = lines(arguments);
+    assert_eq!(lines.len(), 1, "noren {arguments:?}");
+    lines.remove(0)
+}
+
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    noren().args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// POSTs JSON to the backend, as a till would, and answers the JSON of a success.
+pub(crate) fn post(url: &str, path: &str, token: &str, key: &str, body: &serde_json::Value) -> serde_json::Value {
+    let answer = http(url, "POST", path, &[("authorization", &format!("Bearer {token}")), ("idempotency-key", key)], &body.to_string());
+    assert!((200..300).contains(&answer.0), "POST {path}: {} {}", answer.0, answer.1);
+    serde_json::from_str(&answer.1).unwrap()
+}
+
+/// One request over a plain socket: independent of the client that is being tested.
+pub(crate) fn http(url: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    use std::io::Read;
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+/// What the backend holds about the member whose phone is in `home`.
+pub(crate) fn server_export(home: &str) -> serde_json::Value {
+    line(&["export", "--home", home, "--from", "backend"])
 }

@@ -1,0 +1,69 @@
+//! `noren serve`: the reference backend as a process.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use noren_backend::{DemoTill, Settings};
+use serde::Serialize;
+
+use crate::output::{self, Failure};
+
+/// Run the reference backend until it is asked to stop (Ctrl-C or SIGTERM).
+///
+/// Prints {"url":…} when it listens. Without --data everything is gone with it. The contract is at /openapi.json.
+///
+/// One demo till is registered. Its token, which the other tools use by default:
+///
+///     demo till token noren-demo-till
+///     demo PIN 0000
+///
+/// NOREN_TILL_TOKEN sets another token. While customers with demo PINs exist it listens on loopback only.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Serve {
+    /// Port to listen on; 0 for any free one.
+    #[arg(long, value_name = "N", default_value_t = 8787)]
+    port: u16,
+    /// Directory for the database and the server's keys; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Token of the demo till.
+    #[arg(long, value_name = "TOKEN", env = "NOREN_TILL_TOKEN", hide_env_values = true, default_value = noren_backend::DEMO_TILL_TOKEN)]
+    till_token: String,
+}
+
+#[derive(Serialize)]
+struct Listening {
+    url: String,
+}
+
+pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
+    let till = DemoTill { token: args.till_token.clone(), ..DemoTill::default() };
+    let settings = Settings { data: args.data.clone(), host: args.host, port: args.port, till: Some(till), ..Settings::default() };
+    let backend = noren_backend::start(settings).await.map_err(Failure::failed)?;
+    output::json(&Listening { url: backend.url() })?;
+    output::say("noren: listening; Ctrl-C stops");
+    stop_signal().await;
+    backend.shutdown().await;
+    Ok(())
+}
+
+/// Waits for whoever asks the process to stop.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}

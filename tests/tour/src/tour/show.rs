@@ -1,0 +1,114 @@
+//! What the tour looks like: colour and bars on a terminal, plain text anywhere else.
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+
+use noren_rules::receipt::{Receipt, ReceiptKind};
+use noren_till::{Answer, Language, Scanned};
+
+use crate::commands::history::Total;
+use crate::output::{self, Failure};
+use crate::sales_log::money;
+
+pub(super) struct Show {
+    colour: bool,
+    acts: Cell<u32>,
+}
+
+const INDIGO: &str = "38;5;67";
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const GREEN: &str = "32";
+const RED: &str = "31";
+
+impl Show {
+    pub(super) fn new() -> Self {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { colour, acts: Cell::new(0) }
+    }
+
+    pub(super) fn title(&self, name: &str, what: &str) -> Result<(), Failure> {
+        output::line("")?;
+        output::line(&format!("  {}  {}", self.paint(&format!("暖簾 {name}"), BOLD), self.paint(what, DIM)))?;
+        output::line(&self.paint(&format!("  {}", "▔".repeat(74)), INDIGO))
+    }
+
+    pub(super) fn act(&self, what: &str) -> Result<(), Failure> {
+        self.acts.set(self.acts.get() + 1);
+        output::line("")?;
+        output::line(&format!("  {} {}", self.paint(&format!("{:>2}", self.acts.get()), INDIGO), self.paint(what, BOLD)))
+    }
+
+    pub(super) fn fact(&self, name: &str, value: &str) -> Result<(), Failure> {
+        output::line(&format!("     {} {value}", self.paint(&format!("{name:<22}"), DIM)))
+    }
+
+    /// Text at the left margin, to be copied whole.
+    pub(super) fn plain(&self, text: &str) -> Result<(), Failure> {
+        output::line(text)
+    }
+
+    pub(super) fn block(&self, text: &str) -> Result<(), Failure> {
+        output::line(text.trim_end_matches('\n'))
+    }
+
+    pub(super) fn till(&self, answer: &Answer, language: Language) -> Result<(), Failure> {
+        let (mark, colour, reason) = match &answer.scanned {
+            Scanned::Member(member) => ("●", GREEN, format!("member {} · step {}", member.member, member.step)),
+            Scanned::Static(_) => ("●", GREEN, "a code without proof".to_owned()),
+            Scanned::Refused(refusal) => ("●", RED, format!("{} · {refusal}", refusal.reason())),
+        };
+        for line in answer.lines(language) {
+            output::line(&format!("     {} {line}", self.paint(mark, colour)))?;
+        }
+        output::line(&format!("       {}", self.paint(&reason, DIM)))
+    }
+
+    pub(super) fn receipts(&self, what: &str, found: &Found) -> Result<(), Failure> {
+        let more = if found.more { ", the newest of more" } else { "" };
+        output::line(&format!("     {}", self.paint(&format!("{what}: {} receipts{more}", found.receipts.len()), DIM)))?;
+        for receipt in &found.receipts {
+            let kind = if receipt.kind == ReceiptKind::Return { "return" } else { "" };
+            let first = receipt.lines.first().map_or("", |line| line.description.as_str());
+            let channel = format!("{:?}", receipt.channel).to_lowercase();
+            output::line(&format!(
+                "       {}  {:<8} {:<6} {:>12}  {:>3} lines  {}",
+                receipt.business_date,
+                channel,
+                kind,
+                money(receipt.total_minor, &receipt.currency),
+                receipt.lines.len(),
+                first.chars().take(32).collect::<String>(),
+            ))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn totals(&self, totals: &[Total]) -> Result<(), Failure> {
+        output::line(&format!("     {}", self.paint("totals per month", DIM)))?;
+        let largest = totals.iter().map(|total| total.total_minor.max(0)).max().unwrap_or(0).max(1);
+        for total in totals {
+            let width = usize::try_from(total.total_minor.max(0) * 30 / largest).unwrap_or(0);
+            let bar = self.paint(&"█".repeat(width), INDIGO);
+            output::line(&format!("       {}  {:>12}  {bar}", total.month, money(total.total_minor, &total.currency)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(&self, next: &[&str]) -> Result<(), Failure> {
+        output::line("")?;
+        output::line(&self.paint(&format!("  {}", "▁".repeat(74)), INDIGO))?;
+        next.iter().try_for_each(|line| output::line(&format!("  {}", self.paint(line, DIM))))?;
+        output::line("")
+    }
+
+    fn paint(&self, text: &str, style: &str) -> String {
+        if self.colour { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Receipts to show, and whether there are more.
+pub(super) struct Found {
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) more: bool,
+}

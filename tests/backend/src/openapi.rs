@@ -94,7 +94,6 @@ fn write<Q: ToSchema, R: ToSchema>(
 
 /// `{}`: a renewal says all it has to say by its token.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema only")]
 struct Empty {}
 
 /// `{"ok":true}`.

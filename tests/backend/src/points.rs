@@ -64,13 +64,6 @@ pub(crate) fn add(db: &Connection, member: &MemberId, entry: &PointsEntry) -> Re
     Ok(())
 }
 
-/// What one receipt has given or taken so far.
-pub(crate) fn of_receipt(db: &Connection, receipt: &ReceiptId) -> Result<i64, Fault> {
-    Ok(db
-        .prepare_cached("SELECT COALESCE(SUM(points), 0) FROM points WHERE receipt = ?1")?
-        .query_row([receipt.as_str()], |row| row.get(0))?)
-}
-
 fn entry(row: &Row<'_>) -> rusqlite::Result<PointsEntry> {
     let kind: String = row.get(1)?;
     let kind = match kind.as_str() {

@@ -78,6 +78,7 @@ pub struct Backend {
     app: App,
     address: SocketAddr,
     stop: watch::Sender<bool>,
+    ended: watch::Receiver<bool>,
     serving: Option<JoinHandle<()>>,
     // Last, so that the directory goes after everything that uses it.
     _temporary: Option<TempDir>,
@@ -103,9 +104,14 @@ pub async fn start(settings: Settings) -> Result<Backend, StartError> {
         .map_err(|error| StartError::FirstUse(error.to_string()))??;
     first_use(&app).await?;
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(serve(listener, http::router(app.clone()), stopped));
+    let (end, ended) = watch::channel(false);
+    let router = http::router(app.clone());
+    let serving = tokio::spawn(async move {
+        serve(listener, router, stopped).await;
+        end.send_replace(true);
+    });
     tracing::info!(%address, "listening");
-    Ok(Backend { app, address, stop, serving: Some(serving), _temporary: temporary })
+    Ok(Backend { app, address, stop, ended, serving: Some(serving), _temporary: temporary })
 }
 
 fn check(settings: &Settings) -> Result<(), StartError> {
@@ -187,11 +193,12 @@ impl Backend {
         format!("http://{}", self.address)
     }
 
-    /// Ends when the server has stopped, for whatever reason; for a program that has nothing else to do.
+    /// Ends when the server answers no more, for whatever reason; for a program that has nothing else to do.
     pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut stop = self.stop.subscribe();
+        let mut ended = self.ended.clone();
         async move {
-            let _ = stop.wait_for(|stop| *stop).await;
+            // An error means that the task was aborted: that is an end too.
+            let _ = ended.wait_for(|ended| *ended).await;
         }
     }
 

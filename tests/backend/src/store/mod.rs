@@ -211,3 +211,54 @@ fn in_savepoint(connection: &Connection, run: Box<dyn FnOnce(&Connection) -> boo
     let end = if holds { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
     connection.execute_batch(end).is_ok() && holds
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), Durability::None, "life", 0).unwrap();
+        (directory, store)
+    }
+
+    async fn add(store: &Store, name: &'static str) -> Result<(), Fault> {
+        store.write(move |db| Ok(db.execute("INSERT INTO meta (name, value) VALUES (?1, '')", [name]).map(drop)?)).await
+    }
+
+    async fn names(store: &Store) -> Vec<String> {
+        let read = store.read(|db| {
+            let mut statement = db.prepare("SELECT name FROM meta WHERE value = '' ORDER BY name")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        });
+        read.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_takes_only_itself_back() {
+        let (_directory, store) = store();
+        let failing = store.write(|db| -> Result<(), Fault> {
+            db.execute("INSERT INTO meta (name, value) VALUES ('half', '')", [])?;
+            Err(Fault::Stored("a test"))
+        });
+        let panicking = store.write(|db| -> Result<(), Fault> {
+            db.execute("INSERT INTO meta (name, value) VALUES ('half too', '')", [])?;
+            panic!("a test")
+        });
+        // All wait together and share commits as they come.
+        let (one, failed, panicked, two) = tokio::join!(add(&store, "one"), failing, panicking, add(&store, "two"));
+        assert!(one.is_ok() && two.is_ok());
+        assert!(matches!(failed, Err(Fault::Stored(_))) && matches!(panicked, Err(Fault::Panicked)));
+        assert_eq!(names(&store).await, ["one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_cannot_write_and_a_closed_store_says_so() {
+        let (_directory, store) = store();
+        assert!(store.read(|db| Ok(db.execute("DELETE FROM meta", [])?)).await.is_err());
+        store.close();
+        assert!(matches!(add(&store, "late").await, Err(Fault::Closed)));
+        assert_eq!(Fault::Closed.into_refusal().status, 503);
+    }
+}

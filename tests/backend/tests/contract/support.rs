@@ -252,11 +252,39 @@ impl World {
 }
 
 async fn got(request: reqwest::RequestBuilder) -> Got {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().as_str().to_lowercase(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let got = Got { status, headers, body: response.text().await.unwrap() };
     assert!(got.header(SERVER_TIME).is_some_and(|time| time.parse::<i64>().is_ok()), "no server time: {got:?}");
+    conforms(&method, &path, &got);
     got
+}
+
+/// Whatever a test does, the answer is one that the document names: its status, its media type, the fields of its schema.
+fn conforms(method: &str, path: &str, got: &Got) {
+    static DOCUMENT: std::sync::OnceLock<Value> = std::sync::OnceLock::new();
+    let document = DOCUMENT.get_or_init(|| serde_json::to_value(noren_backend::openapi()).unwrap());
+    let Some(operation) = document["paths"].get(path).and_then(|item| item.get(method)) else {
+        assert!(matches!(got.status, 404 | 405), "{method} {path}: {got:?}");
+        return;
+    };
+    let response = &operation["responses"][got.status.to_string()];
+    assert!(response.is_object(), "{method} {path} answers {}, which the document does not name", got.status);
+    let Some(content) = response["content"].get(got.header("content-type").unwrap_or_default()) else {
+        panic!("{method} {path}: {got:?}");
+    };
+    let schema = content["schema"]["$ref"].as_str().and_then(|name| document.pointer(name.trim_start_matches('#'))).unwrap();
+    let (body, Some(properties)) = (got.json(), schema["properties"].as_object()) else { return };
+    for required in schema["required"].as_array().into_iter().flatten() {
+        assert!(body.get(required.as_str().unwrap()).is_some(), "{path}: no {required} in {}", got.body);
+    }
+    if path != paths::OPENAPI {
+        let unknown: Vec<_> = body.as_object().unwrap().keys().filter(|field| !properties.contains_key(*field)).collect();
+        assert!(unknown.is_empty(), "{path}: {unknown:?} are not in the document");
+    }
 }
 
 pub fn proof(kind: ProofKind, key: &SoftwareKey, subject: &[u8]) -> String {
@@ -311,4 +339,9 @@ pub fn card(number: &str) -> Customer {
 
 pub fn empty() -> Value {
     json!({})
+}
+
+/// A directory that goes with the value.
+pub fn tempdir() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
 }

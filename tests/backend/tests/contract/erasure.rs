@@ -1,0 +1,139 @@
+//! Forget me: no byte that identifies the member remains.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use noren_rules::wire::*;
+use serde_json::json;
+
+use crate::support::*;
+
+/// Every place in every file of the directory where one of the needles stands.
+fn places(directory: &Path, needles: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        for needle in needles {
+            if bytes.windows(needle.len()).any(|window| window == needle.as_bytes()) {
+                found.push(format!("{needle} in {}", path.file_name().unwrap().to_string_lossy()));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn nothing_that_identifies_the_member_is_left_in_any_file() {
+    let directory = tempdir();
+    let clock = Arc::new(AtomicI64::new(T0));
+    let world = world_in(directory.path(), &clock).await;
+    let stranger = world.phone(9, None).await;
+    world.register(&["8675309-card"], true).await;
+    world.sell(&sale("before", card("8675309-card"), vec![line("a", 1, 1_000)])).await;
+    let phone = world.phone(1, Some(number("8675309-card", "0000"))).await;
+    // A second device, an account of the shop, and a member of its own that was merged.
+    let second = world.phone(2, None).await;
+    world.sell(&sale("second", scanned(second.qr(T0), T0), vec![line("a", 1, 300)])).await;
+    let code: EcCode = world.till(paths::TILL_EC_CODES, &EcCodeRequest { account: "hanako.example".to_owned() }).await.ok();
+    world.link(&second, Link::Ec { code: code.code }).await.ok::<Membership>();
+    world.link(&second, number("8675309-card", "0000")).await.ok::<Membership>();
+    // Answers about the member are kept under the till's keys too.
+    let identify = json!({"scanned": phone.qr(T0)});
+    let till = Some(noren_backend::DEMO_TILL_TOKEN);
+    world.post(paths::TILL_IDENTIFICATIONS, till, "asked", &identify).await.ok::<Identification>();
+    world.sell(&sale("first", scanned(phone.qr(T0), T0), vec![line("a", 1, 500)])).await;
+    for at in 0..40 {
+        world.sell(&sale(&format!("more-{at}"), scanned(phone.enrolment.one_dimensional.ean13.clone(), T0), vec![line("a", 1, 500)])).await;
+    }
+
+    let mut needles: Vec<String> = ["8675309-card", "hanako.example"].map(str::to_owned).to_vec();
+    for phone in [&phone, &second] {
+        let codes = &phone.enrolment.one_dimensional;
+        needles.extend([
+            phone.enrolment.member_id.0.clone(),
+            phone.enrolment.credential.clone(),
+            phone.key.public_key().to_base64url(),
+            codes.alias.clone(),
+            codes.ean13.clone(),
+            codes.nw7.clone(),
+            codes.totp_secret.clone(),
+        ]);
+    }
+    assert!(places(directory.path(), &needles).len() >= 10, "they are there before");
+
+    // An operator who looks for a slow query leaves samples of the keys behind.
+    rusqlite::Connection::open(directory.path().join("backend.sqlite")).unwrap().execute_batch("ANALYZE").unwrap();
+
+    assert!(world.erase(&phone.key, "forget").await.ok::<Erasure>().erased);
+    assert_eq!(places(directory.path(), &needles), Vec::<String>::new());
+
+    // Both devices are gone, on the till list until their credentials end; the stranger is untouched.
+    for phone in [&phone, &second] {
+        assert_eq!(world.get(paths::MEMBERSHIP, Some(&phone.token)).await.refused(401), Reason::UnknownDevice);
+        assert_eq!(world.try_enrol(if phone.device() == second.device() { 2 } else { 1 }, None).await.refused(403), Reason::Forbidden);
+    }
+    assert_eq!(world.get(paths::MEMBERSHIP, Some(&stranger.token)).await.status, 200);
+    // The sales stay, without a person; what was answered about the member is blank, its keys are kept.
+    let again = sale("first", scanned(phone.qr(T0), T0), vec![line("a", 1, 500)]);
+    assert!(world.sell(&again).await.member_found, "the till hears what it heard");
+    assert_eq!(world.post(paths::TILL_IDENTIFICATIONS, till, "asked", &identify).await.refused(410), Reason::IntentExpired);
+    // Late sales arrive as nobody's, by whatever name.
+    for (number, customer, reason) in [
+        ("l1", scanned(phone.qr(T0 - 60_000), T0 - 60_000), "unknown_device"),
+        ("l2", scanned(phone.qr(T0), T0), "revoked"),
+        ("l3", card("8675309-card"), "unknown_number"),
+        ("l4", Customer::EcAccount { account: "hanako.example".to_owned() }, "unknown_account"),
+        ("l5", scanned(phone.enrolment.one_dimensional.ean13.clone(), T0), "unknown_number"),
+    ] {
+        let answer = world.sell(&sale(number, customer, vec![line("a", 1, 100)])).await;
+        assert_eq!((answer.member_found, answer.refused.as_deref()), (false, Some(reason)), "{number}");
+    }
+    assert_eq!(places(directory.path(), &needles), Vec::<String>::new());
+    world.stop().await;
+    assert_eq!(places(directory.path(), &needles), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_erasure_is_replayed_and_repeated() {
+    let world = world().await;
+    let phone = world.phone(1, None).await;
+    let other = proof(noren_rules::proof::ProofKind::Erase, &phone.key, b"another key");
+    let wrong = EraseRequest { public_key: phone.key.public_key().to_base64url(), proof: other };
+    assert_eq!(world.post(paths::ERASURES, None, "k", &wrong).await.refused(401), Reason::ProofInvalid);
+    let first = world.erase(&phone.key, "k").await;
+    let again = world.erase(&phone.key, "k").await;
+    assert!(first.ok::<Erasure>().erased && again.ok::<Erasure>().erased);
+    assert!(!first.replayed() && again.replayed());
+    assert!(!world.erase(&phone.key, "k2").await.ok::<Erasure>().erased, "there is nothing left");
+    assert!(!world.erase(&key(77), "k3").await.ok::<Erasure>().erased, "there never was");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_late_write_of_an_erased_device_does_nothing() {
+    let world = world().await;
+    let request = world.enrol_request(&key(1), None).await;
+    world.post(paths::ENROLMENTS, None, "enrol", &request).await.ok::<Enrolment>();
+    world.erase(&key(1), "forget").await.ok::<Erasure>();
+    assert_eq!(world.post(paths::ENROLMENTS, None, "enrol", &request).await.refused(410), Reason::IntentExpired);
+    // After its credential's end even the key's name is forgotten, and it may be a new member's.
+    world.pass(31 * DAY);
+    world.phone(2, None).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_buys_again_after_its_erasure_is_a_new_member() {
+    let world = world().await;
+    let account = Customer::EcAccount { account: "alice".to_owned() };
+    let code: EcCode = world.till(paths::TILL_EC_CODES, &EcCodeRequest { account: "alice".to_owned() }).await.ok();
+    let phone = world.phone(1, Some(Link::Ec { code: code.code })).await;
+    world.erase(&phone.key, "k").await.ok::<Erasure>();
+    assert!(!world.sell(&sale("1", account.clone(), vec![line("a", 1, 100)])).await.member_found, "sold before");
+    world.pass(DAY);
+    let later = SaleRequest { sold_at_ms: T0 + DAY, ..sale("2", account, vec![line("a", 1, 100)]) };
+    assert!(world.sell(&later).await.member_found);
+    world.stop().await;
+}

@@ -246,6 +246,8 @@ pub(crate) fn highest_step_elsewhere(db: &Connection, code: &Code, till: &TillCa
 
 /// Remembers that a code came with a sale, or that a till asked who it is.
 pub(crate) fn take(db: &Connection, code: &Code, till: &TillId, receipt: Option<&ReceiptId>, now_ms: i64) -> Result<(), Fault> {
+    // A till that comes later than this is a matter for people.
+    db.prepare_cached("DELETE FROM codes_taken WHERE at_ms < ?1")?.execute([now_ms.saturating_sub(KEYS_KEPT_MS)])?;
     let receipt = receipt.map_or("", ReceiptId::as_str);
     db.prepare_cached("INSERT OR IGNORE INTO codes_taken (device, symbology, step, till, receipt, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![code.device.as_str(), code.symbology.name(), code.step, till.as_str(), receipt, now_ms])?;

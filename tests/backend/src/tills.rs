@@ -61,13 +61,13 @@ pub(crate) fn token_hash(token: &str) -> [u8; 32] {
 }
 
 /// The till of a token, unless it was revoked.
-pub(crate) fn find_by_token(db: &Connection, hash: &[u8; 32]) -> Result<Option<(TillId, StoreId)>, Fault> {
-    let row: Option<(String, String, Vec<u8>)> = db
-        .prepare_cached("SELECT id, store, token_hash FROM tills WHERE token_hash = ?1 AND revoked_at_ms IS NULL")?
-        .query_row([hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+pub(crate) fn find_by_token(db: &Connection, hash: &[u8; 32]) -> Result<Option<TillId>, Fault> {
+    let row: Option<(String, Vec<u8>)> = db
+        .prepare_cached("SELECT id, token_hash FROM tills WHERE token_hash = ?1 AND revoked_at_ms IS NULL")?
+        .query_row([hash], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     // The index compares in variable time, but hashes of guesses tell nothing about the hash that is stored.
-    Ok(row.filter(|(_, _, stored)| bool::from(stored.ct_eq(hash))).map(|(till, store, _)| (till.into(), store.into())))
+    Ok(row.filter(|(_, stored)| bool::from(stored.ct_eq(hash))).map(|(till, _)| till.into()))
 }
 
 /// Registers a till, or gives a known one another token. The same token again changes nothing: what was revoked stays so.

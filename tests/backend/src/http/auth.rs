@@ -1,7 +1,7 @@
 //! Who calls: an app by a short token, a till by its registered one.
 
 use axum::http::header::AUTHORIZATION;
-use noren_rules::ids::{DeviceId, StoreId, TillId};
+use noren_rules::ids::{DeviceId, TillId};
 use noren_rules::wire::Reason;
 
 use crate::devices;
@@ -20,8 +20,6 @@ pub(crate) struct AppCaller {
 #[derive(Debug, Clone)]
 pub(crate) struct TillCaller {
     pub(crate) till: TillId,
-    #[expect(dead_code, reason = "the store of a till is part of who it is; a sale names its own")]
-    pub(crate) store: StoreId,
 }
 
 /// Either.
@@ -56,7 +54,7 @@ impl Call {
         }
         let hash = tills::token_hash(token);
         let till = self.app.store.read(move |db| tills::find_by_token(db, &hash)).await.map_err(Fault::into_refusal)?;
-        till.map(|(till, store)| AnyCaller::Till(TillCaller { till, store })).ok_or_else(unauthorized)
+        till.map(|till| AnyCaller::Till(TillCaller { till })).ok_or_else(unauthorized)
     }
 
     fn bearer(&self) -> Result<&str, Refusal> {

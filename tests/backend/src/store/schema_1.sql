@@ -102,3 +102,4 @@ CREATE TABLE codes_taken (
     device TEXT NOT NULL, symbology TEXT NOT NULL, step INTEGER NOT NULL, till TEXT NOT NULL, receipt TEXT NOT NULL, at_ms INTEGER NOT NULL,
     PRIMARY KEY (device, symbology, step, till, receipt)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX codes_taken_by_age ON codes_taken (at_ms);

@@ -160,3 +160,22 @@ async fn settings_out_of_range_are_refused() {
         assert!(matches!(noren_backend::start(bad).await.unwrap_err(), StartError::Setting(_)));
     }
 }
+
+#[tokio::test]
+async fn two_servers_on_one_directory_share_one_truth() {
+    let (directory, clock) = (tempdir(), Arc::new(AtomicI64::new(T0)));
+    let one = world_in(directory.path(), &clock).await;
+    let two = world_in(directory.path(), &clock).await;
+    let phone = one.phone(1, None).await;
+    let request = sale("1", scanned(phone.qr(T0), T0), vec![line("a", 1, 900)]);
+    let (first, second) = tokio::join!(
+        one.post(paths::TILL_SALES, Some(DEMO_TILL_TOKEN), "k", &request),
+        two.post(paths::TILL_SALES, Some(DEMO_TILL_TOKEN), "k", &request),
+    );
+    assert_eq!((first.status, &first.body), (200, &second.body));
+    assert!(first.replayed() != second.replayed());
+    assert_eq!(two.membership(&phone).await.points, 9);
+    one.stop().await;
+    assert_eq!(two.history(&phone).await.len(), 1, "the other goes on");
+    two.stop().await;
+}

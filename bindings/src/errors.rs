@@ -1,0 +1,69 @@
+//! What a verb can fail with: the feature's own error, or one of the few that belong to none.
+
+use noren_core::member::MemberError;
+use noren_core::outbox::OutboxError;
+use noren_core::purchases::PurchasesError;
+use noren_core::storage::StorageError;
+use noren_core::{ForgetError, OpenError};
+
+/// Why a verb failed. Match on the kind, then on the feature's error inside.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+pub enum NorenError {
+    /// The app core could not be opened.
+    #[error("{error}")]
+    Open {
+        /// Why.
+        error: OpenError,
+    },
+    /// Enrolment, card or links.
+    #[error("{error}")]
+    Member {
+        /// Why.
+        error: MemberError,
+    },
+    /// The purchase history.
+    #[error("{error}")]
+    Purchases {
+        /// Why.
+        error: PurchasesError,
+    },
+    /// The outbox.
+    #[error("{error}")]
+    Outbox {
+        /// Why.
+        error: OutboxError,
+    },
+    /// Forget me.
+    #[error("{error}")]
+    Forget {
+        /// Why.
+        error: ForgetError,
+    },
+    /// The files.
+    #[error("{error}")]
+    Storage {
+        /// Why.
+        error: StorageError,
+    },
+    /// The verb's token was cancelled. An intent that it made stays in the outbox.
+    #[error("cancelled")]
+    Cancelled,
+    /// The runtime could not do it; a defect in the core if it happens twice.
+    #[error("the core could not run this: {reason}")]
+    Runtime {
+        /// What it said, for the log.
+        reason: String,
+    },
+}
+
+macro_rules! from {
+    ($($error:ident => $variant:ident),*) => {
+        $(impl From<$error> for NorenError {
+            fn from(error: $error) -> Self {
+                Self::$variant { error }
+            }
+        })*
+    };
+}
+
+from!(OpenError => Open, MemberError => Member, PurchasesError => Purchases, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage);

@@ -1,7 +1,7 @@
 //! Forget me: nothing that identifies the member remains in any file; sales stay as accounting records without a person.
 //!
-//! SQLite overwrites what it deletes (`secure_delete`), but pages that were split keep copies in their gaps: so the whole file is rewritten
-//! afterwards. That costs time in proportion to the database, and is made up for after a crash.
+//! Twice over: SQLite overwrites what it deletes (`secure_delete`), and the whole file is rewritten afterwards, so that nothing depends on
+//! where an old page kept a copy. That costs time in proportion to the database, and is made up for after a crash.
 
 use noren_rules::ids::{DeviceId, MemberId};
 use noren_rules::keys::PublicKey;

@@ -47,6 +47,11 @@ async fn nothing_that_identifies_the_member_is_left_in_any_file() {
     for at in 0..40 {
         world.sell(&sale(&format!("more-{at}"), scanned(phone.enrolment.one_dimensional.ean13.clone(), T0), vec![line("a", 1, 500)])).await;
     }
+    // Pages split, so that rows have been in more than one place of the file.
+    for hundred in 0..30 {
+        let numbers = (0..100).map(|at| format!("{:08}", (hundred * 100 + at) * 7_919_u64 % 100_000_000).into()).collect();
+        world.till(paths::TILL_CARDS, &RegisterCards { numbers, demo_pin: false }).await.ok::<RegisteredCards>();
+    }
 
     let mut needles: Vec<String> = ["8675309-card", "hanako.example"].map(str::to_owned).to_vec();
     for phone in [&phone, &second] {

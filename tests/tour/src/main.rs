@@ -70,7 +70,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::ImportSales(args)) => wait_for(import_sales::run(args)),
         Some(Command::Sync(args)) => wait_for(history::sync(args)),
         Some(Command::History(args)) => history::history(args),
-        Some(Command::Export(args)) => history::export(args),
+        Some(Command::Export(args)) => wait_for(history::export(args)),
         Some(Command::Forget(args)) => wait_for(forget::run(args)),
     }
 }

@@ -54,7 +54,7 @@ fn numbers(receipts: &[Value]) -> Vec<&str> {
 #[test]
 fn a_shopper_enrols_shows_buys_and_finds_it_again() {
     let scene = Scene::new();
-    assert_eq!(scene.import(), json!({"posted": 6, "skipped": {"no_amount": 1}, "cards": 2}));
+    assert_eq!(scene.import(), json!({"posted": 5, "skipped": {"no_amount": 1}, "cards": 2}));
     let home = scene.path("phone");
     let member = scene.enrol("phone", &["17850:0000"]);
     assert_eq!(member["linked"], json!([{"number": {"number": "17850"}}]));
@@ -75,7 +75,7 @@ fn a_shopper_enrols_shows_buys_and_finds_it_again() {
     let synced = line(&["sync", "--home", &home]);
     assert_eq!((&synced["receipts"], &synced["complete"]), (&json!(3), &json!(true)));
     assert_eq!(line(&["sync", "--home", &home])["receipts"], 0, "a second pull brings nothing twice");
-    assert_eq!(scene.import()["posted"], 6, "posting the log again is answered");
+    assert_eq!(scene.import()["posted"], 5, "posting the log again is answered");
     assert_eq!(line(&["sync", "--home", &home])["receipts"], 0, "and adds nothing");
     drop(scene.served);
     let history = lines(&["history", "--home", &home]);

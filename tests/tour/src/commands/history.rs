@@ -127,7 +127,7 @@ pub(crate) fn totals(by_channel: Vec<MonthTotal>) -> Vec<Total> {
     totals
 }
 
-/// Print everything that the phone holds of the member's purchases, with no network.
+/// Print everything that is held of the member: on the phone, with no network, or at the backend.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Export {
     /// The phone's files.
@@ -136,6 +136,15 @@ pub(crate) struct Export {
     /// json: one document; csv: one line a receipt line.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
+    /// phone: what is on it, with no network; backend: everything that the backend holds about the member, as JSON.
+    #[arg(long, value_enum, default_value_t = From::Phone)]
+    from: From,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum From {
+    Phone,
+    Backend,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -144,7 +153,10 @@ enum Format {
     Csv,
 }
 
-pub(crate) fn export(args: &Export) -> Result<(), Failure> {
+pub(crate) async fn export(args: &Export) -> Result<(), Failure> {
+    if let From::Backend = args.from {
+        return output::json(&phone::open(&args.home)?.member().export().await.map_err(Failure::failed)?);
+    }
     let noren = phone::open_offline(&args.home)?;
     let text = match args.format {
         Format::Json => noren.purchases().export_json(),

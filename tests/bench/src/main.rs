@@ -1,0 +1,109 @@
+//! Speed: each measure beside a peer that does the same work, in one run, answers checked before they are timed.
+
+mod data;
+mod measures;
+mod raw;
+mod report;
+mod store;
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use data::History;
+use measures::{card, ingest, page, search, totals};
+use report::{Outcome, say};
+use words::Words;
+
+/// Measure, each beside a peer that does the same work; one compact JSON line a measure.
+///
+/// Ours and the peer take turns within one run; answers are checked before they are timed, and a wrong one ends the run with status 1. `met` says
+/// whether the target was reached; a missed target is no failure of the run. Medians and ratios are what to quote: machines differ.
+#[derive(Debug, Parser)]
+#[command(name = "noren-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    measure: Measure,
+}
+
+#[derive(Debug, Subcommand)]
+enum Measure {
+    /// From the start of a process to the card's SVG.
+    Card {
+        #[command(flatten)]
+        programs: card::Programs,
+        /// Times each.
+        #[arg(long, default_value_t = 500)]
+        runs: usize,
+    },
+    /// Pages, search and totals of a history.
+    History {
+        /// Receipts in it, of one to three lines each.
+        #[arg(long, default_value_t = 1_000_000)]
+        receipts: usize,
+        /// Receipts of the hard case for search, whose titles hardly ever repeat; 0 leaves it out.
+        #[arg(long, default_value_t = 500_000)]
+        hard_receipts: usize,
+        /// Distinct titles of the hard case.
+        #[arg(long, default_value_t = 200_000)]
+        hard_titles: usize,
+        /// Times each.
+        #[arg(long, default_value_t = 2_000)]
+        runs: usize,
+        /// Keep the files here and use them again; they are thrown away without it.
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+    },
+    /// Taking pages of receipts in.
+    Ingest {
+        /// Receipts.
+        #[arg(long, default_value_t = 100_000)]
+        receipts: usize,
+    },
+    /// The peak of memory of taking receipts in: before and after, in KB. `ingest` runs it as a process of its own.
+    #[command(hide = true)]
+    IngestMemory {
+        #[arg(long)]
+        receipts: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().measure) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(&format!("noren-bench: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(measure: &Measure) -> Outcome {
+    match measure {
+        Measure::Card { programs, runs } => card::run(programs, *runs),
+        Measure::Ingest { receipts } => ingest::run(*receipts),
+        Measure::IngestMemory { receipts } => ingest::memory_of_this_process(*receipts),
+        Measure::History { receipts, hard_receipts, hard_titles, runs, keep } => {
+            let thrown_away = tempfile::tempdir()?;
+            let directory = keep.as_deref().unwrap_or(thrown_away.path());
+            history(directory, *receipts, *runs)?;
+            if *hard_receipts > 0 { hard_case(directory, *hard_receipts, *hard_titles, *runs) } else { Ok(()) }
+        }
+    }
+}
+
+fn history(directory: &Path, receipts: usize, runs: usize) -> Outcome {
+    let history = History::new(Words::shop()?, receipts);
+    let (database, store) = store::filled(&directory.join(format!("shop-{receipts}")), &history)?;
+    page::run(&database, &store, runs)?;
+    totals::run(&database, &store, runs)?;
+    search::run(&database, &store, "", true, history.titles(), runs)
+}
+
+fn hard_case(directory: &Path, receipts: usize, titles: usize, runs: usize) -> Outcome {
+    let history = History::new(Words::marketplace(titles)?, receipts);
+    let (database, store) = store::filled(&directory.join(format!("marketplace-{receipts}")), &history)?;
+    search::run(&database, &store, "_hard", false, history.titles(), (runs / 20).max(5))
+}

@@ -204,7 +204,7 @@ mod tests {
         clock.observe(1_000_000, 10);
         platform.boot.store(60_010, Ordering::SeqCst);
         platform.wall.store(560_000, Ordering::SeqCst);
-        clock.now();
+        let _ = clock.now();
         let stored = clock.to_store(None).unwrap();
         let rebooted = fake(570_000, 3, "b");
         let clock = TrustedClock::new(rebooted.clone());
@@ -242,8 +242,8 @@ mod tests {
         for (wall, boot) in [(i64::MAX, i64::MAX), (i64::MIN, i64::MIN)] {
             let clock = TrustedClock::new(fake(wall, boot, "a"));
             clock.observe(i64::MAX, i64::MIN);
-            clock.now();
-            clock.to_store(None);
+            let _ = clock.now();
+            let _ = clock.to_store(None);
         }
     }
 }

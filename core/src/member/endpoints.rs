@@ -1,6 +1,6 @@
 //! What the member's room asks the backend.
 
-use noren_rules::wire::{Membership, Nonce, paths};
+use noren_rules::wire::{MemberExport, Membership, Nonce, paths};
 
 use crate::net::{Authorizer, AuthorizerError, Client};
 
@@ -21,4 +21,10 @@ pub(super) async fn membership(
     }
     let membership = crate::net::decode(&answer)?;
     Ok(Some((membership, answer.etag)))
+}
+
+/// Everything that the backend holds about the member.
+pub(super) async fn export(client: &Client, authorizer: &dyn Authorizer) -> Result<MemberExport, AuthorizerError> {
+    let answer = client.get_authorized(authorizer, paths::EXPORT, None).await?;
+    Ok(crate::net::decode(&answer)?)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use noren_rules::credential::SignedCredential;
 use noren_rules::ids::{DeviceId, IdempotencyKey};
 use noren_rules::proof::ProofKind;
-use noren_rules::wire::{EnrolRequest, Enrolment, Link, LinkRequest, Membership, Reason, paths};
+use noren_rules::wire::{EnrolRequest, Enrolment, Link, LinkRequest, MemberExport, Membership, Reason, paths};
 
 use super::{Card, CardStore, CardView, EnrolmentCause, MemberError, MemberState, Submission, Symbology, endpoints};
 use crate::app::{Core, LANE_MEMBER};
@@ -169,6 +169,23 @@ impl MemberService {
             core.observers.tell(Change::Member);
         }
         Ok(self.renew_if_due().await? || changed)
+    }
+
+    /// Everything that the backend holds about the member, for the person to keep (開示). What the phone holds stands in
+    /// `purchases().export_json()`.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `Call`, `Platform`, `Storage`.
+    pub async fn export(&self) -> Result<MemberExport, MemberError> {
+        self.need_card()?;
+        let core = &self.core;
+        match endpoints::export(&core.client, core.tokens.as_ref()).await {
+            Ok(export) => Ok(export),
+            Err(error) => {
+                core.note_device(&error)?;
+                Err(error.into())
+            }
+        }
     }
 
     /// The card as it is to be shown now. Writes nothing, asks no server, and works when the databases cannot be opened.

@@ -86,8 +86,8 @@ impl Sealer {
     /// [`SealError::Newer`] or [`SealError::DoesNotOpen`].
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (version, rest) = sealed.split_first().ok_or(SealError::DoesNotOpen)?;
-        if *version > KEY_VERSION {
-            return Err(SealError::Newer);
+        if *version != KEY_VERSION {
+            return Err(if *version > KEY_VERSION { SealError::Newer } else { SealError::DoesNotOpen });
         }
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LEN>().ok_or(SealError::DoesNotOpen)?;
         let payload = Payload { msg: ciphertext, aad: &associated_data(place) };
@@ -176,6 +176,9 @@ mod tests {
             let mut altered = sealed.clone();
             let at = at.index(altered.len());
             altered[at] ^= 1 << bit;
+            prop_assert!(sealer(3).open(HERE, &altered).is_err());
+            altered = sealed.clone();
+            altered[0] ^= 1 << bit;
             prop_assert!(sealer(3).open(HERE, &altered).is_err());
             prop_assert!(sealer(3).open(HERE, &sealed[..at]).is_err());
         }

@@ -1,0 +1,14 @@
+//! The app core's life against a server in memory: no network, no waiting, no other crate.
+
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+
+mod card;
+mod damage;
+mod forget;
+mod history;
+mod member;
+mod outbox;
+mod pause;
+mod restored;
+mod support;
+mod sync;

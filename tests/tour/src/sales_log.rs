@@ -122,8 +122,9 @@ fn sale(number: String, rows: &[Row], shop: &Shop) -> Result<SaleRequest, &'stat
     let sold_at: DateTime = first.invoice_date.trim().replacen(' ', "T", 1).parse().map_err(|_| "unreadable_time")?;
     let instant = sold_at.to_zoned(shop.time_zone.clone()).map_err(|_| "unreadable_time")?;
     let lines: Vec<ReceiptLine> = rows.iter().map(|row| line(row, &shop.currency)).collect::<Result<_, _>>()?;
-    if lines.iter().all(|line| line.amount_minor == 0) {
-        // Stock written off or found again: the log books it like an invoice without a price.
+    let customer = customer(&first.customer_id)?;
+    if customer == Customer::Anonymous && lines.iter().all(|line| line.amount_minor == 0) {
+        // Stock written off or found again: the log books it like an invoice without a price and without a customer.
         return Err("no_amount");
     }
     let total_minor = lines.iter().try_fold(0i64, |sum, line| sum.checked_add(line.amount_minor)).ok_or("unreadable_line")?;
@@ -144,7 +145,7 @@ fn sale(number: String, rows: &[Row], shop: &Shop) -> Result<SaleRequest, &'stat
         lines,
         total_minor,
         taxes: None,
-        customer: customer(&first.customer_id)?,
+        customer,
     })
 }
 

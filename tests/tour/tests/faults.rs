@@ -3,6 +3,15 @@
 //! The sweep preloads `support/fault.c` into the real binary and kills it before and after every storage call of an enrol-claim-sync life, one run
 //! for each. That is a killed process, not a lost power supply: what the kernel had taken is kept.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends"
+)]
+
 mod support;
 
 use std::os::unix::process::ExitStatusExt;

@@ -1,5 +1,14 @@
 //! The journeys through the tools, as an app or backend developer walks them: every step is a process of its own, every file is on disk.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends"
+)]
+
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,14 @@
 //! `noren verify` with no network: a fresh code is taken, every kind of bad one is named, and no mutation of a good one gets through.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends"
+)]
+
 mod support;
 
 use noren_rules::code::{PREFIX, step_at};

@@ -117,3 +117,17 @@ fn no_file_is_longer_than_one_can_read() {
         }
     }
 }
+
+/// The README shows a card that the core made: an independent reader reads it, and it is a member code.
+#[test]
+fn the_picture_in_the_readme_is_a_real_card() {
+    let picture = root().join("tests/tour/pictures/card.png");
+    assert!(std::fs::read_to_string(root().join("README.md")).unwrap().contains("tests/tour/pictures/card.png"));
+    let Ok(output) = std::process::Command::new("zbarimg").args(["-q", "--raw"]).arg(picture).output() else {
+        println!("skipped: zbarimg (Debian: zbar-tools) is not here");
+        return;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let code = noren_rules::code::MemberCode::read(text.as_bytes()).expect("the picture is a member code");
+    assert_eq!(code.credential().credential().member.as_str().len(), 16);
+}

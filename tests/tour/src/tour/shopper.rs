@@ -1,6 +1,7 @@
 //! The shopper of the tour: a phone with a card and a history.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use noren_core::Noren;
 use noren_core::member::{CardView, MemberState, Symbology};
@@ -19,6 +20,7 @@ use crate::till_client::Backend;
 const PNG_SCALE: u32 = 8;
 
 pub(super) struct Shopper {
+    home: PathBuf,
     noren: Noren,
 }
 
@@ -28,7 +30,7 @@ impl Shopper {
         phone::set_up(&home, &backend.backend)?;
         let noren = phone::open_over(&home, network.transport())?;
         noren.member().enrol(None).await.map_err(Failure::failed)?;
-        Ok(Self { noren })
+        Ok(Self { home, noren })
     }
 
     pub(super) async fn link(&self, shop: &Shop) -> Result<(), Failure> {
@@ -65,8 +67,12 @@ impl Shopper {
         }
     }
 
-    pub(super) fn card(&self) -> Result<CardView, Failure> {
-        self.noren.member().card(Symbology::Qr).map_err(Failure::failed)
+    /// The card of an app that has just been started, and how long that took: what a shopper waits at the till.
+    pub(super) fn card_from_a_cold_start(&self, network: &Network) -> Result<(CardView, Duration), Failure> {
+        let start = Instant::now();
+        let started = phone::open_over(&self.home, network.transport())?;
+        let card = started.member().card(Symbology::Qr).map_err(Failure::failed)?;
+        Ok((card, start.elapsed()))
     }
 
     /// Writes the QR alone, as PNG and SVG; answers where.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io::IsTerminal;
 
-use noren_rules::receipt::{Receipt, ReceiptKind};
+use noren_rules::receipt::{Receipt, ReceiptKind, ReceiptLine};
 use noren_till::{Answer, Language, Scanned};
 
 use crate::commands::history::Total;
@@ -20,6 +20,7 @@ const BOLD: &str = "1";
 const DIM: &str = "2";
 const GREEN: &str = "32";
 const RED: &str = "31";
+const WHITE_ON_BLACK: &str = "97;40";
 
 impl Show {
     pub(super) fn new() -> Self {
@@ -48,8 +49,9 @@ impl Show {
         output::line(text)
     }
 
-    pub(super) fn block(&self, text: &str) -> Result<(), Failure> {
-        output::line(text.trim_end_matches('\n'))
+    /// A code: its full blocks are the white modules, so on a terminal they are painted white on black whatever its theme.
+    pub(super) fn code(&self, blocks: &str) -> Result<(), Failure> {
+        blocks.lines().try_for_each(|line| output::line(&self.paint(line, WHITE_ON_BLACK)))
     }
 
     pub(super) fn till(&self, answer: &Answer, language: Language) -> Result<(), Failure> {
@@ -64,12 +66,13 @@ impl Show {
         output::line(&format!("       {}", self.paint(&reason, DIM)))
     }
 
-    pub(super) fn receipts(&self, what: &str, found: &Found) -> Result<(), Failure> {
-        let more = if found.more { ", the newest of more" } else { "" };
-        output::line(&format!("     {}", self.paint(&format!("{what}: {} receipts{more}", found.receipts.len()), DIM)))?;
+    /// Receipts, each with the line that `shows` picks: what was searched for, or the first.
+    pub(super) fn receipts(&self, what: &str, found: &Found, shows: impl Fn(&ReceiptLine) -> bool) -> Result<(), Failure> {
+        let more = if found.more { ", and there are more" } else { "" };
+        output::line(&format!("     {}", self.paint(&format!("{what}: the newest {}{more}", found.receipts.len()), DIM)))?;
         for receipt in &found.receipts {
             let kind = if receipt.kind == ReceiptKind::Return { "return" } else { "" };
-            let first = receipt.lines.first().map_or("", |line| line.description.as_str());
+            let line = receipt.lines.iter().find(|line| shows(line)).or(receipt.lines.first());
             let channel = format!("{:?}", receipt.channel).to_lowercase();
             output::line(&format!(
                 "       {}  {:<8} {:<6} {:>12}  {:>3} lines  {}",
@@ -78,7 +81,7 @@ impl Show {
                 kind,
                 money(receipt.total_minor, &receipt.currency),
                 receipt.lines.len(),
-                first.chars().take(32).collect::<String>(),
+                line.map_or("", |line| line.description.as_str()),
             ))?;
         }
         Ok(())

@@ -200,6 +200,43 @@ fn one_dimensional_codes_are_printed_offline() {
     assert!(noren_rules::one_dimensional::is_nw7(text("nw7").trim_end()));
 }
 
+/// zbarimg is not ours: what it reads from the pictures is what the text says.
+#[test]
+fn an_independent_reader_reads_every_carrier() {
+    let scene = Scene::new();
+    let home = scene.path("phone");
+    scene.enrol("phone", &[]);
+    for symbology in ["qr", "code128", "ean13", "nw7"] {
+        let picture = scene.path(&format!("{symbology}.png"));
+        let shown = run(&["card", "--home", &home, "--symbology", symbology, "--png", &picture]);
+        let Ok(read) = std::process::Command::new("zbarimg").args(["-q", "--raw", &picture]).output() else {
+            println!("skipped: zbarimg (Debian: zbar-tools) is not here");
+            return;
+        };
+        assert_eq!(String::from_utf8(read.stdout).unwrap(), String::from_utf8(shown.stdout).unwrap(), "{symbology}");
+    }
+}
+
+#[test]
+fn a_lost_phone_is_refused_from_the_next_document_on() {
+    let scene = Scene::new();
+    let home = scene.path("phone");
+    let device = scene.enrol("phone", &[])["device"].as_str().unwrap().to_owned();
+    let read = |keys: &str| {
+        std::fs::write(scene.path("keys.json"), run(&["till", "keys", "--backend", scene.url()]).stdout).unwrap();
+        let code = run(&["card", "--home", &home]).stdout;
+        support::verify_now(std::path::Path::new(keys), &code).remove(0)
+    };
+    let keys = scene.path("keys.json");
+    assert!(read(&keys).starts_with(r#"{"ok":true"#));
+    assert_eq!(line(&["till", "revoke", "--backend", scene.url(), "--device", &device]), json!({"revoked": true}));
+    assert_eq!(line(&["till", "revoke", "--backend", scene.url(), "--device", &device]), json!({"revoked": false}));
+    assert_eq!(read(&keys), r#"{"ok":false,"reason":"revoked"}"#);
+    assert_eq!(run(&["sync", "--home", &home]).status.code(), Some(1));
+    let again = scene.enrol("phone", &[])["device"].as_str().unwrap().to_owned();
+    assert_ne!(again, device, "it enrols again as another device");
+}
+
 #[test]
 fn unusable_input_ends_with_status_2_and_one_line() {
     let scene = Scene::new();
@@ -227,6 +264,10 @@ fn without_the_tills_token_the_server_answers_401() {
     let output = noren().args(["till", "keys", "--backend", scene.url(), "--token", "a-wrong-token"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("401"));
+    for path in ["/v1/till/keys", "/v1/receipts", "/v1/membership", "/v1/export", "/v1/points"] {
+        let (status, body) = support::http(scene.url(), "GET", path, &[], "");
+        assert_eq!((status, body.contains("unauthorized")), (401, true), "{path}");
+    }
 }
 
 fn walk(folder: std::path::PathBuf) -> Vec<std::path::PathBuf> {

@@ -58,10 +58,19 @@ pub(crate) fn noren_offline() -> Command {
     command
 }
 
-/// Runs `noren verify` over `input` and answers its lines.
+/// Runs `noren verify` over `input`, at `now`, and answers its lines.
 pub(crate) fn verify(keys: &Path, now: &str, input: &[u8]) -> Vec<String> {
+    verify_with(&["--now", now], keys, input)
+}
+
+/// The same by the clock of the system.
+pub(crate) fn verify_now(keys: &Path, input: &[u8]) -> Vec<String> {
+    verify_with(&[], keys, input)
+}
+
+fn verify_with(options: &[&str], keys: &Path, input: &[u8]) -> Vec<String> {
     let mut child =
-        noren_offline().args(["verify", "--now", now, "--keys"]).arg(keys).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        noren_offline().arg("verify").args(options).arg("--keys").arg(keys).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || stdin.write_all(&input));

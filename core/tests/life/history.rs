@@ -28,7 +28,7 @@ fn oracle(receipts: &[Receipt], text: &str) -> Vec<String> {
         .filter(|(_, r)| r.lines.iter().any(|line| fold(&line.description).contains(&needle)))
         .map(|(n, r)| (r.sold_at_ms, n, r.id.0.clone()))
         .collect();
-    found.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    found.sort_by_key(|(at, n, _)| std::cmp::Reverse((*at, *n)));
     found.into_iter().map(|(_, _, id)| id).collect()
 }
 
@@ -130,7 +130,7 @@ proptest! {
         let mut expected: BTreeMap<(String, u8), (i64, i64, u32, u32)> = BTreeMap::new();
         for r in now.values().filter(|r| !r.voided) {
             let channel = match r.channel { Channel::Store => 0, Channel::Ec => 1, Channel::MobileOrder => 2 };
-            let total = expected.entry((r.business_date[..7].to_owned(), channel)).or_default();
+            let total = expected.entry((r.business_date.get(..7).unwrap().to_owned(), channel)).or_default();
             match r.kind {
                 ReceiptKind::Sale => { total.0 += r.total_minor; total.2 += 1; }
                 ReceiptKind::Return => { total.1 += r.total_minor; total.3 += 1; }

@@ -1,6 +1,14 @@
 //! The app core's life against a server in memory: no network, no waiting, no other crate.
 
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout
+)]
 
 mod card;
 mod damage;
@@ -10,5 +18,6 @@ mod member;
 mod outbox;
 mod pause;
 mod restored;
+mod speed;
 mod support;
 mod sync;

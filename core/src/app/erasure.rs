@@ -94,7 +94,7 @@ impl Erasure {
     }
 
     /// Tells the server, if there is something to tell. With its answer the last file goes, and the key that signed it.
-    pub(super) async fn send(&self, client: &Client, platform: &Platform) -> Result<Option<ServerErasure>, ForgetError> {
+    pub(crate) async fn send(&self, client: &Client, platform: &Platform) -> Result<Option<ServerErasure>, ForgetError> {
         let _sending = self.sending.lock().await;
         let Some(pending) = self.lock().clone() else { return Ok(None) };
         let request = EraseRequest { public_key: pending.public_key.clone(), proof: pending.proof.clone() };

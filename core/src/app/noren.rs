@@ -184,7 +184,8 @@ impl Noren {
     /// `Platform` (`Locked`: nothing was changed); `Storage` (carried on at the next start).
     pub async fn forget_me(&self) -> Result<ForgetReport, ForgetError> {
         let core = &self.core;
-        let unsent = if core.erasure.is_pending() { None } else { self.decide_to_forget()? };
+        let is_decided = core.erasure.installation().as_deref() == Some(core.installation.id.as_str());
+        let unsent = if is_decided { None } else { self.decide_to_forget()? };
         core.outbox_db.close();
         core.cache_db.close();
         core.card.forget();

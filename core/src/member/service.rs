@@ -8,8 +8,8 @@ use noren_rules::proof::ProofKind;
 use noren_rules::wire::{EnrolRequest, Enrolment, Link, LinkRequest, MemberExport, Membership, Reason, paths};
 
 use super::{Card, CardStore, CardView, EnrolmentCause, MemberError, MemberState, Submission, Symbology, endpoints};
-use crate::app::{Core, LANE_MEMBER};
-use crate::net::{AuthorizerError, CallError, prove_nonce};
+use crate::app::{Core, ForgetError, LANE_MEMBER, ServerErasure};
+use crate::net::{AuthorizerError, CallError, TransportError, prove_nonce};
 use crate::outbox::{IntentState, IntentView, NewIntent, Outcome};
 use crate::platform::{Change, PlatformError};
 use crate::signing::{device_public_key, read_public_key};
@@ -74,6 +74,7 @@ impl MemberService {
             return Err(MemberError::AlreadyEnrolled);
         }
         let core = &self.core;
+        self.finish_forgetting().await?;
         let key = match core.open_intent(KIND_ENROL)? {
             Some(open) => open.key,
             None => self.begin_enrolment(link).await?,
@@ -220,6 +221,17 @@ impl MemberService {
         }
     }
 
+    /// One "forget me" at a time: the last member's must have reached the server before this device is a new one's.
+    async fn finish_forgetting(&self) -> Result<(), MemberError> {
+        let core = &self.core;
+        match core.erasure.send(&core.client, &core.platform).await {
+            Ok(Some(ServerErasure::Waiting)) => Err(MemberError::Call { error: TransportError::Offline.into() }),
+            Ok(_) => Ok(()),
+            Err(ForgetError::Platform { error }) => Err(error.into()),
+            Err(ForgetError::Storage { error }) => Err(error.into()),
+        }
+    }
+
     /// Nonce, key, proof, and the intent, in this order: what is committed can be sent again as it is.
     async fn begin_enrolment(&self, link: Option<Link>) -> Result<IdempotencyKey, MemberError> {
         let core = &self.core;
@@ -267,11 +279,7 @@ impl MemberService {
     async fn renew_nonce(&self, key: &IdempotencyKey) -> Result<Option<IdempotencyKey>, MemberError> {
         let core = &self.core;
         let Some(view) = core.outbox.intent(key)? else { return Ok(None) };
-        let over = match (view.state, view.reason) {
-            (IntentState::Wedged, Some(Reason::NonceExpired)) | (IntentState::Expired, _) => true,
-            (IntentState::Wedged, Some(Reason::Unauthorized)) => false,
-            _ => false,
-        };
+        let over = matches!((view.state, view.reason), (IntentState::Wedged, Some(Reason::NonceExpired)) | (IntentState::Expired, _));
         if !over {
             return Ok(None);
         }

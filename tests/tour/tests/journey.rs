@@ -188,6 +188,24 @@ fn forget_me_leaves_nothing_and_works_offline() {
 }
 
 #[test]
+fn what_was_forgotten_offline_reaches_the_server_before_anyone_new_enrols() {
+    let mut scene = Scene::new();
+    let data = scene.folder.path().join("server");
+    scene.served = Served::start(Some(&data));
+    scene.import();
+    let home = scene.path("phone");
+    scene.enrol("phone", &["17850:0000"]);
+    drop(std::mem::replace(&mut scene.served, Served::start(None)));
+    assert_eq!(line(&["forget", "--home", &home])["backend"], "waiting");
+    scene.served = Served::start(Some(&data));
+    scene.enrol("phone", &[]);
+    let other = run(&["enrol", "--backend", scene.url(), "--home", &scene.path("other"), "--link", "17850:0000"]);
+    assert_eq!(other.status.code(), Some(1), "the card's number went with its member");
+    assert_eq!(line(&["forget", "--home", &home]), json!({"phone": "erased", "backend": "erased"}));
+    assert_eq!(line(&["forget", "--home", &home])["backend"], "erased", "there is nothing more to forget");
+}
+
+#[test]
 fn one_dimensional_codes_are_printed_offline() {
     let scene = Scene::new();
     let home = scene.path("phone");

@@ -33,7 +33,7 @@ struct Month {
 /// All receipts with all lines, oldest first, and the totals, as one JSON document.
 pub(super) fn json(connection: &Connection, freshness: &Freshness) -> Result<String, StorageError> {
     let receipts = all(connection)?;
-    let months = rollup::totals(connection)?
+    let months = rollup::totals(connection, None)?
         .into_iter()
         .map(|t| Month {
             month: t.month,

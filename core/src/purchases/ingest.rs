@@ -43,8 +43,9 @@ pub(super) fn take_in(
     report: &mut SyncReport,
 ) -> Result<(), StorageError> {
     // Most are new: the insert itself finds out.
-    if let Some(pos) = insert(tx, receipt, generation)? {
-        insert_lines(tx, titles, pos, &receipt.lines)?;
+    let numbers = titles.numbers(tx, &receipt.lines)?;
+    if let Some(pos) = insert(tx, receipt, &numbers, generation)? {
+        insert_lines(tx, pos, &receipt.lines, &numbers)?;
         rollup::count(tx, receipt, 1)?;
         report.new_receipts = report.new_receipts.saturating_add(1);
         return Ok(());
@@ -56,8 +57,8 @@ pub(super) fn take_in(
         return Ok(());
     }
     remove(tx, pos, &known)?;
-    let pos = insert(tx, receipt, generation)?.ok_or_else(|| StorageError::other("a receipt is there twice"))?;
-    insert_lines(tx, titles, pos, &receipt.lines)?;
+    let pos = insert(tx, receipt, &numbers, generation)?.ok_or_else(|| StorageError::other("a receipt is there twice"))?;
+    insert_lines(tx, pos, &receipt.lines, &numbers)?;
     rollup::count(tx, receipt, 1)?;
     report.changed_receipts = report.changed_receipts.saturating_add(1);
     Ok(())
@@ -86,10 +87,10 @@ pub(super) fn by_pos(connection: &Connection, pos: i64) -> Result<Option<(i64, R
 }
 
 /// Inserts the row of a receipt; `None` when its id is there already.
-fn insert(tx: &Transaction<'_>, receipt: &Receipt, generation: i64) -> Result<Option<i64>, StorageError> {
+fn insert(tx: &Transaction<'_>, receipt: &Receipt, numbers: &[i64], generation: i64) -> Result<Option<i64>, StorageError> {
     let second = receipt.sold_at_ms.div_euclid(1000);
     let base = (second << BELOW_SECOND) + (receipt.sold_at_ms.rem_euclid(1000) << BELOW_MS);
-    match insert_at(tx, receipt, generation, base)? {
+    match insert_at(tx, receipt, numbers, generation, base)? {
         Inserted::Yes => return Ok(Some(base)),
         Inserted::IdIsThere => return Ok(None),
         Inserted::PlaceIsTaken => {}
@@ -101,7 +102,7 @@ fn insert(tx: &Transaction<'_>, receipt: &Receipt, generation: i64) -> Result<Op
             .prepare_cached("SELECT max(pos) FROM receipts WHERE pos >= ?1 AND pos < ?2")?
             .query_row([free - 1, (free | ((1 << BELOW_MS) - 1)) + 1], |row| row.get(0))?;
         let pos = last.map_or(free, |last| last + 1);
-        match insert_at(tx, receipt, generation, pos)? {
+        match insert_at(tx, receipt, numbers, generation, pos)? {
             Inserted::Yes => return Ok(Some(pos)),
             Inserted::IdIsThere => return Ok(None),
             Inserted::PlaceIsTaken => free = pos + 1,
@@ -115,12 +116,12 @@ enum Inserted {
     PlaceIsTaken,
 }
 
-fn insert_at(tx: &Transaction<'_>, receipt: &Receipt, generation: i64, pos: i64) -> Result<Inserted, StorageError> {
+fn insert_at(tx: &Transaction<'_>, receipt: &Receipt, numbers: &[i64], generation: i64, pos: i64) -> Result<Inserted, StorageError> {
     let json = |value: serde_json::Result<String>| value.map_err(|_| StorageError::other("a receipt has no JSON form"));
     let issuer = receipt.issuer.as_ref().map(|issuer| json(serde_json::to_string(issuer))).transpose()?;
     let taxes = receipt.taxes.as_ref().map(|taxes| json(serde_json::to_string(taxes))).transpose()?;
     let mut statement =
-        tx.prepare_cached("INSERT INTO receipts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)")?;
+        tx.prepare_cached("INSERT INTO receipts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)")?;
     let inserted = statement.execute(params![
         pos,
         receipt.id.as_str(),
@@ -142,9 +143,13 @@ fn insert_at(tx: &Transaction<'_>, receipt: &Receipt, generation: i64, pos: i64)
         receipt.voided,
         i64::try_from(receipt.lines.len()).unwrap_or(i64::MAX),
         generation,
+        packed(numbers),
     ]);
     match inserted {
-        Ok(_) => Ok(Inserted::Yes),
+        Ok(_) => {
+            tx.prepare_cached("INSERT INTO fresh(pos) VALUES (?1)")?.execute([pos])?;
+            Ok(Inserted::Yes)
+        }
         Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => match error.extended_code {
             rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE => Ok(Inserted::IdIsThere),
             // Both may hold; the id decides, and SQLite may name the place first.
@@ -158,10 +163,9 @@ fn insert_at(tx: &Transaction<'_>, receipt: &Receipt, generation: i64, pos: i64)
     }
 }
 
-fn insert_lines(tx: &Transaction<'_>, titles: &mut Titles, pos: i64, lines: &[ReceiptLine]) -> Result<(), StorageError> {
+fn insert_lines(tx: &Transaction<'_>, pos: i64, lines: &[ReceiptLine], numbers: &[i64]) -> Result<(), StorageError> {
     let mut statement = tx.prepare_cached("INSERT INTO lines VALUES (?1,?2,?3,?4,?5,?6,?7,?8)")?;
-    for (number, line) in lines.iter().enumerate() {
-        let title = titles.number(tx, &line.description)?;
+    for (number, (line, title)) in lines.iter().zip(numbers).enumerate() {
         statement.execute(params![
             pos,
             i64::try_from(number).unwrap_or(i64::MAX),
@@ -177,6 +181,10 @@ fn insert_lines(tx: &Transaction<'_>, titles: &mut Titles, pos: i64, lines: &[Re
 }
 
 impl Titles {
+    fn numbers(&mut self, tx: &Transaction<'_>, lines: &[ReceiptLine]) -> Result<Vec<i64>, StorageError> {
+        lines.iter().map(|line| self.number(tx, &line.description)).collect()
+    }
+
     fn number(&mut self, tx: &Transaction<'_>, text: &str) -> Result<i64, StorageError> {
         if let Some(number) = self.0.get(text) {
             return Ok(*number);
@@ -196,6 +204,41 @@ impl Titles {
         self.0.insert(text.to_owned(), number);
         Ok(number)
     }
+}
+
+/// Numbers of titles, four bytes each.
+fn packed(numbers: &[i64]) -> Vec<u8> {
+    // A phone does not see four billion descriptions.
+    numbers.iter().flat_map(|number| u32::try_from(*number).unwrap_or(u32::MAX).to_le_bytes()).collect()
+}
+
+/// What [`packed`] packed.
+pub(super) fn unpacked(bytes: &[u8]) -> impl Iterator<Item = i64> {
+    bytes.as_chunks::<4>().0.iter().map(|number| i64::from(u32::from_le_bytes(*number)))
+}
+
+/// Moves fresh receipts into the postings, sorted by title, when there are more of them than `most`.
+pub(super) fn post_fresh(tx: &Transaction<'_>, most: u32) -> Result<(), StorageError> {
+    let count: u32 = tx.prepare_cached("SELECT count(*) FROM fresh")?.query_row([], |row| row.get(0))?;
+    if count <= most {
+        return Ok(());
+    }
+    let mut postings: Vec<(i64, i64)> = Vec::new();
+    let mut statement = tx.prepare_cached("SELECT pos, title_ids FROM fresh JOIN receipts USING (pos)")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let pos = row.get(0)?;
+        let titles = row.get_ref(1)?.as_blob().unwrap_or_default();
+        postings.extend(unpacked(titles).map(|title| (title, pos)));
+    }
+    postings.sort_unstable();
+    postings.dedup();
+    let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO postings VALUES (?1, ?2)")?;
+    for posting in postings {
+        insert.execute(posting)?;
+    }
+    tx.execute("DELETE FROM fresh", [])?;
+    Ok(())
 }
 
 /// Each character and each pair of neighbours, as tokens of hexadecimal code points.
@@ -223,6 +266,11 @@ pub(super) fn bigram(a: char, b: char) -> String {
 
 fn remove(tx: &Transaction<'_>, pos: i64, known: &Receipt) -> Result<(), StorageError> {
     rollup::count(tx, known, -1)?;
+    let was_fresh = tx.prepare_cached("DELETE FROM fresh WHERE pos = ?1")?.execute([pos])? > 0;
+    if !was_fresh {
+        tx.prepare_cached("DELETE FROM postings WHERE pos = ?1 AND title_id IN (SELECT title_id FROM lines WHERE pos = ?1)")?
+            .execute([pos])?;
+    }
     tx.prepare_cached("DELETE FROM lines WHERE pos = ?1")?.execute([pos])?;
     tx.prepare_cached("DELETE FROM receipts WHERE pos = ?1")?.execute([pos])?;
     Ok(())

@@ -46,13 +46,14 @@ pub(super) fn count(tx: &Transaction<'_>, receipt: &Receipt, sign: i64) -> Resul
     Ok(())
 }
 
-/// All totals, newest month first.
-pub(super) fn totals(connection: &Connection) -> Result<Vec<MonthTotal>, StorageError> {
+/// All totals, newest month first; or those of one month.
+pub(super) fn totals(connection: &Connection, only: Option<&str>) -> Result<Vec<MonthTotal>, StorageError> {
     let mut statement = connection.prepare_cached(
         "SELECT month, currency, channel, sales_minor, returns_minor, sales_count, returns_count FROM months
-         ORDER BY month DESC, currency, channel",
+         WHERE month >= ?1 AND month <= ?2 ORDER BY month DESC, currency, channel",
     )?;
-    let rows = statement.query_map([], |row| {
+    // Years have four digits: `:` follows `9`.
+    let rows = statement.query_map([only.unwrap_or(""), only.unwrap_or(":")], |row| {
         let (sales_minor, returns_minor): (i64, i64) = (row.get(3)?, row.get(4)?);
         Ok(MonthTotal {
             month: row.get(0)?,

@@ -1,26 +1,28 @@
 //! Search: first the titles that hold the text, then the newest receipts with one of them.
 //!
-//! A text of one character is looked up as such, of two as a pair, of more as all its pairs; each title found is then checked to truly hold
-//! the text. Few titles: their lines are merged newest first. Many: the timeline is walked newest first, and left for the merge when it
-//! turns out that they are rare after all.
+//! A text of one character is looked up as such, of two as a pair: the index answers both exactly. A longer one is looked up as all its
+//! pairs, and each title found is checked to truly hold it. Then, whichever is expected to be cheaper: the postings of the titles are
+//! merged newest first, or the timeline is walked newest first, one row a receipt, and left for the merge when the titles turn out to be rare.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::fold::fold;
-use super::ingest::{bigram, unigram};
+use super::ingest::{bigram, unigram, unpacked};
 use super::models::ReceiptSummary;
-use super::tables::{SUMMARY, summary};
+use super::tables::{summary, summary_sql};
 use crate::storage::StorageError;
 
-/// Up to this many titles are merged; beyond, the timeline is walked.
-const FEW: usize = 48;
-/// Titles looked at before the walk begins.
-const GLANCE: usize = 512;
-/// Lines walked for each receipt that is wanted before the merge takes over.
-const WALK_PER_RECEIPT: usize = 100;
+/// Titles that are remembered while walking; with more of them the walk asks for each title that it meets.
+const REMEMBERED: usize = 2_048;
+/// Receipts walked for each one that is wanted before the merge takes over.
+const WALK_PER_RECEIPT: usize = 20;
+/// Lines on a usual receipt, for the estimate.
+const USUAL_LINES: f64 = 8.0;
+/// What things cost, in units of one receipt walked past: finding the newest posting of a title.
+const POSTING_COST: f64 = 5.0;
 
 /// The newest receipts before `before` with a line whose folded description holds the folded `text`. `None` when the text is empty.
 pub(super) fn search(connection: &Connection, text: &str, before: i64, limit: usize) -> Result<Option<Vec<ReceiptSummary>>, StorageError> {
@@ -28,23 +30,8 @@ pub(super) fn search(connection: &Connection, text: &str, before: i64, limit: us
     if needle.is_empty() {
         return Ok(None);
     }
-    let glance = titles_with(connection, &needle, Some(GLANCE))?;
-    let places = match glance {
-        (titles, true) if titles.len() <= FEW => merge(connection, &titles, before, limit)?,
-        _ => match walk(connection, &needle, before, limit)? {
-            Walked::Enough(places) => places,
-            Walked::Rare(mut places) => {
-                // Goes on from where the walk stopped: all lines of that receipt have been seen.
-                let from = places.resume;
-                let (titles, _) = titles_with(connection, &needle, None)?;
-                let wanted = limit.saturating_sub(places.found.len());
-                let rest = merge(connection, &titles, from, wanted)?;
-                places.found.extend(rest);
-                places.found
-            }
-        },
-    };
-    let mut statement = connection.prepare_cached(&format!("SELECT {SUMMARY} FROM receipts WHERE pos = ?1"))?;
+    let places = places(connection, &needle, before, limit)?;
+    let mut statement = connection.prepare_cached(summary_sql!("pos = ?1"))?;
     let mut receipts = Vec::with_capacity(places.len());
     for pos in places {
         if let Some(receipt) = statement.query_row([pos], summary).optional()? {
@@ -54,23 +41,66 @@ pub(super) fn search(connection: &Connection, text: &str, before: i64, limit: us
     Ok(Some(receipts))
 }
 
-/// Titles that hold the needle, at most `limit` candidates of them; true when these were all.
-fn titles_with(connection: &Connection, needle: &str, limit: Option<usize>) -> Result<(Vec<i64>, bool), StorageError> {
-    // -1 is SQLite's "no limit".
-    let most = limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
-    let mut statement = connection.prepare_cached(
-        "SELECT titles.id, folded FROM (SELECT rowid AS id FROM title_grams WHERE title_grams MATCH ?1 LIMIT ?2) AS found
-         JOIN titles ON titles.id = found.id",
-    )?;
-    let mut rows = statement.query((query(needle), most))?;
-    let (mut titles, mut candidates) = (Vec::new(), 0usize);
-    while let Some(row) = rows.next()? {
-        candidates += 1;
-        if row.get_ref(1)?.as_str().is_ok_and(|folded| folded.contains(needle)) {
-            titles.push(row.get(0)?);
-        }
+fn places(connection: &Connection, needle: &str, before: i64, limit: usize) -> Result<Vec<i64>, StorageError> {
+    let (titles, all) = titles_with(connection, needle, Some(REMEMBERED))?;
+    if all && merging_is_cheaper(connection, titles.len(), limit)? {
+        return merge(connection, &titles.into_iter().collect(), before, limit);
     }
-    Ok((titles, limit.is_none_or(|limit| candidates < limit)))
+    let known: HashSet<i64> = if all { titles.into_iter().collect() } else { HashSet::new() };
+    let walked = if all {
+        walk(connection, before, limit, |title| Ok(known.contains(&title)))?
+    } else {
+        let mut statement = connection.prepare_cached("SELECT folded FROM titles WHERE id = ?1")?;
+        let mut asked: HashMap<i64, bool> = HashMap::new();
+        walk(connection, before, limit, |title| {
+            if let Some(holds) = asked.get(&title) {
+                return Ok(*holds);
+            }
+            let holds = statement.query_row([title], |row| Ok(row.get_ref(0)?.as_str().is_ok_and(|folded| folded.contains(needle))));
+            let holds = holds.optional()?.unwrap_or(false);
+            asked.insert(title, holds);
+            Ok(holds)
+        })?
+    };
+    let (mut found, resume) = match walked {
+        Walked::Enough(found) => return Ok(found),
+        Walked::Rare { found, resume } => (found, resume),
+    };
+    let titles = if all { known } else { titles_with(connection, needle, None)?.0.into_iter().collect() };
+    let rest = merge(connection, &titles, resume, limit.saturating_sub(found.len()))?;
+    found.extend(rest);
+    Ok(found)
+}
+
+/// Merging costs a look for each title and each result; walking costs what must be walked past until enough are found.
+#[allow(clippy::cast_precision_loss)]
+fn merging_is_cheaper(connection: &Connection, titles: usize, limit: usize) -> Result<bool, StorageError> {
+    let all: Option<i64> = connection.prepare_cached("SELECT max(id) FROM titles")?.query_row([], |row| row.get(0))?;
+    let (titles, all, limit) = (titles as f64, all.unwrap_or(0).max(1) as f64, limit as f64);
+    let share = 1.0 - (1.0 - (titles / all).min(1.0)).powf(USUAL_LINES);
+    Ok((titles + limit) * POSTING_COST <= limit / share.max(1e-9))
+}
+
+/// Titles that hold the needle, out of at most `limit` candidates; true when these were all.
+fn titles_with(connection: &Connection, needle: &str, limit: Option<usize>) -> Result<(Vec<i64>, bool), StorageError> {
+    // -1 is SQLite's "no limit"; one more than wanted tells whether there are more.
+    let most = limit.and_then(|limit| i64::try_from(limit).ok()).map_or(-1, |limit| limit.saturating_add(1));
+    let mut statement = connection.prepare_cached("SELECT rowid FROM title_grams WHERE title_grams MATCH ?1 LIMIT ?2")?;
+    let found = statement.query_map((query(needle), most), |row| row.get(0))?;
+    let mut titles: Vec<i64> = found.collect::<Result<_, _>>()?;
+    let all = limit.is_none_or(|limit| titles.len() <= limit);
+    if needle.chars().nth(2).is_some() && all {
+        // All its pairs are there, perhaps not side by side.
+        let mut statement = connection.prepare_cached("SELECT folded FROM titles WHERE id = ?1")?;
+        let mut holding = Vec::with_capacity(titles.len());
+        for title in titles {
+            if statement.query_row([title], |row| Ok(row.get_ref(0)?.as_str().is_ok_and(|folded| folded.contains(needle))))? {
+                holding.push(title);
+            }
+        }
+        titles = holding;
+    }
+    Ok((titles, all))
 }
 
 /// The needle as an FTS5 query: made of hexadecimal digits and `z` only, so that nothing in it can be an operator.
@@ -108,9 +138,12 @@ impl PartialOrd for Candidate {
     }
 }
 
-/// The newest places of any of the titles: the newest of each in a heap, each followed by its next.
-fn merge(connection: &Connection, titles: &[i64], before: i64, limit: usize) -> Result<Vec<i64>, StorageError> {
-    let mut next = connection.prepare_cached("SELECT pos FROM lines WHERE title_id = ?1 AND pos < ?2 ORDER BY pos DESC LIMIT 1")?;
+/// The newest places of any of the titles: the newest of each in a heap, each followed by its next; fresh receipts among them.
+fn merge(connection: &Connection, titles: &HashSet<i64>, before: i64, limit: usize) -> Result<Vec<i64>, StorageError> {
+    if titles.is_empty() || limit == 0 {
+        return Ok(Vec::new());
+    }
+    let mut next = connection.prepare_cached("SELECT pos FROM postings WHERE title_id = ?1 AND pos < ?2 ORDER BY pos DESC LIMIT 1")?;
     let mut newest = |title: i64, before: i64| next.query_row([title, before], |row| row.get::<_, i64>(0)).optional();
     let mut heap = BinaryHeap::with_capacity(titles.len());
     for title in titles {
@@ -118,8 +151,30 @@ fn merge(connection: &Connection, titles: &[i64], before: i64, limit: usize) -> 
             heap.push(Candidate { pos, title: *title });
         }
     }
+    let mut fresh =
+        connection.prepare_cached("SELECT pos, title_ids FROM fresh JOIN receipts USING (pos) WHERE pos < ?1 ORDER BY pos DESC")?;
+    let mut rows = fresh.query([before])?;
+    let (mut waiting, mut read_all) = (None, false);
     let mut places: Vec<i64> = Vec::with_capacity(limit.min(1024));
     while places.len() < limit {
+        let newest_posting = heap.peek().map(|candidate| candidate.pos);
+        // Fresh receipts are read only as far as the newest posting.
+        while waiting.is_none() && !read_all {
+            let Some(row) = rows.next()? else {
+                read_all = true;
+                break;
+            };
+            let pos: i64 = row.get(0)?;
+            if unpacked(row.get_ref(1)?.as_blob().unwrap_or_default()).any(|title| titles.contains(&title)) {
+                waiting = Some(pos);
+            } else if newest_posting.is_some_and(|newest| pos < newest) {
+                break;
+            }
+        }
+        if waiting > newest_posting {
+            places.extend(waiting.take());
+            continue;
+        }
         let Some(Candidate { pos, title }) = heap.pop() else { break };
         if places.last() != Some(&pos) {
             places.push(pos);
@@ -131,53 +186,38 @@ fn merge(connection: &Connection, titles: &[i64], before: i64, limit: usize) -> 
     Ok(places)
 }
 
-struct Places {
-    found: Vec<i64>,
-    /// Everything at and after this place has been seen.
-    resume: i64,
-}
-
 enum Walked {
     /// As many as wanted, or all that there are.
     Enough(Vec<i64>),
-    /// They are rarer than they looked.
-    Rare(Places),
+    /// They are rarer than expected; everything from `resume` on has been seen.
+    Rare { found: Vec<i64>, resume: i64 },
 }
 
-/// Walks the lines newest first and checks their titles.
-fn walk(connection: &Connection, needle: &str, before: i64, limit: usize) -> Result<Walked, StorageError> {
-    let mut lines = connection.prepare_cached("SELECT pos, title_id FROM lines WHERE pos < ?1 ORDER BY pos DESC")?;
-    let mut title = connection.prepare_cached("SELECT folded FROM titles WHERE id = ?1")?;
-    let mut known: HashMap<i64, bool> = HashMap::new();
-    let mut found: Vec<i64> = Vec::new();
-    let mut rows = lines.query([before])?;
-    let (mut walked, mut last, budget) = (0usize, before, limit.saturating_mul(WALK_PER_RECEIPT).max(1_000));
+/// Walks the timeline newest first and looks at the titles of each receipt.
+fn walk(
+    connection: &Connection,
+    before: i64,
+    limit: usize,
+    mut holds: impl FnMut(i64) -> Result<bool, StorageError>,
+) -> Result<Walked, StorageError> {
+    let mut statement = connection.prepare_cached("SELECT pos, title_ids FROM receipts WHERE pos < ?1 ORDER BY pos DESC")?;
+    let mut rows = statement.query([before])?;
+    let mut found: Vec<i64> = Vec::with_capacity(limit.min(1024));
+    let mut left = limit.saturating_mul(WALK_PER_RECEIPT).max(500);
     while let Some(row) = rows.next()? {
-        let (pos, id): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if pos != last {
-            if found.len() >= limit {
+        let pos = row.get(0)?;
+        for title in unpacked(row.get_ref(1)?.as_blob().unwrap_or_default()) {
+            if holds(title)? {
+                found.push(pos);
                 break;
             }
-            if walked >= budget {
-                // All lines of the receipt before this one have been seen.
-                return Ok(Walked::Rare(Places { found, resume: last }));
-            }
-            last = pos;
         }
-        walked += 1;
-        if found.last() == Some(&pos) {
-            continue;
+        left -= 1;
+        if found.len() >= limit {
+            break;
         }
-        let holds = match known.get(&id) {
-            Some(holds) => *holds,
-            None => {
-                let holds = title.query_row([id], |row| Ok(row.get_ref(0)?.as_str().is_ok_and(|folded| folded.contains(needle))))?;
-                known.insert(id, holds);
-                holds
-            }
-        };
-        if holds {
-            found.push(pos);
+        if left == 0 {
+            return Ok(Walked::Rare { found, resume: pos });
         }
     }
     Ok(Walked::Enough(found))

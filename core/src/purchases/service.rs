@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use super::endpoints;
 use super::ingest::{self, Titles};
 use super::models::{HistoryPage, MonthTotal, SyncReport};
-use super::tables::{SUMMARY, summary};
+use super::tables::{summary, summary_sql};
 use super::{PurchasesError, export, rollup, search};
 use crate::app::{Core, LANE_CLAIMS};
 use crate::member::{MemberService, Submission};
@@ -29,6 +29,9 @@ const CLAIM_LIVES_MS: i64 = 7 * 86_400_000;
 const MOST: u32 = 1_000;
 /// Times that one refresh begins again when the server loses the cursor.
 const STARTS: u32 = 2;
+/// Receipts that a search may look at one by one: after a pull, and in the middle of one.
+const FRESH: u32 = 200;
+const FRESH_WHILE_PULLING: u32 = 8_000;
 
 /// The history's tables: reading, and taking pages in. Synchronous; needs no network and no member, so that benches and tests can drive it.
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ impl HistoryStore {
             if !page.has_more && generation > 0 {
                 counted.removed_receipts = counted.removed_receipts.saturating_add(ingest::remove_older(tx, generation)?);
             }
+            ingest::post_fresh(tx, if page.has_more { FRESH_WHILE_PULLING } else { FRESH })?;
             replica::advance(tx, COLLECTION, &page.next_cursor, page.has_more, page.as_of_ms)
         })?;
         counted.pages = counted.pages.saturating_add(1);
@@ -76,7 +80,7 @@ impl HistoryStore {
     pub fn page(&self, before: Option<i64>, limit: u32) -> Result<HistoryPage, StorageError> {
         let limit = limit.clamp(1, MOST);
         self.database.read(|c| {
-            let mut statement = c.prepare_cached(&format!("SELECT {SUMMARY} FROM receipts WHERE pos < ?1 ORDER BY pos DESC LIMIT ?2"))?;
+            let mut statement = c.prepare_cached(summary_sql!("pos < ?1 ORDER BY pos DESC LIMIT ?2"))?;
             let mut rows = statement.query((before.unwrap_or(i64::MAX), limit))?;
             let mut receipts = Vec::with_capacity(usize::try_from(limit).unwrap_or_default());
             while let Some(row) = rows.next()? {
@@ -113,7 +117,15 @@ impl HistoryStore {
     /// # Errors
     /// A storage error.
     pub fn month_totals(&self) -> Result<Vec<MonthTotal>, StorageError> {
-        self.database.read(rollup::totals)
+        self.database.read(|c| rollup::totals(c, None))
+    }
+
+    /// Totals of one month (`YYYY-MM`), by currency and channel.
+    ///
+    /// # Errors
+    /// A storage error.
+    pub fn month(&self, month: &str) -> Result<Vec<MonthTotal>, StorageError> {
+        self.database.read(|c| rollup::totals(c, Some(month)))
     }
 
     /// How many receipts there are.
@@ -154,7 +166,7 @@ impl HistoryStore {
         self.database.write(|tx| {
             if owner.is_some() {
                 tx.execute_batch(
-                    "DELETE FROM receipts; DELETE FROM lines; DELETE FROM months; DELETE FROM titles; DELETE FROM collections;
+                    "DELETE FROM receipts; DELETE FROM lines; DELETE FROM postings; DELETE FROM fresh; DELETE FROM months; DELETE FROM titles; DELETE FROM collections;
                      INSERT INTO title_grams(title_grams) VALUES('delete-all');",
                 )?;
             }
@@ -284,6 +296,14 @@ impl PurchasesService {
     /// `Storage`.
     pub fn month_totals(&self) -> Result<Vec<MonthTotal>, PurchasesError> {
         Ok(self.core.history.month_totals()?)
+    }
+
+    /// Totals of one month (`YYYY-MM`, by the store's own day), by currency and channel. Local, at once.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub fn month(&self, month: &str) -> Result<Vec<MonthTotal>, PurchasesError> {
+        Ok(self.core.history.month(month)?)
     }
 
     /// How fresh and how whole the history is.

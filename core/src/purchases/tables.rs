@@ -30,7 +30,8 @@ CREATE TABLE receipts(
   reissued INTEGER NOT NULL,
   voided INTEGER NOT NULL,
   line_count INTEGER NOT NULL,
-  generation INTEGER NOT NULL
+  generation INTEGER NOT NULL,
+  title_ids BLOB NOT NULL       -- of all lines, four bytes each: a walk along the timeline reads one row a receipt
 ) STRICT;
 CREATE TABLE titles(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, folded TEXT NOT NULL) STRICT;
 CREATE TABLE lines(
@@ -44,7 +45,9 @@ CREATE TABLE lines(
   reduced_rate INTEGER NOT NULL,
   PRIMARY KEY(pos, line)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX lines_by_title ON lines(title_id, pos);
+-- Which receipts hold a title. Filled from `fresh` in sorted portions: line by line, every page taken in would touch every leaf.
+CREATE TABLE postings(title_id INTEGER NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY(title_id, pos)) STRICT, WITHOUT ROWID;
+CREATE TABLE fresh(pos INTEGER PRIMARY KEY) STRICT; -- receipts that are not in postings yet; a search looks at them one by one
 -- One and two characters of each folded title, each written as hexadecimal code points, so that no tokenizer can disagree with us.
 CREATE VIRTUAL TABLE title_grams USING fts5(grams, content='', detail=none, tokenize='ascii');
 CREATE TABLE months(
@@ -60,9 +63,17 @@ CREATE TABLE history(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT
 pub const CACHE_DB: DatabaseSpec =
     DatabaseSpec { file: "cache.db", steps: &[COLLECTIONS_V1, PURCHASES_V1], durable: false, on_corruption: OnCorruption::Drop };
 
-/// The columns of a [`ReceiptSummary`], in the order of [`summary`].
-pub(super) const SUMMARY: &str = "pos, id, number, channel, kind, sold_at_ms, business_date, store_name, currency, total_minor, points, \
-                                  line_count, voided, reissued";
+/// A query of [`ReceiptSummary`] rows, in the order of [`summary`]; made at compile time.
+macro_rules! summary_sql {
+    ($rest:literal) => {
+        concat!(
+            "SELECT pos, id, number, channel, kind, sold_at_ms, business_date, store_name, currency, total_minor, points, line_count, voided, \
+             reissued FROM receipts WHERE ",
+            $rest
+        )
+    };
+}
+pub(super) use summary_sql;
 
 pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<ReceiptSummary> {
     Ok(ReceiptSummary {

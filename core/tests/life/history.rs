@@ -88,15 +88,22 @@ proptest! {
         needles in proptest::collection::vec(words(), 1..6),
         any_needle in any::<String>(),
         limit in 1u32..7,
+        post in any::<bool>(),
     ) {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory);
-        let receipts: Vec<Receipt> = lines
+        let mut receipts: Vec<Receipt> = lines
             .iter()
             .enumerate()
             .map(|(n, (lines, s))| receipt(n as u32, START_MS + s * 7, &lines.iter().map(String::as_str).collect::<Vec<_>>()))
             .collect();
         take_in(&store, receipts.clone());
+        if post {
+            // Push them out of the fresh ones: newer receipts that hold nothing.
+            let newer: Vec<Receipt> = (1_000..1_220).map(|n| receipt(n, START_MS + 1_000_000 + i64::from(n), &["\u{10FFFD}"])).collect();
+            take_in(&store, newer.clone());
+            receipts.extend(newer);
+        }
         for needle in needles.iter().chain([&any_needle]) {
             let folded = fold(needle);
             // Whole needles, and their single characters and pairs.
@@ -201,6 +208,8 @@ fn the_first_version_of_the_cache_is_read_for_ever() {
     assert_eq!(store.search("ｷﾞｭｳ", None, 5).unwrap().receipts.len(), 0);
     assert_eq!(store.search("牛乳", None, 5).unwrap().receipts[0].id.0, "r1");
     assert_eq!(store.month_totals().unwrap()[0].net_minor, 198);
+    assert_eq!(store.month("2026-02").unwrap(), store.month_totals().unwrap());
+    assert!(store.month("2026-03").unwrap().is_empty());
     assert!(store.freshness().unwrap().complete);
     // And its schema is what a new file gets.
     let schema = |path: &std::path::Path| {

@@ -8,6 +8,7 @@ mod card;
 mod card_file;
 mod endpoints;
 mod errors;
+mod mask;
 mod models;
 mod render;
 mod service;

@@ -1,11 +1,11 @@
 //! The verbs of the history.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use noren_rules::ids::{MemberId, ReceiptId};
 use noren_rules::receipt::Receipt;
 use noren_rules::wire::{ClaimRequest, Reason, ReceiptPage, paths};
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::endpoints;
 use super::ingest::{self, Titles};
@@ -37,13 +37,15 @@ const FRESH_WHILE_PULLING: u32 = 8_000;
 #[derive(Clone, Debug)]
 pub struct HistoryStore {
     database: Arc<Database>,
+    /// How fresh it was, and after how many commits.
+    known: Arc<Mutex<Option<(u64, Freshness)>>>,
 }
 
 impl HistoryStore {
     /// A store over the cache's file ([`super::CACHE_DB`]), which is opened at first use.
     #[must_use]
     pub fn new(database: Arc<Database>) -> Self {
-        Self { database }
+        Self { database, known: Arc::default() }
     }
 
     /// Takes a page in: rows, index, totals and cursor in one transaction. The last page of a pull that had to start again removes what
@@ -80,13 +82,15 @@ impl HistoryStore {
     pub fn page(&self, before: Option<i64>, limit: u32) -> Result<HistoryPage, StorageError> {
         let limit = limit.clamp(1, MOST);
         self.database.read(|c| {
+            // First how fresh, then the rows: rows may be newer than what is said of them, never older.
+            let freshness = self.freshness_now(c)?;
             let mut statement = c.prepare_cached(summary_sql!("pos < ?1 ORDER BY pos DESC LIMIT ?2"))?;
             let mut rows = statement.query((before.unwrap_or(i64::MAX), limit))?;
             let mut receipts = Vec::with_capacity(usize::try_from(limit).unwrap_or_default());
             while let Some(row) = rows.next()? {
                 receipts.push(summary(row)?);
             }
-            Ok(page_of(receipts, limit, replica::freshness(c, COLLECTION)?))
+            Ok(page_of(receipts, limit, freshness))
         })
     }
 
@@ -97,7 +101,7 @@ impl HistoryStore {
     pub fn search(&self, text: &str, before: Option<i64>, limit: u32) -> Result<HistoryPage, StorageError> {
         let limit = limit.clamp(1, MOST);
         let found = self.database.read(|c| {
-            let freshness = replica::freshness(c, COLLECTION)?;
+            let freshness = self.freshness_now(c)?;
             let found = search::search(c, text, before.unwrap_or(i64::MAX), usize::try_from(limit).unwrap_or_default())?;
             Ok(found.map(|receipts| page_of(receipts, limit, freshness)))
         })?;
@@ -141,7 +145,18 @@ impl HistoryStore {
     /// # Errors
     /// A storage error.
     pub fn freshness(&self) -> Result<Freshness, StorageError> {
-        self.database.read(|c| replica::freshness(c, COLLECTION))
+        self.database.read(|c| self.freshness_now(c))
+    }
+
+    fn freshness_now(&self, connection: &Connection) -> Result<Freshness, StorageError> {
+        let commits = self.database.commits();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, freshness)) = known.as_ref().filter(|(after, _)| *after == commits) {
+            return Ok(freshness.clone());
+        }
+        let freshness = replica::freshness(connection, COLLECTION)?;
+        *known = Some((commits, freshness.clone()));
+        Ok(freshness)
     }
 
     /// The server has lost the cursor: the next pull begins at the beginning. What is there stays, and is incomplete until then.

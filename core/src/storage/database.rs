@@ -4,7 +4,7 @@
 //! half done. Readers are read-only connections of their own and do not wait for the writer (WAL).
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -46,6 +46,7 @@ pub struct Database {
     writer: Mutex<Option<Connection>>,
     readers: [Mutex<Option<Connection>>; 2],
     damage: Mutex<Vec<String>>,
+    commits: AtomicU64,
 }
 
 impl Database {
@@ -59,6 +60,7 @@ impl Database {
             writer: Mutex::new(None),
             readers: [Mutex::new(None), Mutex::new(None)],
             damage: Mutex::new(Vec::new()),
+            commits: AtomicU64::new(0),
         }
     }
 
@@ -72,6 +74,12 @@ impl Database {
     #[must_use]
     pub fn damage(&self) -> Vec<String> {
         lock(&self.damage).clone()
+    }
+
+    /// Grows with every commit, after it: what was read when it stood where it stands now has not been changed since.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
     }
 
     /// Opens and migrates the file if that has not been done.
@@ -93,12 +101,13 @@ impl Database {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = job(&transaction)?;
             transaction.commit()?;
+            self.commits.fetch_add(1, Ordering::SeqCst);
             Ok(value)
         })();
         result.map_err(|error| self.after(error, writer))
     }
 
-    /// Runs `job` on a read-only connection, within one snapshot if it opens a transaction.
+    /// Runs `job` on a read-only connection, within one snapshot: all that it reads is of the same moment.
     ///
     /// # Errors
     /// As for [`Database::write`].
@@ -114,7 +123,10 @@ impl Database {
             *slot = Some(self.open_reader()?);
         }
         let connection = slot.as_ref().ok_or(StorageError::Paused)?;
-        match job(connection) {
+        let snapshot = Snapshot::begin(connection)?;
+        let result = job(connection);
+        drop(snapshot);
+        match result {
             Err(error @ StorageError::Damaged { .. }) => {
                 drop(slot);
                 Err(self.after(error, lock(&self.writer)))
@@ -244,6 +256,7 @@ impl Database {
                 format!("{} was damaged: set aside as {name}", self.spec.file)
             }
         };
+        self.commits.fetch_add(1, Ordering::SeqCst);
         tracing::warn!("{what}");
         lock(&self.damage).push(what);
         Ok(())
@@ -254,6 +267,23 @@ impl Database {
             StorageError::Damaged { .. } => StorageError::Damaged { file: self.spec.file.into() },
             other => other,
         }
+    }
+}
+
+/// A read transaction, which ends with it. Without one every statement would lock the file anew: for a search that is a hundred times.
+struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self, StorageError> {
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // Nothing was written. After an error SQLite may have ended it by itself.
+        let _ = self.0.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
     }
 }
 

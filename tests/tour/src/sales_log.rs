@@ -11,6 +11,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use noren_rules::ids::{MemberNumber, StoreId};
 use noren_rules::receipt::{Channel, ReceiptKind, ReceiptLine};
 use noren_rules::wire::{Customer, SaleRequest};
@@ -75,6 +76,7 @@ pub(crate) fn read_bytes(bytes: &[u8], shop: &Shop) -> Result<SalesLog, Failure>
 }
 
 fn parse(bytes: &[u8], shop: &Shop) -> Result<SalesLog, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(bytes);
     let headers = reader.headers().map_err(|e| e.to_string())?.clone();
     for column in ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"] {
@@ -119,8 +121,7 @@ fn sale(number: String, rows: &[Row], shop: &Shop) -> Result<SaleRequest, &'stat
         Some('0'..='9') => ReceiptKind::Sale,
         _ => return Err("not_a_sale"),
     };
-    let sold_at: DateTime = first.invoice_date.trim().replacen(' ', "T", 1).parse().map_err(|_| "unreadable_time")?;
-    let instant = sold_at.to_zoned(shop.time_zone.clone()).map_err(|_| "unreadable_time")?;
+    let sold_at = moment(&first.invoice_date, &shop.time_zone).ok_or("unreadable_time")?;
     let lines: Vec<ReceiptLine> = rows.iter().map(|row| line(row, &shop.currency)).collect::<Result<_, _>>()?;
     let customer = customer(&first.customer_id)?;
     if customer == Customer::Anonymous && lines.iter().all(|line| line.amount_minor == 0) {
@@ -136,7 +137,7 @@ fn sale(number: String, rows: &[Row], shop: &Shop) -> Result<SaleRequest, &'stat
         channel: shop.channel,
         kind,
         of: None,
-        sold_at_ms: instant.timestamp().as_millisecond(),
+        sold_at_ms: sold_at.timestamp().as_millisecond(),
         business_date: sold_at.date().to_string(),
         store_id: shop.store_id.clone(),
         store_name: shop.store_name.clone(),
@@ -147,6 +148,15 @@ fn sale(number: String, rows: &[Row], shop: &Shop) -> Result<SaleRequest, &'stat
         taxes: None,
         customer,
     })
+}
+
+/// A moment in the store's zone: as written when it names an offset, the store's own time when it does not.
+fn moment(text: &str, store: &TimeZone) -> Option<Zoned> {
+    let text = text.trim().replacen(' ', "T", 1);
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant.to_zoned(store.clone()));
+    }
+    text.parse::<DateTime>().ok()?.to_zoned(store.clone()).ok()
 }
 
 fn customer(id: &str) -> Result<Customer, &'static str> {
@@ -245,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_without_a_zone_is_the_stores() {
+        let at = |time: &str| {
+            let log = log(&format!("1,X,x,1,{time},1,,UK\n"));
+            (log.sales[0].sold_at_ms, log.sales[0].business_date.clone())
+        };
+        let midnight = (1_293_807_600_000, "2011-01-01".to_owned());
+        assert_eq!(at("2011-01-01 00:00:00"), midnight);
+        assert_eq!(at("2011-01-01 00:00"), midnight);
+        assert_eq!(at("2010-12-31T15:00:00Z"), midnight, "the day is still the store's");
+        assert_eq!(at("2010-12-31T10:00:00-05:00"), midnight);
+    }
+
+    #[test]
     fn what_is_no_sale_is_counted_by_reason() {
         let log = log("C536379,D,Discount,-1,2010-12-01 09:41:00,27.50,14527.0,UK\n\
                        A563185,B,Adjust bad debt,1,2011-08-12 14:50:00,11062.06,,UK\n\
@@ -264,6 +287,12 @@ mod tests {
             ("unreadable_time", 1),
         ];
         assert_eq!(log.skipped, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_column() {
+        let text = format!("\u{feff}{HEAD}1,X,x,1,2011-01-01 00:00,1,,UK\n");
+        assert_eq!(parse(text.as_bytes(), &shop()).unwrap().sales.len(), 1);
     }
 
     #[test]

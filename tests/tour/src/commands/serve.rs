@@ -14,8 +14,8 @@ use crate::output::{self, Failure};
 ///
 /// One demo till is registered. Its token, which the other tools use by default:
 ///
-///     demo till token noren-demo-till
-///     demo PIN 0000
+/// demo till token noren-demo-till
+/// demo PIN 0000
 ///
 /// NOREN_TILL_TOKEN sets another token. While customers with demo PINs exist it listens on loopback only.
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,6 @@
 //! The one object that an app opens.
+//!
+//! Every verb answers a `Result`, also where it has no error of its own: a defect in the core then reaches Swift as an error that can be caught.
 
 use std::sync::Arc;
 
@@ -74,9 +76,11 @@ impl AppCore {
     }
 
     /// Where this device stands: not enrolled, enrolled, or what was lost. Local, at once.
-    #[must_use]
-    pub fn member(&self) -> MemberState {
-        self.noren.member().state()
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn member(&self) -> Result<MemberState, NorenError> {
+        Ok(self.noren.member().state())
     }
 
     /// Makes this device a member's card, without an account or taking one over. Needs the network once.
@@ -249,19 +253,27 @@ impl AppCore {
     }
 
     /// After `pause`.
-    pub fn resume(&self) {
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn resume(&self) -> Result<(), NorenError> {
         self.noren.resume();
+        Ok(())
     }
 
     /// Tells `observer` what changes, until the answer is dropped or cancelled.
-    #[must_use]
-    pub fn observe(&self, observer: Arc<dyn ChangeObserver>) -> Arc<Observation> {
-        Arc::new(Observation { handle: self.noren.observe(observer) })
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn observe(&self, observer: Arc<dyn ChangeObserver>) -> Result<Arc<Observation>, NorenError> {
+        Ok(Arc::new(Observation { handle: self.noren.observe(observer) }))
     }
 
-    /// The state of files and clock for a support desk: no secret, no content.
-    #[must_use]
-    pub fn diagnostics(&self) -> Diagnostics {
-        self.noren.diagnostics()
+    /// The state of files and clock for a support desk: no secret, no content. Local.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn diagnostics(&self) -> Result<Diagnostics, NorenError> {
+        Ok(self.noren.diagnostics())
     }
 }

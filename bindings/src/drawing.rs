@@ -5,10 +5,12 @@ use noren_core::member::CardView;
 use crate::errors::NorenError;
 
 /// The code as an SVG: black on white, with its quiet zone.
+///
+/// # Errors
+/// None of its own.
 #[uniffi::export]
-#[must_use]
-pub fn card_svg(card: CardView) -> String {
-    card.svg()
+pub fn card_svg(card: CardView) -> Result<String, NorenError> {
+    Ok(card.svg())
 }
 
 /// The code as a PNG, `scale` pixels a module, with its quiet zone.
@@ -21,8 +23,10 @@ pub fn card_png(card: CardView, scale: u32) -> Result<Vec<u8>, NorenError> {
 }
 
 /// The code for a terminal of 80 columns, in half blocks.
+///
+/// # Errors
+/// None of its own.
 #[uniffi::export]
-#[must_use]
-pub fn card_terminal_text(card: CardView) -> String {
-    card.terminal_text()
+pub fn card_terminal_text(card: CardView) -> Result<String, NorenError> {
+    Ok(card.terminal_text())
 }

@@ -20,6 +20,9 @@ where
     T: Send + 'static,
     E: Into<NorenError> + Send + 'static,
 {
+    if cancel.as_ref().is_some_and(|token| token.is_cancelled()) {
+        return Err(NorenError::Cancelled);
+    }
     let runtime = RUNTIME.as_ref().map_err(|reason| NorenError::Runtime { reason: reason.clone() })?;
     let mut task = runtime.spawn(work);
     let done = match cancel {
@@ -29,10 +32,15 @@ where
                 done = &mut task => done,
                 () = token.cancelled() => {
                     task.abort();
-                    return Err(NorenError::Cancelled);
+                    // Until it has ended it may hold a file; and it may have ended before it could be aborted.
+                    task.await
                 }
             }
         }
     };
-    done.map_err(|error| NorenError::Runtime { reason: error.to_string() })?.map_err(Into::into)
+    match done {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(error) if error.is_cancelled() => Err(NorenError::Cancelled),
+        Err(error) => Err(NorenError::Runtime { reason: error.to_string() }),
+    }
 }

@@ -529,15 +529,15 @@ def _uniffi_check_contract_api_version(lib):
 def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_func_card_png() != 35235:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_func_card_svg() != 32979:
+    if lib.uniffi_noren_ffi_checksum_func_card_svg() != 26263:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_func_card_terminal_text() != 51748:
+    if lib.uniffi_noren_ffi_checksum_func_card_terminal_text() != 13698:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_card() != 16594:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_claim() != 39400:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 60933:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 8825:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_enrol() != 33854:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -553,13 +553,13 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_link() != 12974:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_member() != 64458:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_member() != 40543:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_month_totals() != 52015:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_network_returned() != 56470:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_observe() != 29033:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_observe() != 32976:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_pause() != 63914:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -573,7 +573,7 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resolve() != 29691:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_resume() != 56250:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_resume() != 10604:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_search() != 4296:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -1967,7 +1967,10 @@ class AppCoreProtocol(typing.Protocol):
         raise NotImplementedError
     def diagnostics(self, ) -> noren_core.Diagnostics:
         """
-        The state of files and clock for a support desk: no secret, no content.
+        The state of files and clock for a support desk: no secret, no content. Local.
+
+        # Errors
+        None of its own.
 """
         raise NotImplementedError
     async def enrol(self, link: typing.Optional[noren_rules.Link],cancel: typing.Optional[CancelToken]) -> noren_core.MemberState:
@@ -2029,6 +2032,9 @@ class AppCoreProtocol(typing.Protocol):
     def member(self, ) -> noren_core.MemberState:
         """
         Where this device stands: not enrolled, enrolled, or what was lost. Local, at once.
+
+        # Errors
+        None of its own.
 """
         raise NotImplementedError
     def month_totals(self, ) -> typing.List[noren_core.MonthTotal]:
@@ -2050,6 +2056,9 @@ class AppCoreProtocol(typing.Protocol):
     def observe(self, observer: noren_core.ChangeObserver) -> Observation:
         """
         Tells `observer` what changes, until the answer is dropped or cancelled.
+
+        # Errors
+        None of its own.
 """
         raise NotImplementedError
     def pause(self, ) -> None:
@@ -2103,6 +2112,9 @@ class AppCoreProtocol(typing.Protocol):
     def resume(self, ) -> None:
         """
         After `pause`.
+
+        # Errors
+        None of its own.
 """
         raise NotImplementedError
     def search(self, text: str,before: typing.Optional[int],limit: int) -> noren_core.HistoryPage:
@@ -2233,13 +2245,16 @@ class AppCore(AppCoreProtocol):
         )
     def diagnostics(self, ) -> noren_core.Diagnostics:
         """
-        The state of files and clock for a support desk: no secret, no content.
+        The state of files and clock for a support desk: no secret, no content. Local.
+
+        # Errors
+        None of its own.
 """
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
         )
         _uniffi_lift_return = noren_core._UniffiFfiConverterTypeDiagnostics.lift
-        _uniffi_error_converter = None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics,
@@ -2402,12 +2417,15 @@ class AppCore(AppCoreProtocol):
     def member(self, ) -> noren_core.MemberState:
         """
         Where this device stands: not enrolled, enrolled, or what was lost. Local, at once.
+
+        # Errors
+        None of its own.
 """
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
         )
         _uniffi_lift_return = noren_core._UniffiFfiConverterTypeMemberState.lift
-        _uniffi_error_converter = None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_member,
@@ -2458,6 +2476,9 @@ class AppCore(AppCoreProtocol):
     def observe(self, observer: noren_core.ChangeObserver) -> Observation:
         """
         Tells `observer` what changes, until the answer is dropped or cancelled.
+
+        # Errors
+        None of its own.
 """
 
         noren_core._UniffiFfiConverterTypeChangeObserver.check_lower(observer)
@@ -2466,7 +2487,7 @@ class AppCore(AppCoreProtocol):
             noren_core._UniffiFfiConverterTypeChangeObserver.lower(observer),
         )
         _uniffi_lift_return = _UniffiFfiConverterTypeObservation.lift
-        _uniffi_error_converter = None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_observe,
@@ -2605,12 +2626,15 @@ class AppCore(AppCoreProtocol):
     def resume(self, ) -> None:
         """
         After `pause`.
+
+        # Errors
+        None of its own.
 """
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
         )
         _uniffi_lift_return = lambda val: None
-        _uniffi_error_converter = None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume,
@@ -2764,6 +2788,9 @@ def card_png(card: noren_core.CardView,scale: int) -> bytes:
 def card_svg(card: noren_core.CardView) -> str:
     """
     The code as an SVG: black on white, with its quiet zone.
+
+    # Errors
+    None of its own.
 """
 
     noren_core._UniffiFfiConverterTypeCardView.check_lower(card)
@@ -2771,7 +2798,7 @@ def card_svg(card: noren_core.CardView) -> str:
         noren_core._UniffiFfiConverterTypeCardView.lower(card),
     )
     _uniffi_lift_return = _UniffiFfiConverterString.lift
-    _uniffi_error_converter = None
+    _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
     _uniffi_ffi_result = _uniffi_rust_call_with_error(
         _uniffi_error_converter,
         _UniffiLib.uniffi_noren_ffi_fn_func_card_svg,
@@ -2781,6 +2808,9 @@ def card_svg(card: noren_core.CardView) -> str:
 def card_terminal_text(card: noren_core.CardView) -> str:
     """
     The code for a terminal of 80 columns, in half blocks.
+
+    # Errors
+    None of its own.
 """
 
     noren_core._UniffiFfiConverterTypeCardView.check_lower(card)
@@ -2788,7 +2818,7 @@ def card_terminal_text(card: noren_core.CardView) -> str:
         noren_core._UniffiFfiConverterTypeCardView.lower(card),
     )
     _uniffi_lift_return = _UniffiFfiConverterString.lift
-    _uniffi_error_converter = None
+    _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
     _uniffi_ffi_result = _uniffi_rust_call_with_error(
         _uniffi_error_converter,
         _UniffiLib.uniffi_noren_ffi_fn_func_card_terminal_text,

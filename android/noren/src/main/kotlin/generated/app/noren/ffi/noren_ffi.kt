@@ -1044,10 +1044,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_func_card_png() and 0xFFFF) != 35235) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_func_card_svg() and 0xFFFF) != 32979) {
+    if ((lib.uniffi_noren_ffi_checksum_func_card_svg() and 0xFFFF) != 26263) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_func_card_terminal_text() and 0xFFFF) != 51748) {
+    if ((lib.uniffi_noren_ffi_checksum_func_card_terminal_text() and 0xFFFF) != 13698) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_card() and 0xFFFF) != 16594) {
@@ -1056,7 +1056,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_claim() and 0xFFFF) != 39400) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() and 0xFFFF) != 60933) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() and 0xFFFF) != 8825) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_enrol() and 0xFFFF) != 33854) {
@@ -1080,7 +1080,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_link() and 0xFFFF) != 12974) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_member() and 0xFFFF) != 64458) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_member() and 0xFFFF) != 40543) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_month_totals() and 0xFFFF) != 52015) {
@@ -1089,7 +1089,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_network_returned() and 0xFFFF) != 56470) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_observe() and 0xFFFF) != 29033) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_observe() and 0xFFFF) != 32976) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_pause() and 0xFFFF) != 63914) {
@@ -1110,7 +1110,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_resolve() and 0xFFFF) != 29691) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_resume() and 0xFFFF) != 56250) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_resume() and 0xFFFF) != 10604) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_search() and 0xFFFF) != 4296) {
@@ -1570,7 +1570,10 @@ public interface AppCoreInterface {
     suspend fun `claim`(`code`: kotlin.String, `cancel`: CancelToken?): Submission
 
     /**
-     * The state of files and clock for a support desk: no secret, no content.
+     * The state of files and clock for a support desk: no secret, no content. Local.
+     *
+     * # Errors
+     * None of its own.
      */
     fun `diagnostics`(): Diagnostics
 
@@ -1632,6 +1635,9 @@ public interface AppCoreInterface {
 
     /**
      * Where this device stands: not enrolled, enrolled, or what was lost. Local, at once.
+     *
+     * # Errors
+     * None of its own.
      */
     fun `member`(): MemberState
 
@@ -1653,6 +1659,9 @@ public interface AppCoreInterface {
 
     /**
      * Tells `observer` what changes, until the answer is dropped or cancelled.
+     *
+     * # Errors
+     * None of its own.
      */
     fun `observe`(`observer`: ChangeObserver): Observation
 
@@ -1706,6 +1715,9 @@ public interface AppCoreInterface {
 
     /**
      * After `pause`.
+     *
+     * # Errors
+     * None of its own.
      */
     fun `resume`()
 
@@ -1892,11 +1904,15 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
 
     /**
-     * The state of files and clock for a support desk: no secret, no content.
-     */override fun `diagnostics`(): Diagnostics {
+     * The state of files and clock for a support desk: no secret, no content. Local.
+     *
+     * # Errors
+     * None of its own.
+     */
+    @Throws(NorenException::class)override fun `diagnostics`(): Diagnostics {
             return FfiConverterTypeDiagnostics.lift(
     callWithHandle {
-    uniffiRustCall() { _status ->
+    uniffiRustCallWithError(NorenException) { _status ->
     UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics(
         it,
         _status)
@@ -2077,10 +2093,14 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
     /**
      * Where this device stands: not enrolled, enrolled, or what was lost. Local, at once.
-     */override fun `member`(): MemberState {
+     *
+     * # Errors
+     * None of its own.
+     */
+    @Throws(NorenException::class)override fun `member`(): MemberState {
             return FfiConverterTypeMemberState.lift(
     callWithHandle {
-    uniffiRustCall() { _status ->
+    uniffiRustCallWithError(NorenException) { _status ->
     UniffiLib.uniffi_noren_ffi_fn_method_appcore_member(
         it,
         _status)
@@ -2141,10 +2161,14 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
     /**
      * Tells `observer` what changes, until the answer is dropped or cancelled.
-     */override fun `observe`(`observer`: ChangeObserver): Observation {
+     *
+     * # Errors
+     * None of its own.
+     */
+    @Throws(NorenException::class)override fun `observe`(`observer`: ChangeObserver): Observation {
             return FfiConverterTypeObservation.lift(
     callWithHandle {
-    uniffiRustCall() { _status ->
+    uniffiRustCallWithError(NorenException) { _status ->
     UniffiLib.uniffi_noren_ffi_fn_method_appcore_observe(
         it,
 
@@ -2302,10 +2326,14 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
     /**
      * After `pause`.
-     */override fun `resume`()
+     *
+     * # Errors
+     * None of its own.
+     */
+    @Throws(NorenException::class)override fun `resume`()
         =
     callWithHandle {
-    uniffiRustCall() { _status ->
+    uniffiRustCallWithError(NorenException) { _status ->
     UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume(
         it,
         _status)
@@ -3619,9 +3647,13 @@ object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<S
 
         /**
          * The code as an SVG: black on white, with its quiet zone.
-         */ fun `cardSvg`(`card`: CardView): kotlin.String {
+         *
+         * # Errors
+         * None of its own.
+         */
+    @Throws(NorenException::class) fun `cardSvg`(`card`: CardView): kotlin.String {
             return FfiConverterString.lift(
-    uniffiRustCall() { _status ->
+    uniffiRustCallWithError(NorenException) { _status ->
     UniffiLib.uniffi_noren_ffi_fn_func_card_svg(
 
 
@@ -3633,9 +3665,13 @@ object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<S
 
         /**
          * The code for a terminal of 80 columns, in half blocks.
-         */ fun `cardTerminalText`(`card`: CardView): kotlin.String {
+         *
+         * # Errors
+         * None of its own.
+         */
+    @Throws(NorenException::class) fun `cardTerminalText`(`card`: CardView): kotlin.String {
             return FfiConverterString.lift(
-    uniffiRustCall() { _status ->
+    uniffiRustCallWithError(NorenException) { _status ->
     UniffiLib.uniffi_noren_ffi_fn_func_card_terminal_text(
 
 

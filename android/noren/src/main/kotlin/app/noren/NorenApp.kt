@@ -1,0 +1,179 @@
+package app.noren
+
+import app.noren.core.CardView
+import app.noren.core.Change
+import app.noren.core.ChangeObserver
+import app.noren.core.DeviceKey
+import app.noren.core.Diagnostics
+import app.noren.core.ForgetReport
+import app.noren.core.Freshness
+import app.noren.core.HistoryPage
+import app.noren.core.IntentState
+import app.noren.core.IntentView
+import app.noren.core.MemberState
+import app.noren.core.MonthTotal
+import app.noren.core.SecureStore
+import app.noren.core.SendReport
+import app.noren.core.Submission
+import app.noren.core.Symbology
+import app.noren.core.SyncReport
+import app.noren.ffi.AppCore
+import app.noren.ffi.AppSettings
+import app.noren.ffi.CancelToken
+import app.noren.ffi.NorenException
+import app.noren.rules.IdempotencyKey
+import app.noren.rules.Link
+import app.noren.rules.Receipt
+import app.noren.rules.ReceiptId
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.channels.awaitClose
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.buffer
+import kotlinx.coroutines.flow.callbackFlow
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+
+/**
+ * The app core of one member on one device. Open one a directory, with [open], and keep it for the life of the process.
+ *
+ * Every verb suspends and may be called on the main thread: the work is done on the dispatcher given to [open]. Verbs that wait for the
+ * network end when their coroutine is cancelled: what is running is stopped first, and an intent that was made stays in the outbox.
+ * Every verb may throw a [NorenException].
+ */
+class NorenApp private constructor(private val core: AppCore, private val dispatcher: CoroutineDispatcher) : AutoCloseable {
+
+    companion object {
+        /**
+         * Opens the core. Never touches the network.
+         *
+         * @param directory one of the app's own, excluded from backups.
+         * @param bootId another one after each restart of the device: `BOOT_COUNT` on Android. Empty: the kernel is asked, which works on desktops.
+         */
+        suspend fun open(
+            directory: String,
+            backendUrl: String,
+            secureStore: SecureStore,
+            deviceKey: DeviceKey,
+            language: String = "ja",
+            bootId: String = "",
+            dispatcher: CoroutineDispatcher = Dispatchers.IO,
+        ): NorenApp = withContext(dispatcher) {
+            NorenApp(AppCore.open(AppSettings(directory, backendUrl, language, bootId), secureStore, deviceKey), dispatcher)
+        }
+    }
+
+    /** Where this device stands: not enrolled, enrolled, or what was lost. */
+    suspend fun member(): MemberState = local { member() }
+
+    /** Makes this device a member's card, without an account or taking one over. Needs the network once. */
+    suspend fun enrol(link: Link? = null): MemberState = remote { enrol(link, it) }
+
+    /** Joins the history of a card number or an account of the online shop to this member. */
+    suspend fun link(link: Link): Submission = remote { link(link, it) }
+
+    /** Asks for points and links, and renews the credential if it is time. True when something changed. */
+    suspend fun refreshMember(): Boolean = remote { refreshMember(it) }
+
+    /** The card as it is to be shown now; ask again at `validUntilMs`. Writes nothing, asks no server. */
+    suspend fun card(symbology: Symbology = Symbology.QR): CardView = local { card(symbology) }
+
+    /** Makes the next step's code ahead of time, after one has been shown. */
+    suspend fun prepareNextCard() = local { prepareNextCard() }
+
+    /** Pulls receipts that are new or changed. */
+    suspend fun refreshHistory(): SyncReport = remote { refreshHistory(it) }
+
+    /** A page of the timeline, newest first; [before] is `next` of the page before. */
+    suspend fun history(before: Long? = null, limit: UInt = 50u): HistoryPage = local { history(before, limit) }
+
+    /** The newest receipts with a line whose description holds [text]: one character is enough; width, case and kana do not matter. */
+    suspend fun search(text: String, before: Long? = null, limit: UInt = 50u): HistoryPage = local { search(text, before, limit) }
+
+    /** A whole receipt with its lines. */
+    suspend fun receipt(id: ReceiptId): Receipt = local { receipt(id) }
+
+    /** Totals per month, currency and channel, newest month first. */
+    suspend fun monthTotals(): List<MonthTotal> = local { monthTotals() }
+
+    /** How fresh and how whole the history is. */
+    suspend fun freshness(): Freshness = local { freshness() }
+
+    /** Claims a receipt of a sale made without the card, by the code printed on it. */
+    suspend fun claim(code: String): Submission = remote { claim(code, it) }
+
+    /** Everything on the device about purchases, as one JSON document. */
+    suspend fun exportJson(): String = local { exportJson() }
+
+    /** The same as a table, one row a line. */
+    suspend fun exportCsv(): String = local { exportCsv() }
+
+    /** Sends what is due: when the app comes to the front, and when a job of the system runs. */
+    suspend fun sendDue(): SendReport = remote { sendDue(it) }
+
+    /** There is a network again: waits end now, and what is due is sent. */
+    suspend fun networkReturned(): SendReport = remote { networkReturned(it) }
+
+    /** What was said and has no answer, or was refused. */
+    suspend fun waiting(): List<IntentView> = local { waiting() }
+
+    /** Asks the server what became of an intent that may have arrived. */
+    suspend fun resolve(key: IdempotencyKey): IntentState = remote { resolve(key, it) }
+
+    /** Forgets the member here now, and on the backend as soon as it can be reached. Close this then and open again. */
+    suspend fun forgetMe(): ForgetReport = remote { forgetMe(it) }
+
+    /** Closes the databases, so that no file lock is held. The card still shows. */
+    suspend fun pause() = local { pause() }
+
+    /** After [pause]. */
+    suspend fun resume() = local { resume() }
+
+    /** The state of files and clock for a support desk: no secret, no content. */
+    suspend fun diagnostics(): Diagnostics = local { diagnostics() }
+
+    /** What changes, after it was committed, from the moment of collecting on. */
+    fun changes(): Flow<Change> = callbackFlow {
+        val observer = object : ChangeObserver {
+            override fun changed(what: Change) {
+                trySend(what)
+            }
+        }
+        core.observe(observer).use { observation ->
+            awaitClose { observation.cancel() }
+        }
+    }.buffer(Channel.UNLIMITED)
+
+    /** Lets the core go. Verbs that are running end by themselves; later ones throw an [IllegalStateException]. */
+    override fun close() = core.close()
+
+    private suspend fun <T> local(verb: AppCore.() -> T): T = withContext(dispatcher) { core.verb() }
+
+    private suspend fun <T> remote(verb: suspend AppCore.(CancelToken) -> T): T = withContext(dispatcher) {
+        CancelToken().use { token ->
+            coroutineScope {
+                val watch = launch(Dispatchers.Unconfined) {
+                    try {
+                        awaitCancellation()
+                    } finally {
+                        token.cancel()
+                    }
+                }
+                try {
+                    // Not cancelled itself: the core answers when what was running has stopped.
+                    withContext(NonCancellable) { core.verb(token) }
+                } catch (cancelled: NorenException.Cancelled) {
+                    ensureActive()
+                    throw cancelled
+                } finally {
+                    watch.cancel()
+                }
+            }
+        }
+    }
+}

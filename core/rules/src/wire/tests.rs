@@ -1,4 +1,5 @@
 use super::*;
+use crate::receipt::Receipt;
 use serde_json::{Value, json};
 
 fn denies_unknown_fields<T: serde::de::DeserializeOwned + Serialize>(request: Value) {

@@ -1,0 +1,160 @@
+//! The types of every endpoint, shared by the phone, the till and the backend.
+//!
+//! Requests deny unknown fields; responses ignore them, so that an old app can talk to a newer server. Times are milliseconds since the Unix
+//! epoch, bytes are base64url without padding. Every write carries the header [`IDEMPOTENCY_KEY`]; every answer carries [`SERVER_TIME`].
+
+use serde::{Deserialize, Serialize};
+
+/// Request header of every write: the key under which it has its effect once.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Request header: server time in milliseconds after which the server must refuse the write.
+pub const EXPIRES_AT: &str = "noren-expires-at";
+/// Header of every answer: the server's clock in milliseconds.
+pub const SERVER_TIME: &str = "noren-time";
+/// Media type of a refusal (RFC 9457).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Paths of the endpoints.
+pub mod paths {
+    /// GET, open: [`super::Nonce`].
+    pub const NONCE: &str = "/v1/nonce";
+    /// POST, proof in the body: [`super::EnrolRequest`] to [`super::Enrolment`].
+    pub const ENROLMENTS: &str = "/v1/enrolments";
+    /// POST, proof in the body: [`super::TokenRequest`] to [`super::AccessToken`]. Writes nothing that a key could guard.
+    pub const TOKENS: &str = "/v1/tokens";
+    /// POST, app token: empty body `{}` to [`super::Enrolment`] with a renewed credential.
+    pub const CREDENTIALS: &str = "/v1/credentials";
+    /// POST, app token: [`super::LinkRequest`] to [`super::Membership`].
+    pub const LINKS: &str = "/v1/links";
+    /// GET, app token, ETag: [`super::Membership`].
+    pub const MEMBERSHIP: &str = "/v1/membership";
+    /// GET, app token, `?cursor=&limit=`: [`super::ReceiptPage`].
+    pub const RECEIPTS: &str = "/v1/receipts";
+    /// POST, app token: [`super::ClaimRequest`] to [`super::Claim`].
+    pub const CLAIMS: &str = "/v1/claims";
+    /// GET, app token: [`super::PointsLedger`].
+    pub const POINTS: &str = "/v1/points";
+    /// GET, app token: [`super::MemberExport`], everything the backend holds about the member.
+    pub const EXPORT: &str = "/v1/export";
+    /// POST, proof in the body: [`super::EraseRequest`] to [`super::Erasure`].
+    pub const ERASURES: &str = "/v1/erasures";
+    /// POST, app or till token: [`super::ResolveRequest`] to [`super::Resolution`].
+    pub const RESOLUTIONS: &str = "/v1/resolutions";
+    /// GET, till token: [`super::TillKeys`].
+    pub const TILL_KEYS: &str = "/v1/till/keys";
+    /// POST, till token: [`super::IdentifyRequest`] to [`super::Identification`].
+    pub const TILL_IDENTIFICATIONS: &str = "/v1/till/identifications";
+    /// POST, till token: [`super::SaleRequest`] to [`super::SaleAnswer`].
+    pub const TILL_SALES: &str = "/v1/till/sales";
+    /// POST, till token: [`super::VoidRequest`] to [`super::SaleAnswer`].
+    pub const TILL_VOIDS: &str = "/v1/till/voids";
+    /// POST, till token: [`super::RegisterCards`] to [`super::RegisteredCards`].
+    pub const TILL_CARDS: &str = "/v1/till/cards";
+    /// POST, till token: [`super::EcCodeRequest`] to [`super::EcCode`].
+    pub const TILL_EC_CODES: &str = "/v1/till/ec-codes";
+    /// POST, till token: [`super::RevokeRequest`] to [`super::Revocation`].
+    pub const TILL_REVOCATIONS: &str = "/v1/till/revocations";
+    /// GET, open: the contract.
+    pub const OPENAPI: &str = "/openapi.json";
+    /// GET, open: `{"ok":true}`.
+    pub const HEALTH: &str = "/healthz";
+}
+
+macro_rules! request {
+    ($(#[$meta:meta])* pub struct $name:ident $body:tt) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(deny_unknown_fields)]
+        pub struct $name $body
+    };
+}
+
+macro_rules! response {
+    ($(#[$meta:meta])* pub struct $name:ident $body:tt) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub struct $name $body
+    };
+}
+
+response! {
+    /// Why the server refused, as RFC 9457 problem details.
+    pub struct Problem {
+        /// HTTP status again.
+        pub status: u16,
+        /// Machine-readable, snake_case.
+        pub reason: Reason,
+        /// What happened and what to do next, in English.
+        pub detail: String,
+    }
+}
+
+/// Reasons with which the backend refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// 401: no token, or one that does not verify. Get a new one.
+    Unauthorized,
+    /// 401: the token is over. Get a new one.
+    TokenExpired,
+    /// 401: the device is not enrolled, or was revoked or erased. Enrol again.
+    UnknownDevice,
+    /// 403: the token is good and may not do this.
+    Forbidden,
+    /// 400: a write without Idempotency-Key.
+    KeyMissing,
+    /// 400: the key is longer than 255 characters, or not visible ASCII.
+    KeyInvalid,
+    /// 409: the same key is being worked on. Wait and ask again.
+    KeyInFlight,
+    /// 422: the key was used with another body.
+    KeyReused,
+    /// 410: the intent came after its time, or its key was closed by a resolution.
+    IntentExpired,
+    /// 400: the body or the query cannot be read, or names an unknown field.
+    InvalidRequest,
+    /// 422: the figures of a receipt do not agree.
+    InvalidReceipt,
+    /// 409: till and receipt number exist with other contents.
+    ReceiptConflict,
+    /// 409: more is returned than was sold, or the sale is void.
+    ReturnConflict,
+    /// 401: the nonce is too old or was used. Ask for a new one.
+    NonceExpired,
+    /// 401: the signature does not fit the key.
+    ProofInvalid,
+    /// 403: number and PIN do not fit, or the number does not exist; it is not said which.
+    LinkRefused,
+    /// 429: too many wrong PINs. Try again after Retry-After seconds.
+    TooManyAttempts,
+    /// 404: no receipt has this claim code, or it is over, or someone has claimed it.
+    ClaimRefused,
+    /// 404: there is no such thing.
+    NotFound,
+    /// 410: the cursor is from another life of the server. Start again from the beginning.
+    CursorUnknown,
+    /// 413: the body is larger than the server reads.
+    TooLarge,
+    /// 405: the path exists, the method does not.
+    MethodNotAllowed,
+    /// 503: the server is stopping or over its load. Try again later.
+    Unavailable,
+    /// 500: the server failed.
+    Internal,
+    /// A reason that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+mod app;
+mod till;
+
+pub use app::*;
+pub use till::*;
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub(super) fn count(tx: &Transaction<'_>, receipt: &Receipt, sign: i64) -> Resul
 pub(super) fn totals(connection: &Connection, only: Option<&str>) -> Result<Vec<MonthTotal>, StorageError> {
     let mut statement = connection.prepare_cached(
         "SELECT month, currency, channel, sales_minor, returns_minor, sales_count, returns_count FROM months
-         WHERE month >= ?1 AND month <= ?2 ORDER BY month DESC, currency, channel",
+         WHERE month >= ?1 AND month <= ?2 ORDER BY month, currency, channel",
     )?;
     // Years have four digits: `:` follows `9`.
     let rows = statement.query_map([only.unwrap_or(""), only.unwrap_or(":")], |row| {
@@ -66,7 +66,10 @@ pub(super) fn totals(connection: &Connection, only: Option<&str>) -> Result<Vec<
             returns_count: row.get(6)?,
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut totals: Vec<MonthTotal> = rows.collect::<Result<_, _>>()?;
+    // Read in the order of the rows, which SQLite need not sort; currencies and channels keep theirs.
+    totals.sort_by(|a, b| b.month.cmp(&a.month));
+    Ok(totals)
 }
 
 /// `YYYY-MM` of a business date.

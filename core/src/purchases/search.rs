@@ -1,8 +1,8 @@
 //! Search: first the titles that hold the text, then the newest receipts with one of them.
 //!
 //! A text of one character is looked up as such, of two as a pair: the index answers both exactly. A longer one is looked up as all its
-//! pairs, and each title found is checked to truly hold it. Then, whichever is expected to be cheaper: the postings of the titles are
-//! merged newest first, or the timeline is walked newest first, one row a receipt, and left for the merge when the titles turn out to be rare.
+//! pairs, and each title found is checked to truly hold it. Then the timeline is walked newest first, one row a receipt, for as long as that
+//! promises to be cheaper than merging the titles' postings newest first.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -16,13 +16,16 @@ use super::tables::{summary, summary_sql};
 use crate::storage::StorageError;
 
 /// Titles that are remembered while walking; with more of them the walk asks for each title that it meets.
-const REMEMBERED: usize = 2_048;
-/// Receipts walked for each one that is wanted before the merge takes over.
-const WALK_PER_RECEIPT: usize = 20;
-/// Lines on a usual receipt, for the estimate.
-const USUAL_LINES: f64 = 8.0;
-/// What things cost, in units of one receipt walked past: finding the newest posting of a title.
-const POSTING_COST: f64 = 5.0;
+const REMEMBERED: usize = 1_024;
+/// Up to this many titles are merged at once.
+const FEW: usize = 16;
+/// Receipts walked between two looks at how it goes.
+const STRIDE: usize = 64;
+/// What things cost, in units of one receipt walked past: finding the newest posting of a title, finding the next one, and walking past a
+/// receipt whose titles have to be asked for.
+const HEAD_COST: usize = 2;
+const NEXT_COST: usize = 4;
+const ASKING_COST: usize = 8;
 
 /// The newest receipts before `before` with a line whose folded description holds the folded `text`. `None` when the text is empty.
 pub(super) fn search(connection: &Connection, text: &str, before: i64, limit: usize) -> Result<Option<Vec<ReceiptSummary>>, StorageError> {
@@ -42,17 +45,20 @@ pub(super) fn search(connection: &Connection, text: &str, before: i64, limit: us
 }
 
 fn places(connection: &Connection, needle: &str, before: i64, limit: usize) -> Result<Vec<i64>, StorageError> {
-    let (titles, all) = titles_with(connection, needle, Some(REMEMBERED))?;
-    if all && merging_is_cheaper(connection, titles.len(), limit)? {
-        return merge(connection, &titles.into_iter().collect(), before, limit);
+    let titles = titles_with(connection, needle, REMEMBERED)?;
+    if titles.len() <= FEW {
+        return merge(connection, needle, before, limit);
     }
-    let known: HashSet<i64> = if all { titles.into_iter().collect() } else { HashSet::new() };
-    let walked = if all {
-        walk(connection, before, limit, |title| Ok(known.contains(&title)))?
+    let (mut found, resume) = if titles.len() <= REMEMBERED {
+        let merging = titles.len() * HEAD_COST;
+        let known: HashSet<i64> = titles.into_iter().collect();
+        walk(connection, before, limit, merging, |title| Ok(known.contains(&title)))?
     } else {
+        // How many more there are is not known: at least as many again.
+        let merging = 2 * REMEMBERED * HEAD_COST / ASKING_COST;
         let mut statement = connection.prepare_cached("SELECT folded FROM titles WHERE id = ?1")?;
         let mut asked: HashMap<i64, bool> = HashMap::new();
-        walk(connection, before, limit, |title| {
+        walk(connection, before, limit, merging, |title| {
             if let Some(holds) = asked.get(&title) {
                 return Ok(*holds);
             }
@@ -62,45 +68,26 @@ fn places(connection: &Connection, needle: &str, before: i64, limit: usize) -> R
             Ok(holds)
         })?
     };
-    let (mut found, resume) = match walked {
-        Walked::Enough(found) => return Ok(found),
-        Walked::Rare { found, resume } => (found, resume),
-    };
-    let titles = if all { known } else { titles_with(connection, needle, None)?.0.into_iter().collect() };
-    let rest = merge(connection, &titles, resume, limit.saturating_sub(found.len()))?;
-    found.extend(rest);
+    if let Some(resume) = resume {
+        found.extend(merge(connection, needle, resume, limit.saturating_sub(found.len()))?);
+    }
     Ok(found)
 }
 
-/// Merging costs a look for each title and each result; walking costs what must be walked past until enough are found.
-#[allow(clippy::cast_precision_loss)]
-fn merging_is_cheaper(connection: &Connection, titles: usize, limit: usize) -> Result<bool, StorageError> {
-    let all: Option<i64> = connection.prepare_cached("SELECT max(id) FROM titles")?.query_row([], |row| row.get(0))?;
-    let (titles, all, limit) = (titles as f64, all.unwrap_or(0).max(1) as f64, limit as f64);
-    let share = 1.0 - (1.0 - (titles / all).min(1.0)).powf(USUAL_LINES);
-    Ok((titles + limit) * POSTING_COST <= limit / share.max(1e-9))
+/// Titles that hold the needle: all of them, or `limit` and one more.
+fn titles_with(connection: &Connection, needle: &str, limit: usize) -> Result<Vec<i64>, StorageError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT rowid FROM title_grams WHERE title_grams MATCH ?1
+           AND (?2 IS NULL OR (SELECT instr(folded, ?2) FROM titles WHERE id = title_grams.rowid)) LIMIT ?3",
+    )?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let found = statement.query_map((query(needle), to_check(needle), most), |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Titles that hold the needle, out of at most `limit` candidates; true when these were all.
-fn titles_with(connection: &Connection, needle: &str, limit: Option<usize>) -> Result<(Vec<i64>, bool), StorageError> {
-    // -1 is SQLite's "no limit"; one more than wanted tells whether there are more.
-    let most = limit.and_then(|limit| i64::try_from(limit).ok()).map_or(-1, |limit| limit.saturating_add(1));
-    let mut statement = connection.prepare_cached("SELECT rowid FROM title_grams WHERE title_grams MATCH ?1 LIMIT ?2")?;
-    let found = statement.query_map((query(needle), most), |row| row.get(0))?;
-    let mut titles: Vec<i64> = found.collect::<Result<_, _>>()?;
-    let all = limit.is_none_or(|limit| titles.len() <= limit);
-    if needle.chars().nth(2).is_some() && all {
-        // All its pairs are there, perhaps not side by side.
-        let mut statement = connection.prepare_cached("SELECT folded FROM titles WHERE id = ?1")?;
-        let mut holding = Vec::with_capacity(titles.len());
-        for title in titles {
-            if statement.query_row([title], |row| Ok(row.get_ref(0)?.as_str().is_ok_and(|folded| folded.contains(needle))))? {
-                holding.push(title);
-            }
-        }
-        titles = holding;
-    }
-    Ok((titles, all))
+/// The needle, if having all its pairs does not yet mean having them side by side.
+fn to_check(needle: &str) -> Option<&str> {
+    needle.chars().nth(2).map(|_| needle)
 }
 
 /// The needle as an FTS5 query: made of hexadecimal digits and `z` only, so that nothing in it can be an operator.
@@ -138,19 +125,27 @@ impl PartialOrd for Candidate {
     }
 }
 
-/// The newest places of any of the titles: the newest of each in a heap, each followed by its next; fresh receipts among them.
-fn merge(connection: &Connection, titles: &HashSet<i64>, before: i64, limit: usize) -> Result<Vec<i64>, StorageError> {
+/// The newest places of all titles that hold the needle: the newest of each in a heap, each followed by its next; fresh receipts among them.
+fn merge(connection: &Connection, needle: &str, before: i64, limit: usize) -> Result<Vec<i64>, StorageError> {
+    let mut heads = connection.prepare_cached(
+        "SELECT rowid, (SELECT pos FROM postings WHERE title_id = title_grams.rowid AND pos < ?3 ORDER BY pos DESC LIMIT 1)
+         FROM title_grams WHERE title_grams MATCH ?1
+           AND (?2 IS NULL OR (SELECT instr(folded, ?2) FROM titles WHERE id = title_grams.rowid))",
+    )?;
+    let (mut titles, mut newest) = (HashSet::new(), Vec::new());
+    let mut rows = heads.query((query(needle), to_check(needle), before))?;
+    while let Some(row) = rows.next()? {
+        let title = row.get(0)?;
+        titles.insert(title);
+        if let Some(pos) = row.get(1)? {
+            newest.push(Candidate { pos, title });
+        }
+    }
     if titles.is_empty() || limit == 0 {
         return Ok(Vec::new());
     }
+    let mut heap = BinaryHeap::from(newest);
     let mut next = connection.prepare_cached("SELECT pos FROM postings WHERE title_id = ?1 AND pos < ?2 ORDER BY pos DESC LIMIT 1")?;
-    let mut newest = |title: i64, before: i64| next.query_row([title, before], |row| row.get::<_, i64>(0)).optional();
-    let mut heap = BinaryHeap::with_capacity(titles.len());
-    for title in titles {
-        if let Some(pos) = newest(*title, before)? {
-            heap.push(Candidate { pos, title: *title });
-        }
-    }
     let mut fresh =
         connection.prepare_cached("SELECT pos, title_ids FROM fresh JOIN receipts USING (pos) WHERE pos < ?1 ORDER BY pos DESC")?;
     let mut rows = fresh.query([before])?;
@@ -179,31 +174,26 @@ fn merge(connection: &Connection, titles: &HashSet<i64>, before: i64, limit: usi
         if places.last() != Some(&pos) {
             places.push(pos);
         }
-        if let Some(pos) = newest(title, pos)? {
+        if let Some(pos) = next.query_row([title, pos], |row| row.get(0)).optional()? {
             heap.push(Candidate { pos, title });
         }
     }
     Ok(places)
 }
 
-enum Walked {
-    /// As many as wanted, or all that there are.
-    Enough(Vec<i64>),
-    /// They are rarer than expected; everything from `resume` on has been seen.
-    Rare { found: Vec<i64>, resume: i64 },
-}
-
-/// Walks the timeline newest first and looks at the titles of each receipt.
+/// Walks the timeline newest first and looks at the titles of each receipt. Answers what it found and, when it gave up because the rest
+/// would cost more than to find the newest postings for `merging`, where to go on.
 fn walk(
     connection: &Connection,
     before: i64,
     limit: usize,
+    merging: usize,
     mut holds: impl FnMut(i64) -> Result<bool, StorageError>,
-) -> Result<Walked, StorageError> {
+) -> Result<(Vec<i64>, Option<i64>), StorageError> {
     let mut statement = connection.prepare_cached("SELECT pos, title_ids FROM receipts WHERE pos < ?1 ORDER BY pos DESC")?;
     let mut rows = statement.query([before])?;
     let mut found: Vec<i64> = Vec::with_capacity(limit.min(1024));
-    let mut left = limit.saturating_mul(WALK_PER_RECEIPT).max(500);
+    let mut walked = 0usize;
     while let Some(row) = rows.next()? {
         let pos = row.get(0)?;
         for title in unpacked(row.get_ref(1)?.as_blob().unwrap_or_default()) {
@@ -212,13 +202,18 @@ fn walk(
                 break;
             }
         }
-        left -= 1;
+        walked += 1;
         if found.len() >= limit {
             break;
         }
-        if left == 0 {
-            return Ok(Walked::Rare { found, resume: pos });
+        if walked % STRIDE == 0 {
+            // If it goes on as it went so far.
+            let wanted = limit - found.len();
+            let ahead = wanted.saturating_mul(walked) / found.len().max(1);
+            if ahead > merging.saturating_add(wanted.saturating_mul(NEXT_COST)) {
+                return Ok((found, Some(pos)));
+            }
         }
     }
-    Ok(Walked::Enough(found))
+    Ok((found, None))
 }

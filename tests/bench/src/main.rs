@@ -52,6 +52,9 @@ enum Measure {
         /// Times each.
         #[arg(long, default_value_t = 2_000)]
         runs: usize,
+        /// Only this part of it.
+        #[arg(long, value_enum)]
+        only: Option<Part>,
         /// Keep the files here and use them again; they are thrown away without it.
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
@@ -70,6 +73,13 @@ enum Measure {
     },
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Page,
+    Totals,
+    Search,
+}
+
 fn main() -> ExitCode {
     match run(&Arguments::parse().measure) {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,21 +95,29 @@ fn run(measure: &Measure) -> Outcome {
         Measure::Card { programs, runs } => card::run(programs, *runs),
         Measure::Ingest { receipts } => ingest::run(*receipts),
         Measure::IngestMemory { receipts } => ingest::memory_of_this_process(*receipts),
-        Measure::History { receipts, hard_receipts, hard_titles, runs, keep } => {
+        Measure::History { receipts, hard_receipts, hard_titles, runs, only, keep } => {
             let thrown_away = tempfile::tempdir()?;
             let directory = keep.as_deref().unwrap_or(thrown_away.path());
-            history(directory, *receipts, *runs)?;
-            if *hard_receipts > 0 { hard_case(directory, *hard_receipts, *hard_titles, *runs) } else { Ok(()) }
+            history(directory, *receipts, *runs, *only)?;
+            if *hard_receipts > 0 && only.is_none_or(|only| only == Part::Search) { hard_case(directory, *hard_receipts, *hard_titles, *runs) } else { Ok(()) }
         }
     }
 }
 
-fn history(directory: &Path, receipts: usize, runs: usize) -> Outcome {
+fn history(directory: &Path, receipts: usize, runs: usize, only: Option<Part>) -> Outcome {
     let history = History::new(Words::shop()?, receipts);
     let (database, store) = store::filled(&directory.join(format!("shop-{receipts}")), &history)?;
-    page::run(&database, &store, runs)?;
-    totals::run(&database, &store, runs)?;
-    search::run(&database, &store, "", true, history.titles(), runs)
+    let wants = |part| only.is_none_or(|only| only == part);
+    if wants(Part::Page) {
+        page::run(&database, &store, runs)?;
+    }
+    if wants(Part::Totals) {
+        totals::run(&database, &store, runs)?;
+    }
+    if wants(Part::Search) {
+        search::run(&database, &store, "", true, history.titles(), runs)?;
+    }
+    Ok(())
 }
 
 fn hard_case(directory: &Path, receipts: usize, titles: usize, runs: usize) -> Outcome {

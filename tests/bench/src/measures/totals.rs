@@ -23,7 +23,20 @@ pub(crate) fn run(database: &Database, store: &HistoryStore, runs: usize) -> Out
             months = mine.len();
         }
     }
-    Line::new("month_totals", &ours).beside(PEER, &theirs).at_most_us(60.0).with("totals", months).with("receipts", store.count()?).emit()
+    one_month(store, &theirs, runs)?;
+    Line::new("month_totals_all", &ours).beside(PEER, &theirs).at_most_us(60.0).with("totals", months).with("receipts", store.count()?).emit()
+}
+
+/// The screen of a month.
+fn one_month(store: &HistoryStore, theirs: &Samples, runs: usize) -> Outcome {
+    let all = store.month_totals()?;
+    let mut ours = Samples::default();
+    for total in all.iter().cycle().take(runs) {
+        let mine = ours.time(|| store.month(&total.month))?;
+        let right = mine.contains(total) && mine.iter().all(|other| other.month == total.month && all.contains(other));
+        check(right, || format!("the totals of {}", total.month))?;
+    }
+    Line::new("month_total", &ours).beside(PEER, theirs).at_most_us(60.0).with("receipts", store.count()?).emit()
 }
 
 fn sums(total: &MonthTotal) -> raw::MonthSum {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::migrate::migrate;
@@ -211,7 +212,7 @@ impl Database {
         connection.execute_batch(
             "PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4096; PRAGMA query_only=ON;",
         )?;
-        connection.set_prepared_statement_cache_capacity(64);
+        plan_once(&connection)?;
         Ok(connection)
     }
 
@@ -305,7 +306,14 @@ fn configure(connection: &Connection, durable: bool) -> Result<(), StorageError>
         "PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;
          PRAGMA cache_size=-4096; PRAGMA journal_size_limit=4194304;"
     ))?;
+    plan_once(connection)
+}
+
+/// Statements are planned once and kept. Otherwise SQLite plans one with `LIMIT ?` anew at each use, since what is bound might matter, and one
+/// use in four would be planning.
+fn plan_once(connection: &Connection) -> Result<(), StorageError> {
     connection.set_prepared_statement_cache_capacity(64);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 

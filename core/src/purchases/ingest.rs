@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 use super::fold::fold;
 use super::models::SyncReport;
-use super::rollup;
+use super::rollup::Changes;
 use super::tables::{channel_code, channel_from, kind_code, kind_from};
 use crate::storage::StorageError;
 use noren_rules::ids::{ReceiptId, StoreId, TillId};
@@ -34,10 +34,11 @@ pub(super) fn objection(receipt: &Receipt) -> Option<&'static str> {
 #[derive(Default)]
 pub(super) struct Titles(HashMap<String, i64>);
 
-/// Takes one receipt in.
+/// Takes one receipt in; `totals` is to be written at the end of the page.
 pub(super) fn take_in(
     tx: &Transaction<'_>,
     titles: &mut Titles,
+    totals: &mut Changes,
     receipt: &Receipt,
     generation: i64,
     report: &mut SyncReport,
@@ -46,7 +47,7 @@ pub(super) fn take_in(
     let numbers = titles.numbers(tx, &receipt.lines)?;
     if let Some(pos) = insert(tx, receipt, &numbers, generation)? {
         insert_lines(tx, pos, &receipt.lines, &numbers)?;
-        rollup::count(tx, receipt, 1)?;
+        totals.count(receipt, 1)?;
         report.new_receipts = report.new_receipts.saturating_add(1);
         return Ok(());
     }
@@ -56,21 +57,21 @@ pub(super) fn take_in(
         report.unchanged_receipts = report.unchanged_receipts.saturating_add(1);
         return Ok(());
     }
-    remove(tx, pos, &known)?;
+    remove(tx, totals, pos, &known)?;
     let pos = insert(tx, receipt, &numbers, generation)?.ok_or_else(|| StorageError::other("a receipt is there twice"))?;
     insert_lines(tx, pos, &receipt.lines, &numbers)?;
-    rollup::count(tx, receipt, 1)?;
+    totals.count(receipt, 1)?;
     report.changed_receipts = report.changed_receipts.saturating_add(1);
     Ok(())
 }
 
 /// Removes what an older generation left: the server no longer has it.
-pub(super) fn remove_older(tx: &Transaction<'_>, generation: i64) -> Result<u32, StorageError> {
+pub(super) fn remove_older(tx: &Transaction<'_>, totals: &mut Changes, generation: i64) -> Result<u32, StorageError> {
     let mut statement = tx.prepare_cached("SELECT id FROM receipts WHERE generation < ?1")?;
     let ids: Vec<String> = statement.query_map([generation], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for id in &ids {
         if let Some((pos, known)) = by_id(tx, id)? {
-            remove(tx, pos, &known)?;
+            remove(tx, totals, pos, &known)?;
         }
     }
     Ok(u32::try_from(ids.len()).unwrap_or(u32::MAX))
@@ -264,8 +265,8 @@ pub(super) fn bigram(a: char, b: char) -> String {
     format!("{:x}z{:x}", u32::from(a), u32::from(b))
 }
 
-fn remove(tx: &Transaction<'_>, pos: i64, known: &Receipt) -> Result<(), StorageError> {
-    rollup::count(tx, known, -1)?;
+fn remove(tx: &Transaction<'_>, totals: &mut Changes, pos: i64, known: &Receipt) -> Result<(), StorageError> {
+    totals.count(known, -1)?;
     let was_fresh = tx.prepare_cached("DELETE FROM fresh WHERE pos = ?1")?.execute([pos])? > 0;
     if !was_fresh {
         tx.prepare_cached("DELETE FROM postings WHERE pos = ?1 AND title_id IN (SELECT title_id FROM lines WHERE pos = ?1)")?

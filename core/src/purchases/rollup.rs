@@ -1,5 +1,7 @@
 //! Totals per month, kept in the transaction that changes a receipt.
 
+use std::collections::HashMap;
+
 use noren_rules::receipt::{Receipt, ReceiptKind};
 use rusqlite::{Connection, Transaction, params};
 
@@ -7,43 +9,58 @@ use super::models::MonthTotal;
 use super::tables::{channel_code, channel_from};
 use crate::storage::StorageError;
 
-/// Adds what a receipt counts, or takes it away again.
-pub(super) fn count(tx: &Transaction<'_>, receipt: &Receipt, sign: i64) -> Result<(), StorageError> {
-    if receipt.voided {
-        return Ok(());
+/// What a page of receipts changes in the totals: added up first, each total written once.
+#[derive(Default)]
+pub(super) struct Changes(HashMap<(String, String, i64), Counts>);
+
+#[derive(Default)]
+struct Counts {
+    sales_minor: i64,
+    returns_minor: i64,
+    sales: i64,
+    returns: i64,
+    amendments: i64,
+}
+
+impl Changes {
+    /// Adds what a receipt counts (`sign` 1), or takes it away again (-1).
+    pub(super) fn count(&mut self, receipt: &Receipt, sign: i64) -> Result<(), StorageError> {
+        if receipt.voided {
+            return Ok(());
+        }
+        let amount = receipt.total_minor.checked_mul(sign).ok_or_else(too_large)?;
+        let key = (month(&receipt.business_date).to_owned(), receipt.currency.clone(), channel_code(receipt.channel));
+        let counts = self.0.entry(key).or_default();
+        let (sum, count) = match receipt.kind {
+            ReceiptKind::Sale => (&mut counts.sales_minor, &mut counts.sales),
+            ReceiptKind::Return => (&mut counts.returns_minor, &mut counts.returns),
+            ReceiptKind::Amendment => (&mut counts.sales_minor, &mut counts.amendments),
+        };
+        *sum = sum.checked_add(amount).ok_or_else(too_large)?;
+        *count = count.saturating_add(sign);
+        Ok(())
     }
-    let amount = receipt.total_minor.checked_mul(sign).ok_or_else(too_large)?;
-    let (sales, returns, counts) = match receipt.kind {
-        ReceiptKind::Sale => (amount, 0, [sign, 0, 0]),
-        ReceiptKind::Return => (0, amount, [0, sign, 0]),
-        ReceiptKind::Amendment => (amount, 0, [0, 0, sign]),
-    };
-    let [sales_count, returns_count, amendments_count] = counts;
-    // STRICT: a sum that leaves 64 bits is refused by SQLite, never rounded.
-    tx.prepare_cached(
-        "INSERT INTO months VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET sales_minor = sales_minor + excluded.sales_minor,
-           returns_minor = returns_minor + excluded.returns_minor, sales_count = sales_count + excluded.sales_count,
-           returns_count = returns_count + excluded.returns_count, amendments_count = amendments_count + excluded.amendments_count",
-    )?
-    .execute(params![
-        month(&receipt.business_date),
-        receipt.currency,
-        channel_code(receipt.channel),
-        sales,
-        returns,
-        sales_count,
-        returns_count,
-        amendments_count
-    ])?;
-    if sign < 0 {
+
+    /// Writes the totals.
+    pub(super) fn write(self, tx: &Transaction<'_>) -> Result<(), StorageError> {
+        // STRICT: a sum that leaves 64 bits is refused by SQLite, never rounded.
+        let mut add = tx.prepare_cached(
+            "INSERT INTO months VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET sales_minor = sales_minor + excluded.sales_minor,
+               returns_minor = returns_minor + excluded.returns_minor, sales_count = sales_count + excluded.sales_count,
+               returns_count = returns_count + excluded.returns_count, amendments_count = amendments_count + excluded.amendments_count",
+        )?;
         // A month in which nothing counts any more is no month.
-        tx.prepare_cached(
+        let mut tidy = tx.prepare_cached(
             "DELETE FROM months WHERE month = ?1 AND currency = ?2 AND channel = ?3
                AND sales_count = 0 AND returns_count = 0 AND amendments_count = 0",
-        )?
-        .execute(params![month(&receipt.business_date), receipt.currency, channel_code(receipt.channel)])?;
+        )?;
+        for ((month, currency, channel), counts) in self.0 {
+            let Counts { sales_minor, returns_minor, sales, returns, amendments } = counts;
+            add.execute(params![month, currency, channel, sales_minor, returns_minor, sales, returns, amendments])?;
+            tidy.execute(params![month, currency, channel])?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// All totals, newest month first; or those of one month.

@@ -206,7 +206,7 @@ fn walk(
         if found.len() >= limit {
             break;
         }
-        if walked % STRIDE == 0 {
+        if walked.is_multiple_of(STRIDE) {
             // If it goes on as it went so far.
             let wanted = limit - found.len();
             let ahead = wanted.saturating_mul(walked) / found.len().max(1);

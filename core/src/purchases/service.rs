@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use super::endpoints;
 use super::ingest::{self, Titles};
 use super::models::{HistoryPage, MonthTotal, SyncReport};
+use super::rollup::Changes;
 use super::tables::{summary, summary_sql};
 use super::{PurchasesError, export, rollup, search};
 use crate::app::{Core, LANE_CLAIMS};
@@ -60,13 +61,14 @@ impl HistoryStore {
         let mut counted = report.clone();
         self.database.write(|tx| {
             let generation = generation(tx)?;
-            let mut titles = Titles::default();
+            let (mut titles, mut totals) = (Titles::default(), Changes::default());
             for receipt in &page.receipts {
-                ingest::take_in(tx, &mut titles, receipt, generation, &mut counted)?;
+                ingest::take_in(tx, &mut titles, &mut totals, receipt, generation, &mut counted)?;
             }
             if !page.has_more && generation > 0 {
-                counted.removed_receipts = counted.removed_receipts.saturating_add(ingest::remove_older(tx, generation)?);
+                counted.removed_receipts = counted.removed_receipts.saturating_add(ingest::remove_older(tx, &mut totals, generation)?);
             }
+            totals.write(tx)?;
             ingest::post_fresh(tx, if page.has_more { FRESH_WHILE_PULLING } else { FRESH })?;
             replica::advance(tx, COLLECTION, &page.next_cursor, page.has_more, page.as_of_ms)
         })?;

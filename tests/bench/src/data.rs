@@ -89,7 +89,13 @@ impl History {
         let mut lines = Vec::new();
         for _ in 0..=dice.below(3) {
             let old = number < self.count / 5 && dice.below(20) == 0;
-            let titles = if old { &self.words.once } else if japanese { &self.words.japanese } else { &self.words.real };
+            let titles = if old {
+                &self.words.once
+            } else if japanese {
+                &self.words.japanese
+            } else {
+                &self.words.real
+            };
             let quantity = 1 + i64::try_from(dice.below(6))?;
             let price = 50 + i64::try_from(dice.below(3_000))?;
             lines.push(ReceiptLine {
@@ -119,7 +125,8 @@ impl History {
             business_date: day.to_string(),
             store_id: StoreId(format!("store-{store:03}")),
             store_name: format!("のれん百貨店 {store}号店"),
-            issuer: japanese.then(|| Issuer { name: "株式会社のれん".into(), registration_number: Some(format!("T{:013}", 1_000_000 + store)) }),
+            issuer: japanese
+                .then(|| Issuer { name: "株式会社のれん".into(), registration_number: Some(format!("T{:013}", 1_000_000 + store)) }),
             currency: "JPY".into(),
             lines,
             total_minor,
@@ -134,5 +141,7 @@ impl History {
 /// 16 characters of random lower-case base32, as the backend names receipts.
 fn base32(dice: &mut Dice) -> String {
     let bits = (u128::from(dice.next()) << 64) | u128::from(dice.next());
-    (0..16).map(|at| char::from(b"abcdefghijklmnopqrstuvwxyz234567".get(usize::from((bits >> (at * 5)) as u8 & 31)).copied().unwrap_or(b'a'))).collect()
+    (0..16)
+        .map(|at| char::from(b"abcdefghijklmnopqrstuvwxyz234567".get(usize::from((bits >> (at * 5)) as u8 & 31)).copied().unwrap_or(b'a')))
+        .collect()
 }

@@ -99,7 +99,11 @@ fn run(measure: &Measure) -> Outcome {
             let thrown_away = tempfile::tempdir()?;
             let directory = keep.as_deref().unwrap_or(thrown_away.path());
             history(directory, *receipts, *runs, *only)?;
-            if *hard_receipts > 0 && only.is_none_or(|only| only == Part::Search) { hard_case(directory, *hard_receipts, *hard_titles, *runs) } else { Ok(()) }
+            if *hard_receipts > 0 && only.is_none_or(|only| only == Part::Search) {
+                hard_case(directory, *hard_receipts, *hard_titles, *runs)
+            } else {
+                Ok(())
+            }
         }
     }
 }

@@ -13,7 +13,9 @@ use crate::report::Outcome;
 /// Opens the cache's file as the core's readers do.
 pub(crate) fn open_reader(path: &Path) -> Outcome<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.execute_batch("PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4096; PRAGMA query_only=ON;")?;
+    connection.execute_batch(
+        "PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4096; PRAGMA query_only=ON;",
+    )?;
     Ok(connection)
 }
 
@@ -169,7 +171,8 @@ pub(crate) fn open_bare(path: &Path) -> Outcome<Connection> {
 pub(crate) fn insert(connection: &mut Connection, page: &ReadyPage) -> rusqlite::Result<()> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     {
-        let mut receipts = tx.prepare_cached("INSERT INTO receipts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)")?;
+        let mut receipts =
+            tx.prepare_cached("INSERT INTO receipts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)")?;
         let mut lines = tx.prepare_cached("INSERT INTO lines VALUES (?1,?2,?3,?4,?5,?6,?7,?8)")?;
         for ready in &page.0 {
             insert_one(&mut receipts, &mut lines, ready)?;

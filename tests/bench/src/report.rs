@@ -104,7 +104,17 @@ pub(crate) struct Line {
 impl Line {
     pub(crate) fn new(measure: impl Into<String>, ours: &Samples) -> Self {
         let ours_us = (ours.len() > 0).then(|| ours.quantiles());
-        Self { measure: measure.into(), ours_us, peer: None, peer_us: None, ratio: None, target: None, met: None, runs: ours.len(), more: Map::new() }
+        Self {
+            measure: measure.into(),
+            ours_us,
+            peer: None,
+            peer_us: None,
+            ratio: None,
+            target: None,
+            met: None,
+            runs: ours.len(),
+            more: Map::new(),
+        }
     }
 
     pub(crate) fn beside(mut self, peer: &'static str, theirs: &Samples) -> Self {

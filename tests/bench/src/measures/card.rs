@@ -54,7 +54,8 @@ impl Drop for Backend {
 
 /// A card in `home`, by a backend that is gone afterwards.
 fn enrol(noren: &Path, home: &Path) -> Outcome {
-    let mut backend = Command::new(noren).args(["serve", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map(Backend)?;
+    let mut backend =
+        Command::new(noren).args(["serve", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map(Backend)?;
     let out = backend.0.stdout.take().ok_or_else(|| Failure::new("noren serve has no output"))?;
     let mut line = String::new();
     BufReader::new(out).read_line(&mut line)?;

@@ -47,7 +47,8 @@ pub(crate) fn run(receipts: usize) -> Outcome {
     let reader = raw::open_reader(database.path())?;
     for table in ["receipts", "lines"] {
         let sql = format!("SELECT count(*), total(pos) FROM {table}");
-        let count = |connection: &rusqlite::Connection| connection.query_row(&sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)));
+        let count =
+            |connection: &rusqlite::Connection| connection.query_row(&sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)));
         let (mine, other) = (count(&reader)?, count(&bare)?);
         check(mine == other, || format!("{table}: {mine:?} here and {other:?} there"))?;
     }

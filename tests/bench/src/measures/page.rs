@@ -68,5 +68,8 @@ fn hop(store: &HistoryStore, runs: usize) -> Outcome {
         check(mine == other, || "the page from another thread".into())?;
     }
     let extra = hopped.quantiles().p50 - direct.quantiles().p50;
-    Line::new("page_async_hop", &hopped).beside("the same page on the caller's thread", &direct).with("hop_us", crate::report::round(extra)).emit()
+    Line::new("page_async_hop", &hopped)
+        .beside("the same page on the caller's thread", &direct)
+        .with("hop_us", crate::report::round(extra))
+        .emit()
 }

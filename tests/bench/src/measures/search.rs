@@ -12,7 +12,26 @@ const PEER_RUNS: usize = 3;
 
 /// Found in most lines, in some, in few, in old ones only, and in none; in Latin and in Japanese, and typed another way than it is written.
 const QUERIES: [&str; 20] = [
-    "er", "HO", "gh", "hk", "lp", "zl", "qz", "牛乳", "弁当", "ぎり", "ｶﾞﾑ", "國産", "福袋", "e", "z", "茶", "袋", "龍", "heart", "カツカレー",
+    "er",
+    "HO",
+    "gh",
+    "hk",
+    "lp",
+    "zl",
+    "qz",
+    "牛乳",
+    "弁当",
+    "ぎり",
+    "ｶﾞﾑ",
+    "國産",
+    "福袋",
+    "e",
+    "z",
+    "茶",
+    "袋",
+    "龍",
+    "heart",
+    "カツカレー",
 ];
 
 /// The most that a search for so many characters may take, in microseconds.
@@ -49,7 +68,8 @@ pub(crate) fn run(database: &Database, store: &HistoryStore, suffix: &str, gated
         }
         let characters = needle.chars().count();
         let name = format!("search_{}{suffix}", if characters > 2 { "many".into() } else { characters.to_string() });
-        let line = Line::new(name, samples).beside(PEER, &theirs).with("text", *text).with("lines", lines).with("matching_lines", *matching);
+        let line =
+            Line::new(name, samples).beside(PEER, &theirs).with("text", *text).with("lines", lines).with("matching_lines", *matching);
         let line = line.with("found", places.len()).with("titles", titles);
         if let Some(most) = most_us(characters).filter(|_| gated) { line.at_most_us(most) } else { line }.emit()?;
     }

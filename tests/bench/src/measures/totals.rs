@@ -24,7 +24,12 @@ pub(crate) fn run(database: &Database, store: &HistoryStore, runs: usize) -> Out
         }
     }
     one_month(store, &theirs, runs)?;
-    Line::new("month_totals_all", &ours).beside(PEER, &theirs).at_most_us(60.0).with("totals", months).with("receipts", store.count()?).emit()
+    Line::new("month_totals_all", &ours)
+        .beside(PEER, &theirs)
+        .at_most_us(60.0)
+        .with("totals", months)
+        .with("receipts", store.count()?)
+        .emit()
 }
 
 /// The screen of a month.

@@ -61,7 +61,11 @@ impl AppCore {
     /// # Errors
     /// `Open`: `Locked` before first unlock (nothing was changed), `NewerFile` after a downgrade, `Platform`, `Storage`.
     #[uniffi::constructor]
-    pub fn open(settings: AppSettings, secure_store: Arc<dyn SecureStore>, device_key: Arc<dyn DeviceKey>) -> Result<Arc<Self>, NorenError> {
+    pub fn open(
+        settings: AppSettings,
+        secure_store: Arc<dyn SecureStore>,
+        device_key: Arc<dyn DeviceKey>,
+    ) -> Result<Arc<Self>, NorenError> {
         let transport = HttpTransport::new().map_err(|error| NorenError::Runtime { reason: error.to_string() })?;
         let platform = Platform {
             secure_store,

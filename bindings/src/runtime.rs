@@ -8,8 +8,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cancel::CancelToken;
 use crate::errors::NorenError;
 
-static RUNTIME: LazyLock<Result<Runtime, String>> =
-    LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).thread_name("noren").enable_all().build().map_err(|error| error.to_string()));
+static RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| {
+    Builder::new_multi_thread().worker_threads(2).thread_name("noren").enable_all().build().map_err(|error| error.to_string())
+});
 
 /// Spawns `work` and waits for it, or for the token. Dropping this future leaves the work running: its outcome is in the files.
 pub(crate) async fn run<T, E>(

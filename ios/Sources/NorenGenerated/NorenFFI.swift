@@ -607,9 +607,12 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
     func claim(code: String, cancel: CancelToken?) async throws  -> Submission
 
     /**
-     * The state of files and clock for a support desk: no secret, no content.
+     * The state of files and clock for a support desk: no secret, no content. Local.
+     *
+     * # Errors
+     * None of its own.
      */
-    func diagnostics()  -> Diagnostics
+    func diagnostics() throws  -> Diagnostics
 
     /**
      * Makes this device a member's card, without an account or taking one over. Needs the network once.
@@ -669,8 +672,11 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
 
     /**
      * Where this device stands: not enrolled, enrolled, or what was lost. Local, at once.
+     *
+     * # Errors
+     * None of its own.
      */
-    func member()  -> MemberState
+    func member() throws  -> MemberState
 
     /**
      * Totals per month, currency and channel, newest month first. Local.
@@ -690,8 +696,11 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
 
     /**
      * Tells `observer` what changes, until the answer is dropped or cancelled.
+     *
+     * # Errors
+     * None of its own.
      */
-    func observe(observer: ChangeObserver)  -> Observation
+    func observe(observer: ChangeObserver) throws  -> Observation
 
     /**
      * Before the system suspends the app: closes the databases so that no file lock is held. The card still shows.
@@ -743,8 +752,11 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
 
     /**
      * After `pause`.
+     *
+     * # Errors
+     * None of its own.
      */
-    func resume()
+    func resume() throws
 
     /**
      * The newest receipts with a line whose description holds `text`: one character is enough; width, case and kana do not matter. Local.
@@ -883,10 +895,13 @@ open func claim(code: String, cancel: CancelToken?)async throws  -> Submission  
 }
 
     /**
-     * The state of files and clock for a support desk: no secret, no content.
+     * The state of files and clock for a support desk: no secret, no content. Local.
+     *
+     * # Errors
+     * None of its own.
      */
-open func diagnostics() -> Diagnostics  {
-    return try!  FfiConverterTypeDiagnostics_lift(try! rustCall() {
+open func diagnostics()throws  -> Diagnostics  {
+    return try  FfiConverterTypeDiagnostics_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_diagnostics(
             self.uniffiCloneHandle(),uniffiCallStatus
@@ -1024,9 +1039,12 @@ open func link(link: Link, cancel: CancelToken?)async throws  -> Submission  {
 
     /**
      * Where this device stands: not enrolled, enrolled, or what was lost. Local, at once.
+     *
+     * # Errors
+     * None of its own.
      */
-open func member() -> MemberState  {
-    return try!  FfiConverterTypeMemberState_lift(try! rustCall() {
+open func member()throws  -> MemberState  {
+    return try  FfiConverterTypeMemberState_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_member(
             self.uniffiCloneHandle(),uniffiCallStatus
@@ -1073,9 +1091,12 @@ open func networkReturned(cancel: CancelToken?)async throws  -> SendReport  {
 
     /**
      * Tells `observer` what changes, until the answer is dropped or cancelled.
+     *
+     * # Errors
+     * None of its own.
      */
-open func observe(observer: ChangeObserver) -> Observation  {
-    return try!  FfiConverterTypeObservation_lift(try! rustCall() {
+open func observe(observer: ChangeObserver)throws  -> Observation  {
+    return try  FfiConverterTypeObservation_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_observe(
             self.uniffiCloneHandle(),
@@ -1196,8 +1217,11 @@ open func resolve(key: IdempotencyKey, cancel: CancelToken?)async throws  -> Int
 
     /**
      * After `pause`.
+     *
+     * # Errors
+     * None of its own.
      */
-open func resume()  {try! rustCall() {
+open func resume()throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_resume(
             self.uniffiCloneHandle(),uniffiCallStatus
@@ -2057,9 +2081,12 @@ public func cardPng(card: CardView, scale: UInt32)throws  -> Data  {
 }
 /**
  * The code as an SVG: black on white, with its quiet zone.
+ *
+ * # Errors
+ * None of its own.
  */
-public func cardSvg(card: CardView) -> String  {
-    return try!  FfiConverterString.lift(try! rustCall() {
+public func cardSvg(card: CardView)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_func_card_svg(
         FfiConverterTypeCardView_lower(card),uniffiCallStatus
@@ -2068,9 +2095,12 @@ public func cardSvg(card: CardView) -> String  {
 }
 /**
  * The code for a terminal of 80 columns, in half blocks.
+ *
+ * # Errors
+ * None of its own.
  */
-public func cardTerminalText(card: CardView) -> String  {
-    return try!  FfiConverterString.lift(try! rustCall() {
+public func cardTerminalText(card: CardView)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_func_card_terminal_text(
         FfiConverterTypeCardView_lower(card),uniffiCallStatus
@@ -2096,10 +2126,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_func_card_png() != 35235) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_func_card_svg() != 32979) {
+    if (uniffi_noren_ffi_checksum_func_card_svg() != 26263) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_func_card_terminal_text() != 51748) {
+    if (uniffi_noren_ffi_checksum_func_card_terminal_text() != 13698) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_card() != 16594) {
@@ -2108,10 +2138,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_claim() != 39400) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 60933) {
+    if (uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 8825) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_enrol() != 33854) {
+    if (uniffi_noren_ffi_checksum_method_appcore_enrol() != 17353) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_export_csv() != 33531) {
@@ -2129,10 +2159,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_history() != 10311) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_link() != 12974) {
+    if (uniffi_noren_ffi_checksum_method_appcore_link() != 3395) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_member() != 64458) {
+    if (uniffi_noren_ffi_checksum_method_appcore_member() != 40543) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_month_totals() != 52015) {
@@ -2141,7 +2171,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_network_returned() != 56470) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_observe() != 29033) {
+    if (uniffi_noren_ffi_checksum_method_appcore_observe() != 32976) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_pause() != 63914) {
@@ -2162,7 +2192,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_resolve() != 29691) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_resume() != 56250) {
+    if (uniffi_noren_ffi_checksum_method_appcore_resume() != 10604) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_search() != 4296) {

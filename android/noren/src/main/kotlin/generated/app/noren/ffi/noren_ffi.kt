@@ -1059,7 +1059,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() and 0xFFFF) != 8825) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_enrol() and 0xFFFF) != 33854) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_enrol() and 0xFFFF) != 17353) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_export_csv() and 0xFFFF) != 33531) {
@@ -1077,7 +1077,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_history() and 0xFFFF) != 10311) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_link() and 0xFFFF) != 12974) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_link() and 0xFFFF) != 3395) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_member() and 0xFFFF) != 40543) {

@@ -1,0 +1,171 @@
+import Foundation
+
+/// The app core of one member on one device. Open one a directory, with ``open(directory:backendUrl:secureStore:deviceKey:language:bootId:)``,
+/// and keep it for the life of the process.
+///
+/// Every verb may be called on the main actor: local reads run on a queue of their own, never on a screen's thread nor on Swift's few shared
+/// ones. Verbs that wait for the network throw `CancellationError` when their task is cancelled: what is running is stopped first, and an intent
+/// that was made stays in the outbox. Every verb may throw a `NorenError`.
+public final class NorenApp: Sendable {
+    private let core: AppCore
+
+    private init(_ core: AppCore) {
+        self.core = core
+    }
+
+    /// Opens the core. Never touches the network.
+    ///
+    /// - Parameters:
+    ///   - directory: one of the app's own; `CoreDirectory.make()` makes one that is excluded from backups.
+    ///   - bootId: another one after each restart of the device: `bootSession()` on Apple's systems. Empty: the kernel is asked, which works on desktops.
+    public static func open(
+        directory: String,
+        backendUrl: String,
+        secureStore: any SecureStore,
+        deviceKey: any DeviceKey,
+        language: String = "ja",
+        bootId: String = bootSession()
+    ) async throws -> NorenApp {
+        let settings = AppSettings(directory: directory, backendUrl: backendUrl, language: language, bootId: bootId)
+        return NorenApp(try await onReadQueue { try AppCore.open(settings: settings, secureStore: secureStore, deviceKey: deviceKey) })
+    }
+
+    // MARK: The member
+
+    /// Where this device stands: not enrolled, enrolled, or what was lost.
+    public func member() async throws -> MemberState { try await local { try $0.member() } }
+
+    /// Makes this device a member's card, without an account or taking one over. Needs the network once.
+    @discardableResult
+    public func enrol(_ link: Link? = nil) async throws -> MemberState { try await remote { try await $0.enrol(link: link, cancel: $1) } }
+
+    /// Joins the history of a card number or an account of the online shop to this member.
+    @discardableResult
+    public func link(_ link: Link) async throws -> Submission { try await remote { try await $0.link(link: link, cancel: $1) } }
+
+    /// Asks for points and links, and renews the credential if it is time. True when something changed.
+    @discardableResult
+    public func refreshMember() async throws -> Bool { try await remote { try await $0.refreshMember(cancel: $1) } }
+
+    /// The card as it is to be shown now; ask again at `validUntilMs`. Writes nothing, asks no server.
+    public func card(_ symbology: Symbology = .qr) async throws -> CardView { try await local { try $0.card(symbology: symbology) } }
+
+    /// Makes the next step's code ahead of time, after one has been shown.
+    public func prepareNextCard() async throws { try await local { try $0.prepareNextCard() } }
+
+    // MARK: The purchase history
+
+    /// Pulls receipts that are new or changed.
+    @discardableResult
+    public func refreshHistory() async throws -> SyncReport { try await remote { try await $0.refreshHistory(cancel: $1) } }
+
+    /// A page of the timeline, newest first; `before` is `next` of the page before.
+    public func history(before: Int64? = nil, limit: UInt32 = 50) async throws -> HistoryPage {
+        try await local { try $0.history(before: before, limit: limit) }
+    }
+
+    /// The newest receipts with a line whose description holds `text`: one character is enough; width, case and kana do not matter.
+    public func search(_ text: String, before: Int64? = nil, limit: UInt32 = 50) async throws -> HistoryPage {
+        try await local { try $0.search(text: text, before: before, limit: limit) }
+    }
+
+    /// A whole receipt with its lines.
+    public func receipt(_ id: ReceiptId) async throws -> Receipt { try await local { try $0.receipt(id: id) } }
+
+    /// Totals per month, currency and channel, newest month first.
+    public func monthTotals() async throws -> [MonthTotal] { try await local { try $0.monthTotals() } }
+
+    /// How fresh and how whole the history is.
+    public func freshness() async throws -> Freshness { try await local { try $0.freshness() } }
+
+    /// Claims a receipt of a sale made without the card, by the code printed on it.
+    @discardableResult
+    public func claim(_ code: String) async throws -> Submission { try await remote { try await $0.claim(code: code, cancel: $1) } }
+
+    /// Everything on the device about purchases, as one JSON document.
+    public func exportJson() async throws -> String { try await local { try $0.exportJson() } }
+
+    /// The same as a table, one row a line.
+    public func exportCsv() async throws -> String { try await local { try $0.exportCsv() } }
+
+    // MARK: The outbox
+
+    /// Sends what is due: when the app comes to the front, and when a background task runs.
+    @discardableResult
+    public func sendDue() async throws -> SendReport { try await remote { try await $0.sendDue(cancel: $1) } }
+
+    /// There is a network again: waits end now, and what is due is sent.
+    @discardableResult
+    public func networkReturned() async throws -> SendReport { try await remote { try await $0.networkReturned(cancel: $1) } }
+
+    /// What was said and has no answer, or was refused.
+    public func waiting() async throws -> [IntentView] { try await local { try $0.waiting() } }
+
+    /// Asks the server what became of an intent that may have arrived.
+    @discardableResult
+    public func resolve(_ key: IdempotencyKey) async throws -> IntentState { try await remote { try await $0.resolve(key: key, cancel: $1) } }
+
+    // MARK: The whole
+
+    /// Forgets the member here now, and on the backend as soon as it can be reached. Let this go then and open again.
+    @discardableResult
+    public func forgetMe() async throws -> ForgetReport { try await remote { try await $0.forgetMe(cancel: $1) } }
+
+    /// Before the system suspends the app: closes the databases, so that no file lock is held (the system ends apps that hold one). The card
+    /// still shows. Call it under a background task, and ``resume()`` when the app comes back.
+    public func pause() async throws { try await local { try $0.pause() } }
+
+    /// After ``pause()``.
+    public func resume() async throws { try await local { try $0.resume() } }
+
+    /// The state of files and clock for a support desk: no secret, no content.
+    public func diagnostics() async throws -> Diagnostics { try await local { try $0.diagnostics() } }
+
+    /// What changes, after it was committed, from this call on, until the loop or its task ends.
+    public func changes() throws -> AsyncStream<Change> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Change.self)
+        let observation = try core.observe(observer: Forward(continuation))
+        continuation.onTermination = { _ in observation.cancel() }
+        return stream
+    }
+
+    // MARK: How
+
+    private func local<T: Sendable>(_ verb: @escaping @Sendable (AppCore) throws -> T) async throws -> T {
+        let core = self.core
+        return try await onReadQueue { try verb(core) }
+    }
+
+    private func remote<T: Sendable>(_ verb: @Sendable (AppCore, CancelToken) async throws -> T) async throws -> T {
+        let token = CancelToken()
+        return try await withTaskCancellationHandler {
+            do {
+                return try await verb(core, token)
+            } catch NorenError.Cancelled where Task.isCancelled {
+                throw CancellationError()
+            }
+        } onCancel: {
+            token.cancel()
+        }
+    }
+}
+
+private let readQueue = DispatchQueue(label: "app.noren.reads", qos: .userInitiated, attributes: .concurrent)
+
+private func onReadQueue<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+    try await withCheckedThrowingContinuation { continuation in
+        readQueue.async { continuation.resume(with: Result { try work() }) }
+    }
+}
+
+private final class Forward: ChangeObserver {
+    private let continuation: AsyncStream<Change>.Continuation
+
+    init(_ continuation: AsyncStream<Change>.Continuation) {
+        self.continuation = continuation
+    }
+
+    func changed(what: Change) throws {
+        continuation.yield(what)
+    }
+}

@@ -13,4 +13,4 @@ dependencyResolutionManagement {
     }
 }
 rootProject.name = "noren-android"
-include(":noren")
+include(":noren", ":app")

@@ -76,7 +76,7 @@ internal fun keyStore(): KeyStore = KeyStore.getInstance(KEYSTORE).apply { load(
 
 /** Runs [verb] once the device has been unlocked, and names what goes wrong as the core knows it. */
 internal fun <T> guarded(context: Context, verb: () -> T): T {
-    if (!context.getSystemService(UserManager::class.java).isUserUnlocked) throw PlatformException.Locked()
+    if (context.getSystemService(UserManager::class.java)?.isUserUnlocked == false) throw PlatformException.Locked()
     return try {
         verb()
     } catch (known: PlatformException) {

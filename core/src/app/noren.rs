@@ -81,7 +81,7 @@ impl Noren {
         installation.report_missing_outbox()?;
         let client = Client::new(platform.transport.clone(), &config.backend_url, clock.clone(), &config.language);
         let outbox_db = Arc::new(Database::new(directory, OUTBOX_DB));
-        let cache_db = Arc::new(Database::new(directory, CACHE_DB));
+        let cache_db = Arc::new(Database::encrypted(directory, CACHE_DB, &sealer));
         let vault = Vault::new(outbox_db.clone(), sealer.clone());
         let tokens = Arc::new(DeviceTokens::new(client.clone(), platform.device_key.clone(), vault));
         let history = HistoryStore::new(cache_db.clone());

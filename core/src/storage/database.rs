@@ -10,8 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::cipher::FileKey;
 use super::migrate::migrate;
-use super::{StorageError, files};
+use super::{Sealer, StorageError, files};
 
 /// What happens to a damaged file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,7 @@ const CLOSED: u8 = 2;
 pub struct Database {
     spec: DatabaseSpec,
     path: PathBuf,
+    key: Option<FileKey>,
     state: AtomicU8,
     writer: Mutex<Option<Connection>>,
     readers: [Mutex<Option<Connection>>; 2],
@@ -57,12 +59,20 @@ impl Database {
         Self {
             spec,
             path: directory.join(spec.file),
+            key: None,
             state: AtomicU8::new(OPEN),
             writer: Mutex::new(None),
             readers: [Mutex::new(None), Mutex::new(None)],
             damage: Mutex::new(Vec::new()),
             commits: AtomicU64::new(0),
         }
+    }
+
+    /// A database that is encrypted as a whole, under a key of its own derived from the sealer's, in a build with the feature `sqlcipher`
+    /// ([`super::WHOLE_FILE_ENCRYPTION`]); without that feature as [`Database::new`]. A plain file that such a build finds is damaged to it.
+    #[must_use]
+    pub fn encrypted(directory: &Path, spec: DatabaseSpec, sealer: &Sealer) -> Self {
+        Self { key: FileKey::new(sealer, spec.file), ..Self::new(directory, spec) }
     }
 
     /// The file.
@@ -192,6 +202,7 @@ impl Database {
 
     fn open_writer(&self) -> Result<Connection, StorageError> {
         let mut connection = Connection::open(&self.path)?;
+        self.unlock(&connection)?;
         configure(&connection, self.spec.durable)?;
         if self.spec.on_corruption == OnCorruption::SetAside {
             // Small files that must not lie: look through them once at each start.
@@ -209,11 +220,17 @@ impl Database {
             return Err(StorageError::Paused);
         }
         let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        self.unlock(&connection)?;
         connection.execute_batch(
             "PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4096; PRAGMA query_only=ON;",
         )?;
         plan_once(&connection)?;
         Ok(connection)
+    }
+
+    /// Before anything else is read.
+    fn unlock(&self, connection: &Connection) -> Result<(), StorageError> {
+        self.key.as_ref().map_or(Ok(()), |key| key.unlock(connection))
     }
 
     fn reader_slot(&self) -> MutexGuard<'_, Option<Connection>> {

@@ -104,6 +104,12 @@ impl Sealer {
             .unwrap_or_default()
     }
 
+    /// The key of a file that is encrypted whole.
+    #[cfg(feature = "sqlcipher")]
+    pub(super) fn file_key(&self, file: &str) -> Zeroizing<[u8; 32]> {
+        self.subkey(&format!("file/{file}"))
+    }
+
     fn cipher(&self, place: Place<'_>) -> XChaCha20Poly1305 {
         let key = self.subkey(&format!("seal/{}/{}", place.table, place.column));
         XChaCha20Poly1305::new(&(*key).into())

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use data::History;
-use measures::{card, ingest, page, search, totals};
+use measures::{card, files, ingest, page, search, totals};
 use report::{Outcome, say};
 use words::Words;
 
@@ -65,6 +65,15 @@ enum Measure {
         #[arg(long, default_value_t = 100_000)]
         receipts: usize,
     },
+    /// Opening the history's file and reading from it; for comparing builds with and without `--features noren-core/sqlcipher`.
+    Files {
+        /// Receipts.
+        #[arg(long, default_value_t = 100_000)]
+        receipts: usize,
+        /// Times each.
+        #[arg(long, default_value_t = 500)]
+        runs: usize,
+    },
     /// The peak of memory of taking receipts in: before and after, in KB. `ingest` runs it as a process of its own.
     #[command(hide = true)]
     IngestMemory {
@@ -94,6 +103,7 @@ fn run(measure: &Measure) -> Outcome {
     match measure {
         Measure::Card { programs, runs } => card::run(programs, *runs),
         Measure::Ingest { receipts } => ingest::run(*receipts),
+        Measure::Files { receipts, runs } => files::run(*receipts, *runs),
         Measure::IngestMemory { receipts } => ingest::memory_of_this_process(*receipts),
         Measure::History { receipts, hard_receipts, hard_titles, runs, only, keep } => {
             let thrown_away = tempfile::tempdir()?;

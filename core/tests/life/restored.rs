@@ -15,7 +15,11 @@ async fn a_phone_with_things_to_lose() -> (Phone, Vec<LostItem>) {
     let lost = vec![
         LostItem { what: LostKind::Card, count: 1 },
         LostItem { what: LostKind::WaitingIntents { kind: "claim".into() }, count: 2 },
-        LostItem { what: LostKind::Receipts, count: 4 },
+        if noren_core::storage::WHOLE_FILE_ENCRYPTION {
+            LostItem { what: LostKind::UnreadableFile { name: "cache.db".into() }, count: 1 }
+        } else {
+            LostItem { what: LostKind::Receipts, count: 4 }
+        },
     ];
     (phone, lost)
 }

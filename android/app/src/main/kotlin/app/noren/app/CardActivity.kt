@@ -18,6 +18,8 @@ import app.noren.ffi.NorenException
 import app.noren.open
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
 
 /** The smallest app around the core: opens it once a process, enrols once, shows the card on a bright screen. */
 class CardActivity : ComponentActivity() {
@@ -42,9 +44,11 @@ class CardActivity : ComponentActivity() {
     private suspend fun core(): NorenApp {
         while (true) {
             try {
-                val noren = held ?: NorenApp.open(applicationContext, BuildConfig.NOREN_BACKEND).also { held = it }
-                if (noren.member() is MemberState.NotEnrolled) noren.enrol()
-                return noren
+                return opening.withLock {
+                    val noren = held ?: NorenApp.open(applicationContext, BuildConfig.NOREN_BACKEND).also { held = it }
+                    if (noren.member() is MemberState.NotEnrolled) noren.enrol()
+                    noren
+                }
             } catch (_: NorenException) {
                 // Locked before first unlock, or no network for the first enrolment: nothing was changed, try again.
                 delay(2_000)
@@ -53,6 +57,7 @@ class CardActivity : ComponentActivity() {
     }
 
     private companion object {
+        val opening = Mutex()
         var held: NorenApp? = null
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use noren_core::member::{CardView, MemberState, Submission, Symbology};
 use noren_core::net::HttpTransport;
 use noren_core::outbox::{IntentState, IntentView, SendReport};
-use noren_core::platform::{ChangeObserver, DeviceKey, SecureStore, SystemEntropy};
+use noren_core::platform::{ChangeObserver, DeviceKey, SecureStore, SystemClock, SystemEntropy};
 use noren_core::purchases::{HistoryPage, MonthTotal, SyncReport};
 use noren_core::replica::Freshness;
 use noren_core::{Config, Diagnostics, ForgetReport, Noren, ObserverHandle, OpenError, Platform};
@@ -16,7 +16,6 @@ use noren_rules::receipt::Receipt;
 use noren_rules::wire::Link;
 
 use crate::cancel::CancelToken;
-use crate::clock::BootClock;
 use crate::errors::NorenError;
 use crate::runtime::run;
 
@@ -70,7 +69,7 @@ impl AppCore {
         let platform = Platform {
             secure_store,
             device_key,
-            clock: Arc::new(BootClock::new(settings.boot_id)),
+            clock: Arc::new(if settings.boot_id.is_empty() { SystemClock::new() } else { SystemClock::with_boot_id(settings.boot_id) }),
             entropy: Arc::new(SystemEntropy),
             transport: Arc::new(transport),
         };

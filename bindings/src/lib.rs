@@ -8,7 +8,6 @@
 
 mod app_core;
 mod cancel;
-mod clock;
 mod drawing;
 mod errors;
 mod runtime;

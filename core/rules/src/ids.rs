@@ -54,6 +54,10 @@ id! {
     StoreId
 }
 id! {
+    /// A place: a store or a rest stop, as the operator names it. 上り and 下り are two.
+    PlaceId
+}
+id! {
     /// A till, as the operator names it. Till and receipt number together are unique for ever.
     TillId
 }

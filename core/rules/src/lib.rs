@@ -6,21 +6,27 @@
 //! - [`code`]: the rotating member code in the QR, [`credential`] inside it, [`one_dimensional`] for scanners that read no QR
 //! - [`lists`]: what a till must know to read codes with no network
 //! - [`receipt`], [`points`]: what a purchase leaves behind
+//! - [`geo`], [`places`]: where things are, and which places hold a position
+//! - [`rotation`]: which regions the operating system shall watch; [`check_in`]: whether a phone is at a place
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
 
 pub mod b64;
+pub mod check_in;
 pub mod code;
 mod cose;
 pub mod credential;
+pub mod geo;
 pub mod ids;
 pub mod keys;
 pub mod lists;
 pub mod one_dimensional;
+pub mod places;
 pub mod points;
 pub mod proof;
 pub mod receipt;
+pub mod rotation;
 pub mod wire;
 
 #[cfg(feature = "uniffi")]

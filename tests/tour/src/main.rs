@@ -3,6 +3,7 @@
 mod commands;
 mod output;
 mod phone;
+mod replay;
 mod sales_log;
 mod till_client;
 mod tour;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use commands::{card, claim, enrol, forget, history, import_sales, serve, till, verify};
+use commands::{card, claim, enrol, forget, history, import_sales, replay as replay_tool, serve, till, verify};
 use output::Failure;
 
 /// Noren: one app core for retailers, restaurants and expressway operators.
@@ -43,6 +44,7 @@ enum Command {
     History(history::History),
     Export(history::Export),
     Forget(forget::Forget),
+    Replay(replay_tool::Replay),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::History(args)) => history::history(args),
         Some(Command::Export(args)) => wait_for(history::export(args)),
         Some(Command::Forget(args)) => wait_for(forget::run(args)),
+        Some(Command::Replay(args)) => replay_tool::run(args),
     }
 }
 

@@ -1,0 +1,308 @@
+//! Which places hold a position, and which are nearest: the same answers as asking every place, at any number of them.
+//!
+//! Positions are directions from the Earth's centre in here, so that neither the antimeridian nor the poles are special. A hashed grid of cubes, one
+//! level a size of region, answers what holds a position in a few look-ups however many places there are; an R-tree of the centres answers what is
+//! nearest.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use rstar::RTree;
+use rstar::primitives::GeomWithData;
+
+use super::{Direction, Place, Shape};
+use crate::geo::{Position, Spot, bounds_of_straight_m};
+use crate::ids::PlaceId;
+
+/// The edge of a cube at level 0, in metres; four times more at every level.
+const CUBE_M: f64 = 256.0;
+const LEVELS: u32 = 9;
+/// How far beyond both regions the place of the other side may be.
+const OPPOSITE_BEYOND_M: f64 = 100.0;
+
+/// A place and how far away it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Near {
+    /// Its number in the index: see [`PlaceIndex::place`].
+    pub number: usize,
+    /// The way to the edge of its region in metres; 0 inside.
+    pub edge_m: f64,
+    /// The way to its centre in metres.
+    pub centre_m: f64,
+}
+
+/// Places, ready to be asked about positions.
+#[derive(Debug, Default)]
+pub struct PlaceIndex {
+    places: Vec<Place>,
+    /// What is asked most about each place, close together.
+    fences: Vec<Fence>,
+    /// Where in `members` the places stand whose region touches a cube: from, to.
+    cubes: HashMap<u64, (u32, u32), BuildHasherDefault<CubeHasher>>,
+    members: Vec<u32>,
+    /// Which levels are in use.
+    levels: Vec<u32>,
+    centres: RTree<Centre>,
+    largest_radius_m: f64,
+    opposites: Vec<Option<usize>>,
+    numbers: HashMap<PlaceId, usize>,
+}
+
+type Centre = GeomWithData<[f64; 3], u32>;
+
+#[derive(Debug, Clone, Copy)]
+struct Fence {
+    centre: Spot,
+    region_radius_m: f64,
+    /// The radius of the ground where that is a circle.
+    ground_radius_m: Option<f64>,
+}
+
+impl Fence {
+    fn of(place: &Place) -> Self {
+        let ground_radius_m = match place.shape() {
+            Shape::Circle(circle) => Some(circle.radius_m),
+            Shape::Outline(_) => None,
+        };
+        Self { centre: Spot::of(&place.region().centre), region_radius_m: place.region().radius_m, ground_radius_m }
+    }
+}
+
+/// Cubes are numbered by us: a multiplication spreads them well enough, at a tenth of the price.
+#[derive(Debug, Default)]
+struct CubeHasher(u64);
+
+impl Hasher for CubeHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, cube: u64) {
+        let spread = (self.0 ^ cube).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
+}
+
+impl PlaceIndex {
+    /// Takes the places in; they are numbered in this order.
+    #[must_use]
+    pub fn new(places: Vec<Place>) -> Self {
+        let fences: Vec<Fence> = places.iter().map(Fence::of).collect();
+        let mut index = Self { largest_radius_m: fences.iter().map(|fence| fence.region_radius_m).fold(0.0, f64::max), ..Self::default() };
+        let mut touched: Vec<(u64, u32)> = Vec::with_capacity(fences.len() * 4);
+        for (number, fence) in (0u32..).zip(&fences) {
+            let level = level_for(fence.region_radius_m);
+            if !index.levels.contains(&level) {
+                index.levels.push(level);
+            }
+            touched.extend(cubes_around(&fence.centre.vector_m, fence.region_radius_m, level).into_iter().map(|cube| (cube, number)));
+        }
+        touched.sort_unstable();
+        for ((cube, number), at) in touched.into_iter().zip(0u32..) {
+            index.members.push(number);
+            index.cubes.entry(cube).or_insert((at, at)).1 = at + 1;
+        }
+        index.centres =
+            RTree::bulk_load((0u32..).zip(&fences).map(|(number, fence)| GeomWithData::new(fence.centre.vector_m, number)).collect());
+        index.numbers = places.iter().enumerate().rev().map(|(number, place)| (place.id().clone(), number)).collect();
+        (index.places, index.fences) = (places, fences);
+        index.opposites = (0..index.places.len()).map(|number| index.find_opposite(number)).collect();
+        index
+    }
+
+    /// All places, in the order of their numbers.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The place of this number.
+    #[must_use]
+    pub fn place(&self, number: usize) -> Option<&Place> {
+        self.places.get(number)
+    }
+
+    /// The number of the place with this id; of two that share it, the first.
+    #[must_use]
+    pub fn number(&self, id: &PlaceId) -> Option<usize> {
+        self.numbers.get(id).copied()
+    }
+
+    /// The place of the other side of the same road whose region meets this one's, or nearly: where a fix could mean either.
+    #[must_use]
+    pub fn opposite(&self, number: usize) -> Option<usize> {
+        self.opposites.get(number).copied().flatten()
+    }
+
+    /// The numbers of the places on whose ground `position` is, in rising order.
+    #[must_use]
+    pub fn holding(&self, position: &Position) -> Vec<usize> {
+        self.find(position, |number, fence, spot| match fence.ground_radius_m {
+            Some(radius_m) => fence.centre.is_within(spot, radius_m),
+            None => {
+                fence.centre.is_within(spot, fence.region_radius_m) && self.place(number).is_some_and(|place| place.holds(&spot.position))
+            }
+        })
+    }
+
+    /// The numbers of the places whose region (the circle for the operating system) `position` is in, in rising order.
+    #[must_use]
+    pub fn in_region(&self, position: &Position) -> Vec<usize> {
+        self.find(position, |_, fence, spot| fence.centre.is_within(spot, fence.region_radius_m))
+    }
+
+    fn find(&self, position: &Position, holds: impl Fn(usize, &Fence, &Spot) -> bool) -> Vec<usize> {
+        let spot = Spot::of(position);
+        let mut found = Vec::new();
+        for level in &self.levels {
+            let Some((from, to)) = self.cubes.get(&cube_of(&spot.vector_m, *level)) else { continue };
+            for number in self.members.get(*from as usize..*to as usize).into_iter().flatten().map(|number| *number as usize) {
+                if self.fences.get(number).is_some_and(|fence| holds(number, fence, &spot)) {
+                    found.push(number);
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// The `count` places whose regions are nearest, nearest first; of equal ones that with the nearer centre, then the lower number.
+    #[must_use]
+    pub fn nearest(&self, position: &Position, count: usize) -> Vec<Near> {
+        let spot = Spot::of(position);
+        let mut best: Vec<Near> = Vec::with_capacity(count.saturating_add(1).min(self.places.len() + 1));
+        if count == 0 {
+            return best;
+        }
+        for (centre, straight2) in self.centres.nearest_neighbor_iter_with_distance_2(&spot.vector_m) {
+            let (least, _) = bounds_of_straight_m(straight2.sqrt());
+            // Whatever comes later is at least this far away, less the largest radius there is.
+            if best.len() == count && best.last().is_some_and(|last| least - 1e-3 - self.largest_radius_m > last.edge_m) {
+                break;
+            }
+            let number = centre.data as usize;
+            let Some(place) = self.places.get(number) else { continue };
+            let centre_m = place.region().centre.distance_m(position);
+            let near = Near { number, edge_m: (centre_m - place.region().radius_m).max(0.0), centre_m };
+            let at = best.partition_point(|other| comes_before(other, &near));
+            best.insert(at, near);
+            best.truncate(count);
+        }
+        best
+    }
+
+    fn find_opposite(&self, number: usize) -> Option<usize> {
+        let place = self.places.get(number)?;
+        if place.direction() == Direction::Both {
+            return None;
+        }
+        let region = place.region();
+        let is_opposite = |near: &Near| self.place(near.number).is_some_and(|other| other.direction().is_opposite(place.direction()));
+        let close = |near: &Near| near.edge_m <= region.radius_m + OPPOSITE_BEYOND_M;
+        self.nearest(&region.centre, 12)
+            .iter()
+            .filter(|near| is_opposite(near) && close(near))
+            .min_by(|a, b| a.centre_m.total_cmp(&b.centre_m))
+            .map(|near| near.number)
+    }
+}
+
+fn comes_before(a: &Near, b: &Near) -> bool {
+    a.edge_m.total_cmp(&b.edge_m).then(a.centre_m.total_cmp(&b.centre_m)).then(a.number.cmp(&b.number)).is_lt()
+}
+
+/// The lowest level whose cubes are at least as wide as the region: a region then touches at most two in each direction.
+fn level_for(radius_m: f64) -> u32 {
+    (0..LEVELS).find(|level| cube_m(*level) >= 2.0 * radius_m).unwrap_or(LEVELS)
+}
+
+fn cube_m(level: u32) -> f64 {
+    CUBE_M * f64::from(4u32.pow(level))
+}
+
+fn cube_of(vector_m: &[f64; 3], level: u32) -> u64 {
+    pack(vector_m.map(|along| step(along, level)), level)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "at most 6 357 km by 256 m: 16 bits")]
+fn step(along_m: f64, level: u32) -> i64 {
+    (along_m / cube_m(level)).floor() as i64
+}
+
+fn pack(steps: [i64; 3], level: u32) -> u64 {
+    steps.iter().fold(u64::from(level), |key, step| (key << 18) | (u64::from_ne_bytes(step.to_ne_bytes()) & 0x3_ffff))
+}
+
+fn cubes_around(vector_m: &[f64; 3], radius_m: f64, level: u32) -> Vec<u64> {
+    let [x, y, z] = vector_m.map(|along| step(along - radius_m - 0.01, level)..=step(along + radius_m + 0.01, level));
+    x.flat_map(|x| {
+        let z = z.clone();
+        y.clone().flat_map(move |y| z.clone().map(move |z| pack([x, y, z], level)))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Circle;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn index(circles: &[(Position, f64)]) -> PlaceIndex {
+        let place = |(number, (centre, radius_m)): (usize, &(Position, f64))| {
+            let shape = Shape::Circle(Circle { centre: *centre, radius_m: *radius_m });
+            Place::new(PlaceId(number.to_string()), "a place", Direction::Both, shape).unwrap()
+        };
+        PlaceIndex::new(circles.iter().enumerate().map(place).collect())
+    }
+
+    /// Positions that crowd where mistakes are made: the poles, the antimeridian, one city.
+    fn crowded() -> impl Strategy<Value = Position> {
+        let city = (34.6..34.8f64, 135.4..135.6f64);
+        let pole = (prop_oneof![89.99..=90.0f64, -90.0..=-89.99f64], -180.0..=180.0f64);
+        let antimeridian = (-0.02..0.02f64, prop_oneof![179.98..=180.0f64, -180.0..=-179.98f64]);
+        let anywhere = (-90.0..=90.0f64, -180.0..=180.0f64);
+        prop_oneof![3 => city, 2 => pole, 2 => antimeridian, 1 => anywhere].prop_map(|(lat, lon)| Position::new(lat, lon).unwrap())
+    }
+
+    fn radius() -> impl Strategy<Value = f64> {
+        prop_oneof![1 => Just(0.0), 6 => 50.0..2_000.0f64, 1 => 2_000.0..100_000.0f64]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn the_index_answers_as_every_place_would(
+            circles in prop::collection::vec((crowded(), radius()), 0..60), probes in prop::collection::vec(crowded(), 1..12), count in 0usize..25,
+        ) {
+            let index = index(&circles);
+            // Centres too, and edges: where rounding would show.
+            let centres = circles.iter().map(|(centre, _)| *centre);
+            let edges = circles.iter().map(|(centre, radius)| centre.towards(17.0, *radius));
+            for probe in probes.into_iter().chain(centres.take(5)).chain(edges.take(5)) {
+                let held: Vec<usize> = (0..circles.len()).filter(|n| circles[*n].0.distance_m(&probe) <= circles[*n].1).collect();
+                prop_assert_eq!(index.holding(&probe), held);
+                let mut every: Vec<Near> = index.places().iter().enumerate().map(|(number, place)| {
+                    let centre_m = place.region().centre.distance_m(&probe);
+                    Near { number, edge_m: (centre_m - place.region().radius_m).max(0.0), centre_m }
+                }).collect();
+                every.sort_by(|a, b| if comes_before(a, b) { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater });
+                every.truncate(count);
+                prop_assert_eq!(index.nearest(&probe, count), every);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_holds_where_there_is_nothing() {
+        let empty = PlaceIndex::new(Vec::new());
+        let here = Position::new(0.0, 0.0).unwrap();
+        assert!(empty.holding(&here).is_empty() && empty.nearest(&here, 20).is_empty() && empty.place(0).is_none());
+    }
+}

@@ -1,0 +1,377 @@
+//! Which regions to hand to the operating system, which watches 20 (iOS) or 100 (Android) and no more.
+//!
+//! A [`Rotation`] is some fences and one refresh region around the phone: when the phone leaves it, the app wakes and chooses anew. It is chosen
+//! so that **no fence left out can be reached before that has happened**, even when the operating system reports the exit minutes late and the phone
+//! is off by its accuracy meanwhile: a fence left out is further away than the refresh region reaches, plus the way that can be driven during the delay.
+//! Where places lie too close together for that, [`Coverage::Limited`] says up to which speed the promise still holds.
+//!
+//! Nearest first is what makes the refresh region largest, and wake-ups fewest; only where not everything in reach can be watched does it matter what
+//! is likely: ahead rather than behind, on this side of the road, open, worth more.
+
+use serde::{Deserialize, Serialize};
+
+use crate::geo::{Position, turn};
+use crate::places::{Circle, Direction, PlaceIndex};
+
+/// From this speed on the heading says where somebody is going.
+const HEADS_MPS: f64 = 8.0;
+/// Of the largest refresh region that would do, this much is used; what that spares keeps regions registered that would come back soon.
+const PART: f64 = 0.95;
+/// Candidates looked at where not everything in reach can be watched, as a multiple of the limit.
+const CANDIDATES: usize = 4;
+/// A number for rounding, in metres.
+const HAIR_M: f64 = 1.0;
+
+/// What the operating system allows and how late it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationPolicy {
+    /// Regions in all, the refresh region among them: 20 on iOS, 100 on Android.
+    pub limit: usize,
+    /// The fastest that a phone moves, in metres a second.
+    pub max_speed_mps: f64,
+    /// How late an exit is reported at worst, in seconds.
+    pub os_delay_s: f64,
+    /// Smaller refresh regions than this are of no use to the operating system, in metres.
+    pub min_refresh_m: f64,
+    /// Larger ones are not taken, in metres.
+    pub max_refresh_m: f64,
+}
+
+impl RotationPolicy {
+    /// For iOS: 20 regions.
+    #[must_use]
+    pub fn ios() -> Self {
+        Self { limit: 20, max_speed_mps: 36.0, os_delay_s: 300.0, min_refresh_m: 200.0, max_refresh_m: 100_000.0 }
+    }
+
+    /// For Android: 100 regions.
+    #[must_use]
+    pub fn android() -> Self {
+        Self { limit: 100, ..Self::ios() }
+    }
+}
+
+/// Where the phone is when the regions are chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Situation {
+    /// The last fix.
+    pub position: Position,
+    /// How far off it may be, in metres.
+    pub error_m: f64,
+    /// Metres a second, where known.
+    pub speed_mps: Option<f64>,
+    /// Degrees clockwise from north, where known.
+    pub heading_deg: Option<f64>,
+    /// Seconds since the Unix epoch, where opening hours shall count.
+    pub now_s: Option<i64>,
+}
+
+impl Situation {
+    /// A phone of which only the position is known.
+    #[must_use]
+    pub fn at(position: Position) -> Self {
+        Self { position, error_m: 0.0, speed_mps: None, heading_deg: None, now_s: None }
+    }
+}
+
+/// What a rotation promises.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Coverage {
+    /// No fence left out can be reached before the regions are chosen anew.
+    Guaranteed,
+    /// Too many places in reach. The promise holds for whoever moves no faster than this, in metres a second; at 0 it holds for nobody.
+    Limited {
+        /// Metres a second.
+        speed_mps: f64,
+    },
+}
+
+impl Coverage {
+    /// True when the promise holds at this speed. `Guaranteed` holds up to the speed of the policy.
+    #[must_use]
+    pub fn holds_at(self, speed_mps: f64) -> bool {
+        match self {
+            Self::Guaranteed => true,
+            Self::Limited { speed_mps: up_to } => speed_mps <= up_to,
+        }
+    }
+}
+
+/// The regions to be registered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rotation {
+    /// Numbers of the places whose [`crate::places::Place::region`] is registered, in rising order.
+    pub fences: Vec<usize>,
+    /// Leaving this, the app chooses anew. `None` when every place is registered: nothing can be missed from anywhere.
+    pub refresh: Option<Circle>,
+    /// What it promises.
+    pub coverage: Coverage,
+}
+
+impl Rotation {
+    /// True when the phone is outside the refresh region.
+    #[must_use]
+    pub fn is_left_at(&self, position: &Position) -> bool {
+        self.refresh.is_some_and(|refresh| !refresh.holds(position))
+    }
+
+    /// Places to register and places to take back, coming from `before`. (The refresh region is registered anew each time.)
+    #[must_use]
+    pub fn changes_since(&self, before: &Self) -> (Vec<usize>, Vec<usize>) {
+        let without = |these: &[usize], those: &[usize]| these.iter().copied().filter(|n| those.binary_search(n).is_err()).collect();
+        (without(&self.fences, &before.fences), without(&before.fences, &self.fences))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    number: usize,
+    edge_m: f64,
+    /// Metres, stretched by all that makes a visit unlikely.
+    rank_m: f64,
+    value: u32,
+    registered: bool,
+}
+
+/// Chooses the regions. `before` is what is registered now: of two that serve alike, it stays.
+#[must_use]
+pub fn rotate(places: &PlaceIndex, situation: &Situation, before: Option<&Rotation>, policy: &RotationPolicy) -> Rotation {
+    if places.places().len() <= policy.limit {
+        return Rotation { fences: (0..places.places().len()).collect(), refresh: None, coverage: Coverage::Guaranteed };
+    }
+    let count = policy.limit.saturating_sub(1);
+    let error_m = if situation.error_m.is_finite() { situation.error_m.max(0.0) } else { 0.0 };
+    let late_m = policy.max_speed_mps * policy.os_delay_s + error_m + HAIR_M;
+    let wanted = count.saturating_mul(CANDIDATES).saturating_add(1);
+    let mut candidates: Vec<Candidate> = places
+        .nearest(&situation.position, wanted)
+        .iter()
+        .map(|near| candidate(places, situation, before, near.number, near.edge_m))
+        .collect();
+    // Nothing further away than the candidates can come nearer than the last of them.
+    let beyond_m = if candidates.len() < wanted { f64::INFINITY } else { candidates.last().map_or(0.0, |last| last.edge_m) };
+    let cut_m = candidates.get(count).map_or(f64::INFINITY, |first_out| first_out.edge_m);
+    let largest_m = (cut_m - late_m).min(policy.max_refresh_m);
+    let is_feasible = largest_m >= policy.min_refresh_m && policy.limit > 0;
+    let refresh_m = (largest_m * PART).max(policy.min_refresh_m);
+    if is_feasible {
+        let must_m = refresh_m + late_m;
+        // Those that must be there, then what is registered already, then the likely ones.
+        candidates.sort_by(|a, b| {
+            let free = |c: &Candidate| (c.edge_m >= must_m, c.edge_m >= must_m && !c.registered);
+            free(a).cmp(&free(b)).then(by_rank(a, b))
+        });
+    } else {
+        candidates.sort_by(by_rank);
+    }
+    let left_out = candidates.split_off(count.min(candidates.len()));
+    let nearest_out_m = left_out.iter().map(|out| out.edge_m).fold(beyond_m, f64::min);
+    let mut fences: Vec<usize> = candidates.iter().map(|chosen| chosen.number).collect();
+    fences.sort_unstable();
+    let (radius_m, coverage) = if is_feasible { (refresh_m, Coverage::Guaranteed) } else { limited(nearest_out_m, error_m, policy) };
+    Rotation { fences, refresh: Some(Circle { centre: situation.position, radius_m }), coverage }
+}
+
+/// Half of the way to the nearest fence left out for the refresh region, the other half for the delay.
+fn limited(nearest_out_m: f64, error_m: f64, policy: &RotationPolicy) -> (f64, Coverage) {
+    let radius_m = (nearest_out_m / 2.0).clamp(policy.min_refresh_m, policy.max_refresh_m);
+    let speed_mps = ((nearest_out_m - radius_m - error_m - HAIR_M) / policy.os_delay_s.max(1.0)).clamp(0.0, policy.max_speed_mps);
+    (radius_m, Coverage::Limited { speed_mps })
+}
+
+fn by_rank(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+    a.rank_m.total_cmp(&b.rank_m).then(b.value.cmp(&a.value)).then(a.number.cmp(&b.number))
+}
+
+fn candidate(places: &PlaceIndex, situation: &Situation, before: Option<&Rotation>, number: usize, edge_m: f64) -> Candidate {
+    let registered = before.is_some_and(|before| before.fences.binary_search(&number).is_ok());
+    let mut candidate = Candidate { number, edge_m, rank_m: edge_m, value: 0, registered };
+    let Some(place) = places.place(number) else { return candidate };
+    candidate.value = place.value;
+    let heading = situation.heading_deg.filter(|_| situation.speed_mps.is_some_and(|speed| speed >= HEADS_MPS));
+    if let Some(heading) = heading {
+        let off = turn(situation.position.bearing_deg(&place.region().centre) - heading).abs();
+        candidate.rank_m *= if off <= 60.0 { 1.0 } else { 1.0 + (off - 60.0) / 40.0 };
+        if !place.open_to_ordinary_road && is_across(places, number, heading) {
+            candidate.rank_m *= 2.0;
+        }
+    }
+    if situation.now_s.is_some_and(|now_s| !place.hours.is_open_at(now_s)) {
+        candidate.rank_m *= 2.0;
+    }
+    // Up to half nearer for what is worth most.
+    candidate.rank_m *= 1.0 - 0.5 * f64::from(place.value) / (f64::from(place.value) + 100.0);
+    candidate
+}
+
+/// True for a place of the other carriageway: on this side of the road its counterpart would lie to the right.
+fn is_across(places: &PlaceIndex, number: usize, heading_deg: f64) -> bool {
+    let (Some(place), Some(other)) = (places.place(number), places.opposite(number).and_then(|other| places.place(other))) else {
+        return false;
+    };
+    place.direction() != Direction::Both
+        && (-150.0..=-30.0).contains(&turn(place.region().centre.bearing_deg(&other.region().centre) - heading_deg))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::PlaceId;
+    use crate::places::{OpeningHours, Place, Shape};
+    use proptest::prelude::*;
+
+    fn home() -> Position {
+        Position::new(34.7, 135.5).unwrap()
+    }
+
+    fn places(at_m: &[(f64, f64)]) -> PlaceIndex {
+        PlaceIndex::new(at_m.iter().enumerate().map(|(n, (east, north))| place(n, *east, *north)).collect())
+    }
+
+    fn place(n: usize, east: f64, north: f64) -> Place {
+        let circle = Circle { centre: home().offset_by(east, north), radius_m: 150.0 };
+        Place::new(PlaceId(n.to_string()), "a place", Direction::Both, Shape::Circle(circle)).unwrap()
+    }
+
+    /// Follows a phone over straight legs, with an operating system that reports exits late and fixes that are off; answers how often it woke.
+    ///
+    /// The oracle: whatever region the phone is in now and was not in a step ago must have been registered, if the promise covers its speed.
+    fn follow(
+        places: &PlaceIndex,
+        policy: &RotationPolicy,
+        legs: &[(f64, f64, f64)],
+        lateness: &[f64],
+        error_m: f64,
+    ) -> Result<u32, TestCaseError> {
+        const STEP_S: f64 = 5.0;
+        let seen = |at: &Position, n: usize| Situation { error_m, ..Situation::at(at.towards(n as f64 * 77.0, error_m)) };
+        let (mut at, mut wakes, mut now_s) = (home(), 0u32, 0.0);
+        let mut rotation = rotate(places, &seen(&at, 0), None, policy);
+        let mut wakes_at_s: Option<f64> = None;
+        let mut inside = places.in_region(&at);
+        let fastest = legs.iter().map(|(_, speed, _)| *speed).fold(0.0, f64::max);
+        for (bearing, speed, lasts_s) in legs {
+            let steps = (lasts_s / STEP_S) as usize;
+            for _ in 0..steps {
+                at = at.towards(*bearing, speed * STEP_S);
+                now_s += STEP_S;
+                let inside_now = places.in_region(&at);
+                for entered in inside_now.iter().filter(|n| !inside.contains(n)) {
+                    prop_assert!(
+                        rotation.fences.contains(entered) || !rotation.coverage.holds_at(fastest),
+                        "{entered} was entered and not registered: {rotation:?}"
+                    );
+                }
+                inside = inside_now;
+                if wakes_at_s.is_none() && rotation.is_left_at(&at) {
+                    // It was left up to a step ago.
+                    let late_s = lateness[wakes as usize % lateness.len()] * (policy.os_delay_s - STEP_S);
+                    wakes_at_s = Some(now_s + late_s);
+                }
+                if wakes_at_s.is_some_and(|wakes_at_s| now_s >= wakes_at_s) {
+                    wakes += 1;
+                    wakes_at_s = None;
+                    rotation = rotate(places, &seen(&at, wakes as usize), Some(&rotation), policy);
+                    prop_assert!(rotation.fences.len() < policy.limit.max(1) || rotation.refresh.is_none());
+                }
+            }
+        }
+        Ok(wakes)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn every_fence_entered_was_registered(
+            fences in prop::collection::vec((-60_000.0..60_000.0f64, -60_000.0..60_000.0f64), 1..90),
+            legs in prop::collection::vec((0.0..360.0f64, 0.5..35.9f64, 300.0..3_000.0f64), 1..6),
+            lateness in prop::collection::vec(0.0..=1.0f64, 1..5), error_m in 0.0..500.0f64, limit in 2usize..24,
+        ) {
+            let places = places(&fences);
+            // Errors of the fix at the edge of the refresh region count twice: once where it is drawn, never where it is left.
+            follow(&places, &RotationPolicy { limit, ..RotationPolicy::ios() }, &legs, &lateness, error_m)?;
+        }
+
+        /// The same in a town, where the promise is often limited to slow movement.
+        #[test]
+        fn in_a_town_what_is_promised_holds(
+            fences in prop::collection::vec((-3_000.0..3_000.0f64, -3_000.0..3_000.0f64), 30..120),
+            legs in prop::collection::vec((0.0..360.0f64, 0.5..2.0f64, 300.0..2_000.0f64), 1..4),
+            lateness in prop::collection::vec(0.0..=1.0f64, 1..5),
+        ) {
+            follow(&places(&fences), &RotationPolicy { os_delay_s: 120.0, ..RotationPolicy::ios() }, &legs, &lateness, 0.0)?;
+        }
+    }
+
+    #[test]
+    fn few_places_need_no_refreshing() {
+        let rotation = rotate(&places(&[(0.0, 0.0), (900.0, 0.0)]), &Situation::at(home()), None, &RotationPolicy::ios());
+        assert_eq!((rotation.fences, rotation.refresh, rotation.coverage), (vec![0, 1], None, Coverage::Guaranteed));
+        let none = rotate(&places(&[]), &Situation::at(home()), None, &RotationPolicy::ios());
+        assert!(none.fences.is_empty() && none.refresh.is_none());
+    }
+
+    #[test]
+    fn too_many_in_reach_is_said_and_the_likely_ones_are_watched() {
+        let ring: Vec<(f64, f64)> =
+            (0..36).map(|n| f64::from(n * 10).to_radians()).map(|a| (1_000.0 * a.sin(), 1_000.0 * a.cos())).collect();
+        let situation = Situation { heading_deg: Some(0.0), speed_mps: Some(14.0), ..Situation::at(home()) };
+        let rotation = rotate(&places(&ring), &situation, None, &RotationPolicy::ios());
+        assert_eq!(rotation.fences.len(), 19);
+        assert!(!rotation.coverage.holds_at(14.0) && rotation.coverage.holds_at(1.0), "{:?}", rotation.coverage);
+        let ahead: Vec<usize> = (0..=9).chain(27..36).collect();
+        assert_eq!(rotation.fences, ahead, "everything ahead, nothing behind");
+        // Closed, or worth more: the same place.
+        let mut changed: Vec<Place> = ring.iter().enumerate().map(|(n, (east, north))| place(n, *east, *north)).collect();
+        changed[0].hours = OpeningHours::weekly(vec![], 540).unwrap();
+        changed[18].value = 100_000;
+        changed[12].value = 100_000;
+        let situation = Situation { now_s: Some(0), heading_deg: None, ..situation };
+        let rotation = rotate(&PlaceIndex::new(changed), &situation, None, &RotationPolicy::ios());
+        assert!(!rotation.fences.contains(&0) && rotation.fences.contains(&12) && rotation.fences.contains(&18));
+    }
+
+    #[test]
+    fn the_other_carriageway_comes_last() {
+        let mut pairs = Vec::new();
+        for n in 0..12 {
+            let north = 400.0 * f64::from(n);
+            for (east, direction) in [(-60.0, Direction::Inbound), (60.0, Direction::Outbound)] {
+                let circle = Circle { centre: home().offset_by(east, north), radius_m: 100.0 };
+                pairs.push(Place::new(PlaceId(format!("{n}{direction:?}")), "a place", direction, Shape::Circle(circle)).unwrap());
+            }
+        }
+        let index = PlaceIndex::new(pairs);
+        let policy = RotationPolicy { limit: 11, ..RotationPolicy::ios() };
+        let northwards = Situation { heading_deg: Some(0.0), speed_mps: Some(25.0), ..Situation::at(home().offset_by(0.0, -500.0)) };
+        let chosen = rotate(&index, &northwards, None, &policy);
+        let own = chosen.fences.iter().filter(|n| index.place(**n).unwrap().direction() == Direction::Inbound).count();
+        assert!(own >= 6, "northwards the western side is ours: {chosen:?}");
+    }
+
+    /// A hundred kilometres past a place every five: what is registered twice is not worth a word, and the phone wakes seldom.
+    #[test]
+    fn few_registrations_on_a_long_road() {
+        let road: Vec<(f64, f64)> = (0..60).map(|n| (0.0, f64::from(n) * 5_000.0)).collect();
+        let index = places(&road);
+        let policy = RotationPolicy::ios();
+        let mut rotation = rotate(&index, &Situation::at(home()), None, &policy);
+        let (mut wakes, mut registered) = (0, 0);
+        for north in (0..200_000).step_by(500) {
+            let at = home().offset_by(0.0, f64::from(north));
+            if rotation.is_left_at(&at) {
+                let next = rotate(
+                    &index,
+                    &Situation { heading_deg: Some(0.0), speed_mps: Some(28.0), ..Situation::at(at) },
+                    Some(&rotation),
+                    &policy,
+                );
+                registered += next.changes_since(&rotation).0.len();
+                wakes += 1;
+                rotation = next;
+            }
+        }
+        assert!(wakes <= 5 && registered <= 45, "{wakes} wake-ups, {registered} registrations for 40 places passed");
+    }
+}

@@ -15,11 +15,15 @@ pub(crate) enum Kind {
     Token,
     Erase,
     Lists,
+    Offer,
+    Condition,
+    Share,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 6] = [Self::Code, Self::Credential, Self::Enrol, Self::Token, Self::Erase, Self::Lists];
+    pub(crate) const ALL: [Self; 9] =
+        [Self::Code, Self::Credential, Self::Enrol, Self::Token, Self::Erase, Self::Lists, Self::Offer, Self::Condition, Self::Share];
 
     pub(crate) fn aad(self) -> &'static [u8] {
         match self {
@@ -29,6 +33,9 @@ impl Kind {
             Self::Token => b"noren/token/1",
             Self::Erase => b"noren/erase/1",
             Self::Lists => b"noren/lists/1",
+            Self::Offer => b"noren/offer/1",
+            Self::Condition => b"noren/condition/1",
+            Self::Share => b"noren/share/1",
         }
     }
 }

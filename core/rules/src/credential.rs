@@ -7,6 +7,7 @@ use crate::b64;
 use crate::cose::{self, Kind, es256, integer};
 use crate::ids::MemberId;
 use crate::keys::{PublicKey, SoftwareKey, id_from_bytes, id_to_bytes};
+use crate::offers::OfferId;
 use crate::wire::Assurance;
 
 /// How long a credential lives.
@@ -27,6 +28,9 @@ const CNF_COSE_KEY: i64 = 1;
 /// The most grants that an allotment names.
 pub const MAX_GRANTS: usize = 20;
 
+/// The most often that one grant of an allotment may be spent.
+pub const MAX_COUNT: u8 = 4;
+
 /// Grants that this device may spend at a till that is offline, named by their place in the list.
 ///
 /// Serials are consecutive, so that the claim stays short enough for a QR: grant `i` has serial `first_serial + i`.
@@ -36,8 +40,59 @@ pub struct Allotment {
     pub until_s: i64,
     /// Serial of the first grant.
     pub first_serial: u64,
-    /// How often each may be spent; at most [`MAX_GRANTS`] of them.
-    pub counts: Vec<u8>,
+    /// The grants by offer, ascending, each offer once; at most [`MAX_GRANTS`] of them.
+    pub grants: Vec<AllotmentGrant>,
+}
+
+/// A grant in an allotment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AllotmentGrant {
+    /// Whose coupon it is.
+    pub offer: OfferId,
+    /// How often it may be spent: 1 to [`MAX_COUNT`], in different sales.
+    pub count: u8,
+}
+
+impl Allotment {
+    /// A grant by its place, with its serial.
+    #[must_use]
+    pub fn grant(&self, place: u16) -> Option<(u64, AllotmentGrant)> {
+        let grant = self.grants.get(usize::from(place))?;
+        Some((self.first_serial.checked_add(u64::from(place))?, *grant))
+    }
+
+    /// For each grant the step from the offer before it and the count, in LEB128: one byte for most, so that 20 fit into a QR. `None` where
+    /// offers do not ascend or a count is out of range.
+    fn packed(&self) -> Option<Vec<u8>> {
+        let (mut bytes, mut least) = (Vec::with_capacity(self.grants.len()), 0u64);
+        for AllotmentGrant { offer, count } in &self.grants {
+            let step = u64::from(offer.0).checked_sub(least)?;
+            let count = count.checked_sub(1).filter(|count| *count < MAX_COUNT)?;
+            let mut rest = step << 2 | u64::from(count);
+            while rest >= 0x80 {
+                bytes.push(0x80 | (rest & 0x7f) as u8);
+                rest >>= 7;
+            }
+            bytes.push(rest as u8);
+            least = u64::from(offer.0) + 1;
+        }
+        Some(bytes)
+    }
+
+    /// Reads what [`Self::packed`] writes, and more: whoever calls packs again and compares.
+    fn unpacked(bytes: &[u8]) -> Option<Vec<AllotmentGrant>> {
+        let (mut grants, mut least, mut number, mut shift) = (Vec::new(), 0u64, 0u64, 0u32);
+        for byte in bytes {
+            number |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                let offer = u32::try_from(least.checked_add(number >> 2)?).ok()?;
+                grants.push(AllotmentGrant { offer: OfferId(offer), count: (number & 3) as u8 + 1 });
+                (least, number, shift) = (u64::from(offer) + 1, 0, 0);
+            }
+        }
+        (shift == 0 && grants.len() <= MAX_GRANTS).then_some(grants)
+    }
 }
 
 /// What an issuer says of a device.
@@ -69,7 +124,8 @@ pub struct SignedCredential {
 pub struct NotACredential;
 
 impl Credential {
-    /// Signs the credential. A member id that is not 16 characters of lower-case base32 makes one that no till reads.
+    /// Signs the credential. A member id that is not 16 characters of lower-case base32, or an allotment out of order, makes one that no till
+    /// reads.
     #[must_use]
     pub fn issue(&self, issuer: &SoftwareKey) -> SignedCredential {
         let kid = issuer.public_key().kid();
@@ -85,8 +141,8 @@ impl Credential {
             (Value::from(CLAIM_ASSURANCE), Value::from(assurance_level(self.assurance))),
         ];
         if let Some(allotment) = &self.allotment {
-            let mut list = vec![Value::from(allotment.until_s), Value::from(allotment.first_serial)];
-            list.extend(allotment.counts.iter().map(|count| Value::from(*count)));
+            let grants = allotment.packed().map_or(Value::Null, Value::Bytes);
+            let list = vec![Value::from(allotment.until_s), Value::from(allotment.first_serial), grants];
             claims.push((Value::from(CLAIM_ALLOTMENT), Value::Array(list)));
         }
         cose::encode(&Value::Map(claims))
@@ -190,11 +246,9 @@ fn device_key(cnf: Value) -> Option<PublicKey> {
 }
 
 fn allotment(value: Value) -> Option<Allotment> {
-    let mut list = value.into_array().ok()?.into_iter();
-    let until_s = integer(&list.next()?)?;
-    let first_serial = u64::try_from(integer(&list.next()?)?).ok()?;
-    let counts: Vec<u8> = list.map(|count| integer(&count).and_then(|n| u8::try_from(n).ok())).collect::<Option<_>>()?;
-    (counts.len() <= MAX_GRANTS).then_some(Allotment { until_s, first_serial, counts })
+    let [until, first, grants]: [Value; 3] = value.into_array().ok()?.try_into().ok()?;
+    let first_serial = u64::try_from(integer(&first)?).ok()?;
+    Some(Allotment { until_s: integer(&until)?, first_serial, grants: Allotment::unpacked(grants.as_bytes()?)? })
 }
 
 fn assurance_level(assurance: Assurance) -> u8 {
@@ -218,20 +272,24 @@ fn assurance_from_level(level: i64) -> Option<Assurance> {
 mod tests {
     use super::*;
 
+    fn credential(allotment: Option<Allotment>) -> Credential {
+        let device_key = SoftwareKey::from_bytes(&[2; 32]).unwrap().public_key();
+        let member = MemberId(id_from_bytes(&[4; 10]));
+        Credential { member, device_key, expires_at_s: 1_800_000_000, assurance: Assurance::Number, allotment }
+    }
+
+    fn allotment_of(grants: &[(u32, u8)]) -> Allotment {
+        let grants = grants.iter().map(|(offer, count)| AllotmentGrant { offer: OfferId(*offer), count: *count }).collect();
+        Allotment { until_s: 1_800_000_000, first_serial: 77, grants }
+    }
+
     #[test]
     fn a_credential_survives_and_names_its_issuer() {
         let issuer = SoftwareKey::from_bytes(&[1; 32]).unwrap();
         let device = SoftwareKey::from_bytes(&[2; 32]).unwrap();
-        let allotment = Allotment { until_s: 1_800_000_000, first_serial: 77, counts: vec![1; 20] };
-        for allotment in [None, Some(allotment)] {
-            let credential = Credential {
-                member: MemberId(id_from_bytes(&[4; 10])),
-                device_key: device.public_key(),
-                expires_at_s: 1_800_000_000,
-                assurance: Assurance::Number,
-                allotment,
-            };
-            let signed = credential.issue(&issuer);
+        let far = allotment_of(&[(0, 1), (1, 4), (40, 2), (10_000, 1), (u32::MAX, 4)]);
+        for allotment in [None, Some(allotment_of(&[])), Some(far)] {
+            let signed = credential(allotment).issue(&issuer);
             let read = SignedCredential::from_base64url(&signed.to_base64url()).unwrap();
             assert_eq!(read, signed);
             assert!(read.is_signed_by(&issuer.public_key()));
@@ -239,5 +297,22 @@ mod tests {
             assert_eq!(read.kid(), issuer.public_key().kid());
         }
         assert_eq!(SignedCredential::from_bytes(&[]), Err(NotACredential));
+    }
+    #[test]
+    fn grants_of_an_allotment_have_one_form_and_serials_by_place() {
+        let issuer = SoftwareKey::from_bytes(&[1; 32]).unwrap();
+        let reads =
+            |grants: &[(u32, u8)]| SignedCredential::from_bytes(credential(Some(allotment_of(grants))).issue(&issuer).bytes()).is_ok();
+        assert!(reads(&[(5, 1), (6, 4)]));
+        assert!(!reads(&[(6, 1), (5, 1)]), "out of order");
+        assert!(!reads(&[(5, 1), (5, 1)]), "twice");
+        assert!(!reads(&[(5, 0)]) && !reads(&[(5, 5)]), "counts");
+        let many: Vec<(u32, u8)> = (0..21).map(|offer| (offer, 1)).collect();
+        assert!(reads(&many[..20]) && !reads(&many), "at most 20");
+        assert_eq!(Allotment::unpacked(&[0x80]), None, "cut off");
+        assert_eq!(Allotment::unpacked(&[0xff; 11]), None, "too large");
+        let allotment = allotment_of(&[(5, 1), (6, 2)]);
+        assert_eq!(allotment.grant(1), Some((78, AllotmentGrant { offer: OfferId(6), count: 2 })));
+        assert_eq!(allotment.grant(2), None);
     }
 }

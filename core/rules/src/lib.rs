@@ -8,25 +8,35 @@
 //! - [`receipt`], [`points`]: what a purchase leaves behind
 //! - [`geo`], [`places`]: where things are, and which places hold a position
 //! - [`rotation`]: which regions the operating system shall watch; [`check_in`]: whether a phone is at a place
+//! - [`offers`], [`conditions`]: the signed rules of coupons and what starts them; [`eligibility`]: who may use one now
+//! - [`basket`], [`best_set`]: what coupons take off, and which to use; [`grants`], [`shares`]: that each counts once and a budget holds
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
 
 pub mod b64;
+pub mod basket;
+pub mod best_set;
 pub mod check_in;
 pub mod code;
+pub mod conditions;
 mod cose;
 pub mod credential;
+pub mod eligibility;
+mod fields;
 pub mod geo;
+pub mod grants;
 pub mod ids;
 pub mod keys;
 pub mod lists;
+pub mod offers;
 pub mod one_dimensional;
 pub mod places;
 pub mod points;
 pub mod proof;
 pub mod receipt;
 pub mod rotation;
+pub mod shares;
 pub mod wire;
 
 #[cfg(feature = "uniffi")]

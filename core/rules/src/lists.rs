@@ -1,13 +1,16 @@
 //! The till's document: what a till must know to read member codes with no network.
 //!
 //! A COSE_Sign1 by a root key that the till pins at its set-up: issuer keys (two overlap while one follows the other), revoked devices, a
-//! sequence that only rises, and the moment it was made.
+//! sequence that only rises, the moment it was made, and what is needed for coupons: offers, conditions, the kill list and the till's share.
+
+use std::collections::BTreeSet;
 
 use coset::cbor::Value;
 
 use crate::cose::{self, Kind, es256, integer};
 use crate::ids::DeviceId;
 use crate::keys::{PublicKey, SoftwareKey, id_from_bytes, id_to_bytes};
+use crate::offers::OfferId;
 
 /// Age from which a till spends nothing offline.
 pub const SPENDING_MAX_AGE_S: i64 = 86_400;
@@ -15,6 +18,8 @@ pub const SPENDING_MAX_AGE_S: i64 = 86_400;
 pub const FULL_MAX_AGE_S: i64 = 7 * 86_400;
 
 const VERSION: i64 = 1;
+/// With coupons, which version 1 does not have.
+const VERSION_COUPONS: i64 = 2;
 
 /// A key that may sign credentials, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +59,22 @@ pub struct Lists {
     pub issuers: Vec<IssuerKey>,
     /// Devices whose credentials would still be good and are not.
     pub revoked: Vec<DeviceId>,
+    /// What the till needs for coupons.
+    pub coupons: CouponLists,
+}
+
+/// What a till needs to take coupons. Offers, conditions and share are signed by issuers, each by itself: one that cannot be read does not
+/// spoil the others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CouponLists {
+    /// [`crate::offers::Offer::sign`].
+    pub offers: Vec<Vec<u8>>,
+    /// [`crate::conditions::Condition::sign`].
+    pub conditions: Vec<Vec<u8>>,
+    /// The kill list: offers that were stopped at once.
+    pub killed: BTreeSet<OfferId>,
+    /// [`crate::shares::Share::sign`]: what this till may spend while it is offline.
+    pub share: Option<Vec<u8>>,
 }
 
 /// Why a document is not taken.
@@ -98,32 +119,64 @@ impl Lists {
             ])
         };
         let revoked = |device: &DeviceId| id_to_bytes(device.as_str()).map(|bytes| Value::Bytes(bytes.to_vec()));
-        cose::encode(&Value::Map(vec![
-            (Value::from(1), Value::from(VERSION)),
+        let coupons = &self.coupons;
+        let version = if *coupons == CouponLists::default() { VERSION } else { VERSION_COUPONS };
+        let mut fields = vec![
+            (Value::from(1), Value::from(version)),
             (Value::from(2), Value::from(self.sequence)),
             (Value::from(3), Value::from(self.issued_at_s)),
             (Value::from(4), Value::from(self.next_update_s)),
             (Value::from(5), Value::Array(self.issuers.iter().map(issuer).collect())),
             (Value::from(6), Value::Array(self.revoked.iter().filter_map(revoked).collect())),
-        ]))
+        ];
+        if version == VERSION_COUPONS {
+            let signed = |signed: &[Vec<u8>]| Value::Array(signed.iter().map(|bytes| Value::Bytes(bytes.clone())).collect());
+            fields.push((Value::from(7), signed(&coupons.offers)));
+            fields.push((Value::from(8), signed(&coupons.conditions)));
+            fields.push((Value::from(9), Value::Array(coupons.killed.iter().map(|offer| Value::from(offer.0)).collect())));
+            fields.push((Value::from(10), signed(coupons.share.as_slice())));
+        }
+        cose::encode(&Value::Map(fields))
     }
 
     fn from_payload(payload: &[u8]) -> Option<Self> {
-        let fields: [(i64, Value); 6] = cose::entries(cose::decode(payload)?)?.try_into().ok()?;
+        let mut fields = cose::entries(cose::decode(payload)?)?;
+        let coupons = fields.split_off(fields.len().min(6));
+        let fields: [(i64, Value); 6] = fields.try_into().ok()?;
         let [(1, version), (2, sequence), (3, issued_at), (4, next_update), (5, issuers), (6, revoked)] = fields else {
             return None;
         };
-        if integer(&version)? != VERSION {
-            return None;
-        }
+        let coupons = match integer(&version)? {
+            VERSION if coupons.is_empty() => CouponLists::default(),
+            VERSION_COUPONS => coupon_lists(coupons)?,
+            _ => return None,
+        };
         Some(Self {
             sequence: u64::try_from(integer(&sequence)?).ok()?,
             issued_at_s: integer(&issued_at)?,
             next_update_s: integer(&next_update)?,
             issuers: issuers.into_array().ok()?.into_iter().map(issuer_key).collect::<Option<_>>()?,
             revoked: revoked.into_array().ok()?.into_iter().map(device_id).collect::<Option<_>>()?,
+            coupons,
         })
     }
+}
+
+fn coupon_lists(fields: Vec<(i64, Value)>) -> Option<CouponLists> {
+    let [(7, offers), (8, conditions), (9, killed), (10, share)]: [(i64, Value); 4] = fields.try_into().ok()? else {
+        return None;
+    };
+    let signed = |list: Value| list.into_array().ok()?.into_iter().map(|bytes| bytes.into_bytes().ok()).collect::<Option<Vec<_>>>();
+    let killed: Vec<u32> = killed.into_array().ok()?.iter().map(|offer| u32::try_from(integer(offer)?).ok()).collect::<Option<_>>()?;
+    let mut share = signed(share)?;
+    let lists = CouponLists {
+        offers: signed(offers)?,
+        conditions: signed(conditions)?,
+        killed: killed.iter().copied().map(OfferId).collect(),
+        share: share.pop(),
+    };
+    // One form: the kill list ascends, there is one share, and without any coupons it is a document of version 1.
+    (killed.is_sorted_by(|a, b| a < b) && share.is_empty() && lists != CouponLists::default()).then_some(lists)
 }
 
 fn issuer_key(value: Value) -> Option<IssuerKey> {
@@ -153,7 +206,16 @@ mod tests {
             next_update_s: 200,
             issuers: vec![IssuerKey { key: issuer.public_key(), not_before_s: 0, not_after_s: 1_000 }],
             revoked: vec![issuer.public_key().device_id()],
+            coupons: CouponLists::default(),
         };
+        let coupons = CouponLists {
+            offers: vec![vec![1, 2], vec![]],
+            conditions: vec![],
+            killed: [OfferId(9), OfferId(3)].into(),
+            share: Some(vec![7]),
+        };
+        let with_coupons = Lists { coupons, ..lists.clone() };
+        assert_eq!(Lists::open(&with_coupons.sign(&root), &root.public_key()), Ok(with_coupons));
         let document = lists.sign(&root);
         assert_eq!(Lists::open(&document, &root.public_key()), Ok(lists));
         assert_eq!(Lists::open(&document, &issuer.public_key()), Err(ListsError::Forged));

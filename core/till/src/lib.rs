@@ -1,10 +1,11 @@
 //! What a point of sale embeds: it reads a member code with no network, remembers what it took, and answers in at most three plain lines.
 //!
 //! ```
+//! # use noren_rules::basket::{Basket, BasketLine};
 //! # use noren_till::{Language, Scanned, Till};
 //! # fn at_the_till(root: noren_rules::keys::PublicKey, document: &[u8], saved: Option<&str>) -> Result<(), Box<dyn std::error::Error>> {
 //! let now_s = 1_800_000_000;
-//! let mut till = Till::set_up(root, document, now_s)?;
+//! let mut till = Till::set_up(root, document, now_s)?.with_id("hiroshima-1".into());
 //! if let Some(saved) = saved {
 //!     till.restore_memory(saved)?;
 //! }
@@ -13,7 +14,19 @@
 //!     println!("{line}");
 //! }
 //! if let Scanned::Member(member) = &answer.scanned {
-//!     println!("post the sale with {}", member.member);
+//!     let line = BasketLine {
+//!         sku: "4901234567894".into(),
+//!         class: None,
+//!         quantity: 1,
+//!         amount_minor: 1_080,
+//!         tax_permille: Some(80),
+//!         greatest_discount_minor: Some(300),
+//!     };
+//!     let priced = till.price(member, &Basket::new("JPY", vec![line])?, "sale 4711", None, now_s)?;
+//!     for line in priced.lines(Language::Ja) {
+//!         println!("{line}");
+//!     }
+//!     println!("post the sale of {} for {}, with {:?}", priced.set.total_minor, member.member, priced.redemptions);
 //! }
 //! let to_save = till.memory(); // after each scan, wherever the point of sale keeps its own state
 //! # drop(to_save);
@@ -27,13 +40,18 @@
 #![cfg_attr(not(test), warn(missing_docs))]
 
 mod answer;
+mod coupons;
 mod memory;
 
 pub use answer::{Allowance, Answer, Language, Scanned, StaticCode, TakenCode};
+pub use coupons::{CouponSummary, NotTaken, PricedBasket};
 pub use memory::MemoryError;
 
+use coupons::{Asked, KnownCoupons};
 use memory::{Memory, Take};
+use noren_rules::basket::Basket;
 use noren_rules::code::{MemberCode, Refusal, Verified, strip_line_end};
+use noren_rules::ids::TillId;
 use noren_rules::keys::PublicKey;
 use noren_rules::lists::{FULL_MAX_AGE_S, Lists, ListsError, SPENDING_MAX_AGE_S};
 use noren_rules::one_dimensional::{is_ean13, is_nw7, read_code128};
@@ -43,8 +61,10 @@ use noren_rules::one_dimensional::{is_ean13, is_nw7, read_code128};
 pub struct Till {
     root: PublicKey,
     lists: Lists,
+    coupons: KnownCoupons,
     memory: Memory,
     member_prefixes: Vec<String>,
+    id: Option<TillId>,
 }
 
 impl Till {
@@ -54,13 +74,21 @@ impl Till {
     /// [`ListsError`] when the document is not one that the root key signed.
     pub fn set_up(root: PublicKey, document: &[u8], now_s: i64) -> Result<Self, ListsError> {
         let lists = Lists::open(document, &root)?;
-        Ok(Self { root, lists, memory: Memory::since(now_s), member_prefixes: Vec::new() })
+        let coupons = KnownCoupons::open(&lists);
+        Ok(Self { root, lists, coupons, memory: Memory::since(now_s), member_prefixes: Vec::new(), id: None })
     }
 
     /// Names the ranges of in-store codes (EAN-13 beginning 20 to 29) that are members. All others are goods, or somebody else's.
     #[must_use]
     pub fn with_member_prefixes(mut self, prefixes: impl IntoIterator<Item = String>) -> Self {
         self.member_prefixes = prefixes.into_iter().collect();
+        self
+    }
+
+    /// Names the till, as its operator does: it spends offline out of its own share only, and without a name out of none.
+    #[must_use]
+    pub fn with_id(mut self, id: TillId) -> Self {
+        self.id = Some(id);
         self
     }
 
@@ -73,6 +101,7 @@ impl Till {
         if lists.sequence < self.lists.sequence || lists.issued_at_s < self.lists.issued_at_s {
             return Err(ListsError::Older);
         }
+        self.coupons = KnownCoupons::open(&lists);
         self.lists = lists;
         Ok(())
     }
@@ -92,7 +121,37 @@ impl Till {
         Answer { scanned, allowance: self.allowance(now_s), list_as_of_s: self.lists.issued_at_s, memory_since_s: self.memory.since_s() }
     }
 
-    /// Frees what the sale took: its codes may be shown again.
+    /// Finds the best set of the coupons that a member shows for a basket, with no network: within the till's share, the device's allotment and
+    /// the rules of the offers. The coupons are used in this sale from now on; asked again for the same sale, the answer takes their place, and
+    /// [`Self::void`] frees them. Save [`Self::memory`] before the sale is closed: a till that forgets what it spent could spend it twice.
+    ///
+    /// `member` is what [`Self::scan`] took in the same `session`, `queue_since_s` the moment when the customer joined the queue where the point
+    /// of sale knows it (otherwise everyone has the grace), `now_s` the till's clock.
+    ///
+    /// # Errors
+    /// [`NotTaken`] when this sale does not hold the member's code.
+    pub fn price(
+        &mut self,
+        member: &TakenCode,
+        basket: &Basket,
+        session: &str,
+        queue_since_s: Option<i64>,
+        now_s: i64,
+    ) -> Result<PricedBasket, NotTaken> {
+        self.memory.taken_in(&member.device, session).ok_or(NotTaken)?;
+        let (allowance, list_as_of_s) = (self.allowance(now_s), self.lists.issued_at_s);
+        let till = self.id.as_ref();
+        let asked = Asked { till, member, basket, session, queue_since_s, allowance, list_as_of_s, now_s };
+        Ok(coupons::price(&self.coupons, &mut self.memory, &asked))
+    }
+
+    /// What the till knows for coupons, and how old it is.
+    #[must_use]
+    pub fn coupon_summary(&self) -> CouponSummary {
+        self.coupons.summary(self.lists.issued_at_s)
+    }
+
+    /// Frees what the sale took: its codes may be shown again, its coupons used again.
     pub fn void(&mut self, session: &str) {
         self.memory.free(session);
     }
@@ -148,5 +207,7 @@ impl Till {
     }
 }
 
+#[cfg(test)]
+mod coupon_tests;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
-//! What a till remembers: for each device the highest step taken, never a text and never a signature.
+//! What a till remembers: for each device the highest step taken, never a text and never a signature; and the coupons that sales used offline.
 
 use std::collections::BTreeMap;
 
 use noren_rules::code::{STEP_S, step_at};
 use noren_rules::ids::DeviceId;
+use noren_rules::offers::OfferId;
 use serde::{Deserialize, Serialize};
 
 /// A code is over within a minute; a day covers a till's clock that is set back.
@@ -18,6 +19,22 @@ pub struct MemoryError;
 pub(crate) struct Memory {
     since_s: i64,
     taken: BTreeMap<DeviceId, Taken>,
+    /// By sale.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    coupons: BTreeMap<String, Vec<SpentCoupon>>,
+}
+
+/// A coupon that a sale used offline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SpentCoupon {
+    pub(crate) serial: u64,
+    pub(crate) offer: OfferId,
+    /// What it took out of the share, in the unit of its budget.
+    pub(crate) cost: u64,
+    /// The share's sequence.
+    pub(crate) share: u64,
+    /// From then on neither grant nor share can be used.
+    pub(crate) keep_until_s: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +55,7 @@ pub(crate) enum Take {
 
 impl Memory {
     pub(crate) fn since(now_s: i64) -> Self {
-        Self { since_s: now_s, taken: BTreeMap::new() }
+        Self { since_s: now_s, taken: BTreeMap::new(), coupons: BTreeMap::new() }
     }
 
     pub(crate) fn since_s(&self) -> i64 {
@@ -64,7 +81,32 @@ impl Memory {
         Take::New
     }
 
+    /// Notes what a sale uses, in place of what it used before. What is over by the server's time (not by this till's clock, which a person can
+    /// turn) is forgotten.
+    pub(crate) fn spend(&mut self, session: &str, coupons: Vec<SpentCoupon>, server_s: i64) {
+        self.coupons.retain(|known, coupons| known != session && coupons.iter().any(|coupon| server_s < coupon.keep_until_s));
+        if !coupons.is_empty() {
+            self.coupons.insert(session.to_owned(), coupons);
+        }
+    }
+
+    /// In how many sales, this one apart, a grant was used.
+    pub(crate) fn times_spent(&self, serial: u64, session: &str) -> usize {
+        self.spent_in_others(session).filter(|coupon| coupon.serial == serial).count()
+    }
+
+    /// What sales, this one apart, took out of a share.
+    pub(crate) fn spent_of(&self, offer: OfferId, share: u64, session: &str) -> u64 {
+        let of_it = self.spent_in_others(session).filter(|coupon| coupon.offer == offer && coupon.share == share);
+        of_it.fold(0, |sum, coupon| sum.saturating_add(coupon.cost))
+    }
+
+    fn spent_in_others(&self, session: &str) -> impl Iterator<Item = &SpentCoupon> {
+        self.coupons.iter().filter(move |(other, _)| *other != session).flat_map(|(_, coupons)| coupons)
+    }
+
     pub(crate) fn free(&mut self, session: &str) {
+        self.coupons.remove(session);
         self.taken.retain(|_, taken| taken.session != session || taken.before.is_some());
         for taken in self.taken.values_mut().filter(|taken| taken.session == session) {
             taken.step = taken.before.take().unwrap_or(taken.step);

@@ -3,7 +3,7 @@ use noren_rules::code::{CodePayload, make, step_at};
 use noren_rules::credential::Credential;
 use noren_rules::ids::MemberId;
 use noren_rules::keys::{SoftwareKey, id_from_bytes};
-use noren_rules::lists::IssuerKey;
+use noren_rules::lists::{CouponLists, IssuerKey};
 use noren_rules::one_dimensional::{code128_text, member_ean13, member_nw7, new_alias};
 use noren_rules::wire::Assurance;
 use proptest::prelude::*;
@@ -21,6 +21,7 @@ fn document(sequence: u64, issued_at_s: i64, revoked: &[&SoftwareKey]) -> Vec<u8
         next_update_s: issued_at_s + 86_400,
         issuers: vec![IssuerKey { key: key(2).public_key(), not_before_s: 0, not_after_s: i64::MAX }],
         revoked: revoked.iter().map(|key| key.public_key().device_id()).collect(),
+        coupons: CouponLists::default(),
     }
     .sign(&key(1))
 }

@@ -2,7 +2,7 @@
 
 use noren_rules::b64;
 use noren_rules::ids::{DeviceId, StoreId, TillId};
-use noren_rules::lists::Lists;
+use noren_rules::lists::{CouponLists, Lists};
 use noren_rules::wire::{Reason, Revocation, RevokeRequest, TillKeys, paths};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -39,6 +39,7 @@ fn lists(db: &Connection, app: &Shared) -> Result<Lists, Fault> {
         next_update_s: issued_at_s.saturating_add(NEXT_UPDATE_S),
         issuers: app.keys.issuers().into_iter().filter(|issuer| issuer.not_after_s > issued_at_s).collect(),
         revoked,
+        coupons: CouponLists::default(),
     })
 }
 

@@ -1,5 +1,7 @@
 use super::*;
+use crate::credential::AllotmentGrant;
 use crate::keys::{SoftwareKey, id_from_bytes};
+use crate::offers::OfferId;
 use proptest::prelude::*;
 
 const NOW_S: i64 = 1_800_000_000;
@@ -163,7 +165,9 @@ fn other_spellings_of_a_good_code_are_no_member_code() {
 fn sizes_are_as_designed() {
     let bench = bench();
     let plain = bench.code(step_at(NOW_S));
-    let allotment = Allotment { until_s: NOW_S, first_serial: 1 << 40, counts: vec![1; 20] };
+    // Twenty offers wherever they lie among 65,536, each to be spent four times.
+    let grants = (0..20).map(|n| AllotmentGrant { offer: OfferId(n * 3_449), count: 4 }).collect();
+    let allotment = Allotment { until_s: NOW_S, first_serial: 1 << 40, grants };
     let credential = bench.credential(Some(allotment));
     let payload = CodePayload { step: step_at(NOW_S), grants: (0..20).collect(), pickup_code: Some("ABCD2345".to_owned()) };
     let full = bench.code_with(&credential, &payload);

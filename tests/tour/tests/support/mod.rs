@@ -11,7 +11,7 @@ use noren_rules::code::{CodePayload, make};
 use noren_rules::credential::{Credential, SignedCredential};
 use noren_rules::ids::MemberId;
 use noren_rules::keys::{SoftwareKey, id_from_bytes};
-use noren_rules::lists::{IssuerKey, Lists};
+use noren_rules::lists::{CouponLists, IssuerKey, Lists};
 use noren_rules::wire::{Assurance, TillKeys};
 
 pub(crate) const NOW_S: i64 = 1_800_000_000;
@@ -29,6 +29,7 @@ pub(crate) fn till_keys() -> TillKeys {
         next_update_s: NOW_S + 86_400,
         issuers: vec![IssuerKey { key: key(2).public_key(), not_before_s: 0, not_after_s: i64::MAX }],
         revoked: vec![key(6).public_key().device_id()],
+        coupons: CouponLists::default(),
     };
     TillKeys { root_key: key(1).public_key().to_base64url(), document: b64::encode(&lists.sign(&key(1))) }
 }

@@ -225,7 +225,7 @@ pub(super) fn post_fresh(tx: &Transaction<'_>, most: u32) -> Result<(), StorageE
         return Ok(());
     }
     let mut postings: Vec<(i64, i64)> = Vec::new();
-    let mut statement = tx.prepare_cached("SELECT pos, title_ids FROM fresh JOIN receipts USING (pos)")?;
+    let mut statement = tx.prepare_cached("SELECT pos, title_ids FROM fresh CROSS JOIN receipts USING (pos)")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let pos = row.get(0)?;

@@ -146,8 +146,9 @@ fn merge(connection: &Connection, needle: &str, before: i64, limit: usize) -> Re
     }
     let mut heap = BinaryHeap::from(newest);
     let mut next = connection.prepare_cached("SELECT pos FROM postings WHERE title_id = ?1 AND pos < ?2 ORDER BY pos DESC LIMIT 1")?;
+    // CROSS JOIN: from the few to the many, whatever SQLite's statistics say of an empty table.
     let mut fresh =
-        connection.prepare_cached("SELECT pos, title_ids FROM fresh JOIN receipts USING (pos) WHERE pos < ?1 ORDER BY pos DESC")?;
+        connection.prepare_cached("SELECT pos, title_ids FROM fresh CROSS JOIN receipts USING (pos) WHERE pos < ?1 ORDER BY pos DESC")?;
     let mut rows = fresh.query([before])?;
     let (mut waiting, mut read_all) = (None, false);
     let mut places: Vec<i64> = Vec::with_capacity(limit.min(1024));

@@ -36,6 +36,9 @@ pub struct DatabaseSpec {
     pub on_corruption: OnCorruption,
 }
 
+/// What `PRAGMA auto_vacuum` answers for INCREMENTAL.
+const INCREMENTAL: u32 = 2;
+
 const OPEN: u8 = 0;
 const PAUSED: u8 = 1;
 const CLOSED: u8 = 2;
@@ -312,8 +315,12 @@ impl std::fmt::Debug for Database {
 }
 
 fn configure(connection: &Connection, durable: bool) -> Result<(), StorageError> {
-    // auto_vacuum only takes effect before the first table.
-    connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA busy_timeout=5000;")?;
+    connection.execute_batch("PRAGMA busy_timeout=5000")?;
+    // auto_vacuum only takes effect before the first table. Setting it writes, and waits for the disk, also where it is set already.
+    let auto_vacuum: u32 = connection.query_row("PRAGMA auto_vacuum", [], |row| row.get(0))?;
+    if auto_vacuum != INCREMENTAL {
+        connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL")?;
+    }
     let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(StorageError::other("the file system does not allow a write-ahead log"));
@@ -398,6 +405,20 @@ mod tests {
             let aside = directory.path().join("x.db.corrupt-1").exists();
             assert_eq!(aside, on_corruption == OnCorruption::SetAside);
         }
+    }
+
+    #[test]
+    fn opening_a_file_writes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Database::new(directory.path(), SPEC);
+        insert(&db).unwrap();
+        let mode: u32 = db.read(|c| Ok(c.query_row("PRAGMA auto_vacuum", [], |r| r.get(0))?)).unwrap();
+        assert_eq!(mode, INCREMENTAL);
+        db.pause().unwrap();
+        db.resume();
+        assert_eq!(count(&db).unwrap(), 1);
+        let wal = std::fs::metadata(files::with_suffix(db.path(), "-wal")).map(|file| file.len()).unwrap_or_default();
+        assert_eq!(wal, 0);
     }
 
     #[test]

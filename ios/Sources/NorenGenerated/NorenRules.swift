@@ -2480,6 +2480,46 @@ public func FfiConverterTypeMemberNumber_lower(_ value: MemberNumber) -> RustBuf
 
 
 
+public typealias PlaceId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlaceId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlaceId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: PlaceId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> PlaceId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: PlaceId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceId_lift(_ value: RustBuffer) throws -> PlaceId {
+    return try FfiConverterTypePlaceId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceId_lower(_ value: PlaceId) -> RustBuffer {
+    return FfiConverterTypePlaceId.lower(value)
+}
+
+
+
 public typealias ReceiptId = String
 
 #if swift(>=5.8)

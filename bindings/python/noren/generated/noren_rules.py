@@ -2568,6 +2568,32 @@ class _UniffiFfiConverterTypeMemberId:
 MemberId = str
 
 
+
+class _UniffiFfiConverterTypePlaceId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+PlaceId = str
+
+
 __all__ = [
     "InternalError",
     "PointsKind",

@@ -2462,6 +2462,11 @@ public typealias FfiConverterTypeMemberNumber = FfiConverterString
 
 
 
+public typealias PlaceId = kotlin.String
+public typealias FfiConverterTypePlaceId = FfiConverterString
+
+
+
 public typealias ReceiptId = kotlin.String
 public typealias FfiConverterTypeReceiptId = FfiConverterString
 

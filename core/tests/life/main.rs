@@ -18,6 +18,5 @@ mod member;
 mod outbox;
 mod pause;
 mod restored;
-mod speed;
 mod support;
 mod sync;

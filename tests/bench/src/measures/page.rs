@@ -52,7 +52,7 @@ fn side_by_side(name: &str, store: &HistoryStore, peer: &mut Statement<'_>, plac
             other = theirs.time(|| raw::page(peer, before.unwrap_or(i64::MAX), LIMIT))?;
             mine = ours.time(|| store.page(*before, LIMIT))?;
         }
-        check(mine.receipts == other && other.len() == LIMIT as usize, || format!("{name}: the page before {before:?}"))?;
+        check(mine.receipts == other && !other.is_empty(), || format!("{name}: the page before {before:?}"))?;
     }
     Line::new(name, &ours).beside(PEER, &theirs).at_most_times(1.2).with("receipts", store.count()?).emit()
 }

@@ -1,6 +1,6 @@
 //! What the journeys share: keys made up on the spot, the binary with and without a network, a backend of one's own.
 
-#![allow(dead_code, reason = "each journey is a crate of its own and uses a part of this")]
+#![allow(dead_code, clippy::print_stderr, reason = "each journey is a crate of its own and uses a part of this")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -52,6 +52,7 @@ pub(crate) fn noren_offline() -> Command {
     let noren = env!("CARGO_BIN_EXE_noren");
     let can_unshare = Command::new("unshare").args(["-n", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !can_unshare {
+        skip("an empty network namespace needs the right to make one");
         return Command::new(noren);
     }
     let mut command = Command::new("unshare");
@@ -161,4 +162,10 @@ pub(crate) fn http(url: &str, method: &str, path: &str, headers: &[(&str, &str)]
 /// What the backend holds about the member whose phone is in `home`.
 pub(crate) fn server_export(home: &str) -> serde_json::Value {
     line(&["export", "--home", home, "--from", "backend"])
+}
+
+/// Says that something cannot be checked here. `tests/run` sets NOREN_NO_SKIPS, unless it was given --allow-skips: then it is a failure.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("NOREN_NO_SKIPS").is_none(), "cannot be checked here: {why}");
+    eprintln!("skipped: {why}");
 }

@@ -1,5 +1,7 @@
 //! The basket that coupons are held against, and how an amount is spread over its lines so that every total is exact.
 
+use serde::{Deserialize, Serialize};
+
 use crate::offers::Offer;
 use crate::receipt::MAX_LINES;
 
@@ -7,7 +9,10 @@ use crate::receipt::MAX_LINES;
 pub const MAX_AMOUNT_MINOR: i64 = 1_000_000_000_000_000;
 
 /// One line of a basket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct BasketLine {
     /// The shop's own article code.
     pub sku: String,

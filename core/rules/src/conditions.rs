@@ -1,5 +1,7 @@
 //! Conditions: small signed messages that start and end offers which are on the phone already: rain in an area, a time sale.
 
+use serde::{Deserialize, Serialize};
+
 use crate::cose::Kind;
 use crate::fields::{self, Reader, RuleError, Writer};
 use crate::keys::SoftwareKey;
@@ -8,7 +10,10 @@ use crate::lists::IssuerKey;
 const VERSION: i64 = 1;
 
 /// What can be on in an area.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum ConditionKind {
     /// 雨の日限定.
     Rain,
@@ -37,7 +42,9 @@ impl ConditionKind {
 }
 
 /// Something is on in an area until a moment of server time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Condition {
     /// What.
     pub kind: ConditionKind,

@@ -73,3 +73,11 @@ id! {
     /// The key under which a write has its effect once: a UUID made before the first byte is sent.
     IdempotencyKey
 }
+id! {
+    /// One check-in: made on the device, and the correlation id of everything that follows from it, up to the sale.
+    CheckInId
+}
+id! {
+    /// A stamp card, as the operator names it.
+    StampCardId
+}

@@ -21,6 +21,7 @@ mod encode;
 
 /// An offer's number: short, because a member code names up to 20. The operator counts up and does not use one again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct OfferId(pub u32);
 
@@ -31,7 +32,9 @@ impl fmt::Display for OfferId {
 }
 
 /// A text in one or more languages, by BCP 47 tag (`ja`, `en`, `zh-Hant`).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(transparent)]
 pub struct Texts(pub BTreeMap<String, String>);
 
 impl Texts {
@@ -57,7 +60,9 @@ impl<const N: usize> From<[(&str, &str); N]> for Texts {
 }
 
 /// Who may have an offer. Staff are excluded from all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Audience {
     /// Every member.
     #[default]
@@ -77,7 +82,9 @@ pub enum Audience {
 }
 
 /// Hours of the day in which an offer holds (タイムセール), by the place's own clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct TimeOfDay {
     /// The place's offset from UTC in minutes (Japan: 540).
     pub utc_offset_minutes: i16,
@@ -106,7 +113,9 @@ impl TimeOfDay {
 }
 
 /// What a minimum spend is counted on: always before any coupon, tax included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SpendBasis {
     /// The lines that the offer applies to.
     OfferLines,
@@ -115,7 +124,9 @@ pub enum SpendBasis {
 }
 
 /// The least that a basket must come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct MinimumSpend {
     /// In minor units of the basket's currency, tax included.
     pub amount_minor: i64,
@@ -124,7 +135,9 @@ pub struct MinimumSpend {
 }
 
 /// How much an offer takes off. All is counted on what the lines came to before any coupon, so that the order of coupons changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Discount {
     /// A part of each line, in thousandths, rounded down to the minor unit.
     Percent {
@@ -151,7 +164,9 @@ pub enum Discount {
 }
 
 /// With what a coupon goes together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum StackingRule {
     /// With others, on the same lines too.
     #[default]
@@ -163,7 +178,9 @@ pub enum StackingRule {
 }
 
 /// What an offer may cost in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Budget {
     /// So many redemptions.
     Redemptions(u64),
@@ -190,7 +207,9 @@ impl Budget {
 }
 
 /// An offer. Lists that are empty do not restrict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Offer {
     /// Its number.
     pub id: OfferId,

@@ -65,6 +65,29 @@ pub struct ReceiptLine {
     pub reduced_rate: bool,
 }
 
+/// A coupon that was shown for a purchase: what it took off, or why it was not used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReceiptCoupon {
+    /// The grant.
+    pub serial: u64,
+    /// Its offer's number.
+    pub offer: u32,
+    /// The offer's title, in Japanese.
+    pub title_ja: String,
+    /// The same in English.
+    pub title_en: String,
+    /// What it took off, in minor units, tax included; 0 for one that was not used.
+    pub discount_minor: i64,
+    /// Why it was not used, as a snake_case word; `None` for one that was.
+    pub reason: Option<String>,
+    /// The reason in Japanese; empty for one that was used.
+    pub reason_ja: String,
+    /// The same in English.
+    pub reason_en: String,
+}
+
 /// The tax of one rate on one receipt, rounded once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
@@ -119,6 +142,9 @@ pub struct Receipt {
     pub reissued: bool,
     /// True when the till cancelled it (取消): it stays in the history and counts nothing.
     pub voided: bool,
+    /// The coupons that were shown, and what became of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<ReceiptCoupon>,
 }
 
 /// Why a receipt cannot be right.

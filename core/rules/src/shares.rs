@@ -107,6 +107,7 @@ fn read_budget(value: Value) -> Option<(OfferId, Budget)> {
 
 /// A coupon that a till used, to be posted with its sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Redemption {
     /// The grant.

@@ -557,5 +557,6 @@ pub fn receipt(n: u32, sold_at_ms: i64, lines: &[&str]) -> Receipt {
         points: 1,
         reissued: false,
         voided: false,
+        coupons: Vec::new(),
     }
 }

@@ -96,6 +96,7 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
         code_seen_before: buyer.code_seen_before,
         points,
         claim_code,
+        redemptions: Vec::new(),
     };
     receipts::keep(db, &receipt, &fingerprint, &answer, now_ms)?;
     settle(db, app, &receipt, owner, &buyer, &answer, now_ms)?;
@@ -162,6 +163,7 @@ fn receipt_of(id: ReceiptId, till: &TillId, request: &SaleRequest, of: Option<Re
         points: 0,
         reissued: false,
         voided: false,
+        coupons: request.coupons.as_ref().map_or_else(Vec::new, |coupons| coupons.shown.clone()),
     }
 }
 

@@ -147,6 +147,7 @@ fn sale(number: String, rows: &[Row], shop: &Shop) -> Result<SaleRequest, &'stat
         total_minor,
         taxes: None,
         customer,
+        coupons: None,
     })
 }
 

@@ -65,6 +65,8 @@ pub struct Evidence {
 /// What proved a check-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Basis {
     /// A stay.
     Dwell,
@@ -98,6 +100,8 @@ pub enum Missing {
 /// Why a visit was no check-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum CheckInRefusal {
     /// An app made a fix up.
     #[error("the position was made up by an app: switch mock locations off")]

@@ -20,6 +20,9 @@ pub enum OpeningHoursError {
 
 /// One span of a weekly plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct OpeningSpan {
     /// The day on which it opens: 0 is Monday.
     pub weekday: u8,

@@ -3,10 +3,12 @@
 mod hours;
 mod index;
 mod outline;
+mod tile;
 
 pub use hours::{OpeningHours, OpeningHoursError, OpeningSpan};
 pub use index::{Near, PlaceIndex};
 pub use outline::{MAX_CORNERS, MAX_OUTLINE_M, Outline, OutlineError};
+pub use tile::{NotATile, Tile};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,8 @@ pub const MAX_RADIUS_M: f64 = 100_000.0;
 
 /// The side of an expressway. 上り and 下り are two places, even where they are a few metres apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// 上り: towards Tokyo.

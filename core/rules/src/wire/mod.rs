@@ -54,6 +54,28 @@ pub mod paths {
     pub const TILL_EC_CODES: &str = "/v1/till/ec-codes";
     /// POST, till token: [`super::RevokeRequest`] to [`super::Revocation`].
     pub const TILL_REVOCATIONS: &str = "/v1/till/revocations";
+    /// GET, app token, `?tiles=34.108@17,34.109@0&rules=`: [`super::AreaBundle`]. Tiles with the version that is known, 0 for none.
+    pub const AREAS: &str = "/v1/areas";
+    /// POST, app token: [`super::LeaseRequest`] to [`super::Lease`].
+    pub const LEASES: &str = "/v1/leases";
+    /// GET, app token, ETag: [`super::Wallet`].
+    pub const WALLET: &str = "/v1/wallet";
+    /// POST, app token: [`super::CheckInRequest`] to [`super::CheckInAnswer`].
+    pub const CHECK_INS: &str = "/v1/check-ins";
+    /// POST, till token: [`super::QuoteRequest`] to [`super::Quote`]: coupons at a till with a connection.
+    pub const TILL_QUOTES: &str = "/v1/till/quotes";
+    /// POST, operator token: [`super::PutPlaces`] to [`super::Kept`].
+    pub const OPERATOR_PLACES: &str = "/v1/operator/places";
+    /// POST, operator token: [`super::PutOffers`] to [`super::Kept`].
+    pub const OPERATOR_OFFERS: &str = "/v1/operator/offers";
+    /// POST, operator token: [`super::PutCondition`] to [`super::Kept`] with the signed condition.
+    pub const OPERATOR_CONDITIONS: &str = "/v1/operator/conditions";
+    /// POST, operator token: [`super::PutKills`] to [`super::Kept`].
+    pub const OPERATOR_KILLS: &str = "/v1/operator/kills";
+    /// POST, operator token: [`super::PlaceCodeRequest`] to [`super::PlaceCodeText`].
+    pub const OPERATOR_PLACE_CODES: &str = "/v1/operator/place-codes";
+    /// GET, operator token, `?offer=7`: [`super::Funnel`].
+    pub const OPERATOR_FUNNEL: &str = "/v1/operator/funnel";
     /// GET, open: the contract.
     pub const OPENAPI: &str = "/openapi.json";
     /// GET, open: `{"ok":true}`.
@@ -133,6 +155,12 @@ pub enum Reason {
     TooManyAttempts,
     /// 404: no receipt has this claim code, or it is over, or someone has claimed it.
     ClaimRefused,
+    /// 401: the record of a check-in is none, or not signed by the device that sends it.
+    RecordInvalid,
+    /// 409: a condition with this sequence or a later one is known.
+    ConditionOlder,
+    /// 422: an offer, a place, a route or a stamp card that cannot be.
+    InvalidRule,
     /// 404: there is no such thing.
     NotFound,
     /// 410: the cursor is from another life of the server. Start again from the beginning.
@@ -151,9 +179,15 @@ pub enum Reason {
 }
 
 mod app;
+mod coupons;
+mod operator;
+mod places;
 mod till;
 
 pub use app::*;
+pub use coupons::*;
+pub use operator::*;
+pub use places::*;
 pub use till::*;
 
 #[cfg(test)]

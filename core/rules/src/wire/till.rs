@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeviceId, MemberId, MemberNumber, ReceiptId, StoreId, TillId};
-use crate::receipt::{Channel, Issuer, ReceiptKind, ReceiptLine, TaxLine};
+use crate::basket::BasketLine;
+use crate::ids::{CheckInId, DeviceId, MemberId, MemberNumber, ReceiptId, StoreId, TillId};
+use crate::receipt::{Channel, Issuer, ReceiptCoupon, ReceiptKind, ReceiptLine, TaxLine};
+use crate::shares::Redemption;
 
 response! {
     /// What a till needs to read member codes with no network.
@@ -92,6 +94,69 @@ request! {
         pub taxes: Option<Vec<TaxLine>>,
         /// Whose it is.
         pub customer: Customer,
+        /// Coupons of the sale: used ones, already taken off the lines, and those that were shown and not used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub coupons: Option<SaleCoupons>,
+    }
+}
+
+request! {
+    /// What a till did with the coupons of a sale.
+    pub struct SaleCoupons {
+        /// Used: each counts once.
+        pub used: Vec<Redemption>,
+        /// For the receipt: every coupon that was shown, with what it took off or why it was not used.
+        pub shown: Vec<ReceiptCoupon>,
+    }
+}
+
+response! {
+    /// What became of a redemption.
+    pub struct RedemptionAnswer {
+        /// The grant.
+        pub serial: u64,
+        /// True when it counts.
+        pub counted: bool,
+        /// Why it does not, as a snake_case word: the shop bears the discount.
+        pub cause: Option<String>,
+        /// The check-in that unlocked the coupon: the correlation id.
+        pub check_in_id: Option<CheckInId>,
+    }
+}
+
+request! {
+    /// A till with a connection asks for the best set of a basket. Grants that are used are held for this sale for ten minutes.
+    pub struct QuoteRequest {
+        /// The member code as scanned.
+        pub scanned: String,
+        /// When the till took it.
+        pub at_ms: i64,
+        /// The number that the sale will have: asked again, the answer takes the place of the one before.
+        pub number: String,
+        /// ISO 4217.
+        pub currency: String,
+        /// What is bought, before coupons.
+        pub lines: Vec<BasketLine>,
+        /// When the customer joined the queue, in seconds since the Unix epoch, where the till knows it.
+        pub queue_since_s: Option<i64>,
+    }
+}
+
+response! {
+    /// The best set.
+    pub struct Quote {
+        /// To be posted with the sale.
+        pub coupons: SaleCoupons,
+        /// What each line loses, in the order of the lines, in minor units.
+        pub line_discounts_minor: Vec<i64>,
+        /// Off in all.
+        pub discount_minor: i64,
+        /// What is left to pay.
+        pub total_minor: i64,
+        /// At most three lines for the cashier, in Japanese.
+        pub lines_ja: Vec<String>,
+        /// The same in English.
+        pub lines_en: Vec<String>,
     }
 }
 
@@ -112,6 +177,9 @@ response! {
         pub points: i64,
         /// To print on a receipt that is nobody's: the code by which it can be claimed later.
         pub claim_code: Option<String>,
+        /// What became of the coupons, in the order of the request.
+        #[serde(default)]
+        pub redemptions: Vec<RedemptionAnswer>,
     }
 }
 

@@ -322,6 +322,7 @@ pub fn sale(number: &str, customer: Customer, lines: Vec<ReceiptLine>) -> SaleRe
         lines,
         taxes: None,
         customer,
+        coupons: None,
     }
 }
 

@@ -303,6 +303,7 @@ fn read(connection: &Connection, place: &str, value: impl rusqlite::ToSql) -> Re
                 points: row.get(15)?,
                 reissued: row.get(16)?,
                 voided: row.get(17)?,
+                coupons: Vec::new(),
             };
             Ok((row.get::<_, i64>(0)?, receipt, row.get::<_, Option<String>>(11)?, row.get::<_, Option<String>>(14)?))
         })

@@ -8,6 +8,7 @@
 //! - [`receipt`], [`points`]: what a purchase leaves behind
 //! - [`geo`], [`places`]: where things are, and which places hold a position
 //! - [`rotation`]: which regions the operating system shall watch; [`check_in`]: whether a phone is at a place
+//! - [`routes`]: gates passed in order; [`stamps`]: one a day a place
 //! - [`offers`], [`conditions`]: the signed rules of coupons and what starts them; [`eligibility`]: who may use one now
 //! - [`basket`], [`best_set`]: what coupons take off, and which to use; [`grants`], [`shares`]: that each counts once and a budget holds
 //! - [`wire`]: the endpoints
@@ -36,7 +37,9 @@ pub mod points;
 pub mod proof;
 pub mod receipt;
 pub mod rotation;
+pub mod routes;
 pub mod shares;
+pub mod stamps;
 pub mod wire;
 
 #[cfg(feature = "uniffi")]

@@ -4,11 +4,13 @@ mod hours;
 mod index;
 mod outline;
 mod tile;
+mod wire_form;
 
 pub use hours::{OpeningHours, OpeningHoursError, OpeningSpan};
 pub use index::{Near, PlaceIndex};
 pub use outline::{MAX_CORNERS, MAX_OUTLINE_M, Outline, OutlineError};
 pub use tile::{NotATile, Tile};
+pub use wire_form::PlaceInfoError;
 
 use serde::{Deserialize, Serialize};
 

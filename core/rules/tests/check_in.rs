@@ -338,3 +338,12 @@ proptest! {
         prop_assert!(said.iter().filter(|line| line.ends_with("Dwell")).count() <= 1);
     }
 }
+
+#[test]
+fn nobody_checks_in_at_a_gate() {
+    let mut gate = Place::new(PlaceId::from("gate"), "橋", Direction::Both, rectangle(-110.0, -25.0)).unwrap();
+    gate.is_gate = true;
+    assert_eq!(drive(&PlaceIndex::new(vec![gate.clone()]), &Drive::stop(600)), Vec::<String>::new());
+    gate.is_gate = false;
+    assert_eq!(drive(&PlaceIndex::new(vec![gate]), &Drive::stop(600)), ["0 Dwell"]);
+}

@@ -9,7 +9,7 @@ use super::features::{AccuracyClass, Sample, Side, distance_band, side};
 use super::track::{Fix, Step, Taken, Track};
 use crate::geo::Position;
 use crate::ids::PlaceId;
-use crate::places::{PlaceIndex, Shape};
+use crate::places::{Place, PlaceIndex, Shape};
 use crate::rotation::Situation;
 
 /// A visit is over when fixes are this far outside the region, twice in a row.
@@ -166,7 +166,7 @@ impl CheckInMonitor {
             Observation::Fix(fix) => self.fix(places, fix, &mut findings),
             Observation::RegionEntered { place, at_ms } => {
                 self.end(places, *at_ms, &mut findings, |visit| is_silent(visit, *at_ms));
-                if places.number(place).is_some() {
+                if let Some(place) = places.number(place).and_then(|number| places.place(number)) {
                     self.begin(place, *at_ms);
                 }
             }
@@ -202,7 +202,7 @@ impl CheckInMonitor {
             Taken::ClockShift => {
                 self.leapt_at_ms = None;
                 for place in places.in_region(&fix.position).into_iter().filter_map(|number| places.place(number)) {
-                    self.begin(place.id(), fix.at_ms);
+                    self.begin(place, fix.at_ms);
                 }
                 for visit in &mut self.visits {
                     (visit.clock_shift, visit.last_ms) = (true, fix.at_ms);
@@ -225,7 +225,7 @@ impl CheckInMonitor {
         // Among exact fixes an inexact one is noise; where there are no others, it is all that the phone has.
         let begins = step.accuracy != AccuracyClass::Poor || !self.track.is_exact_at(step.at_ms);
         for place in places.in_region(&step.raw).into_iter().filter(|_| begins).filter_map(|number| places.place(number)) {
-            self.begin(place.id(), step.at_ms);
+            self.begin(place, step.at_ms);
         }
         for visit in &mut self.visits {
             let Some((number, place)) = places.number(&visit.place).and_then(|number| Some((number, places.place(number)?))) else {
@@ -254,8 +254,12 @@ impl CheckInMonitor {
         }
     }
 
-    /// Begins a visit, unless one is going on already.
-    fn begin(&mut self, place: &PlaceId, at_ms: i64) {
+    /// Begins a visit, unless one is going on already, or nobody checks in there.
+    fn begin(&mut self, place: &Place, at_ms: i64) {
+        if place.is_gate {
+            return;
+        }
+        let place = place.id();
         if self.visits.iter().any(|visit| visit.place == *place) {
             return;
         }
@@ -279,7 +283,7 @@ impl CheckInMonitor {
     fn os_visit(&mut self, places: &PlaceIndex, position: &Position, arrived_ms: i64, until_ms: i64) {
         for number in places.holding(position) {
             let Some(place) = places.place(number).filter(|_| side(places, number, position, None) == Side::Own) else { continue };
-            self.begin(place.id(), until_ms);
+            self.begin(place, until_ms);
             let stayed_s = whole_seconds(until_ms.saturating_sub(arrived_ms));
             for visit in self.visits.iter_mut().filter(|visit| visit.place == *place.id()) {
                 visit.os_visit_s = visit.os_visit_s.max(Some(stayed_s));

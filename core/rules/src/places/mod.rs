@@ -101,6 +101,8 @@ pub struct Place {
     pub hours: OpeningHours,
     /// What a visit is worth to the operator: of two places that cannot both be watched, the higher is.
     pub value: u32,
+    /// True for a gate of a route ([`crate::routes`]): it is passed, and nobody checks in there.
+    pub is_gate: bool,
 }
 
 impl Place {
@@ -121,7 +123,7 @@ impl Place {
         }
         let region = Circle { centre: around.centre, radius_m: around.radius_m.max(MIN_REGION_RADIUS_M) };
         let name = name.to_owned();
-        Ok(Self { id, name, direction, shape, region, open_to_ordinary_road: false, hours: OpeningHours::always(), value: 0 })
+        Ok(Self { id, name, direction, shape, region, open_to_ordinary_road: false, hours: OpeningHours::always(), value: 0, is_gate: false })
     }
 
     /// Its id.

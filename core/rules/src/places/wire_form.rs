@@ -6,7 +6,7 @@
 use super::{MAX_CORNERS, OpeningHours, OpeningHoursError, Outline, OutlineError, Place, PlaceError, Shape};
 use crate::geo::{Position, PositionError};
 use crate::places::Circle;
-use crate::wire::{Ground, PlaceInfo, WeeklyHours};
+use crate::wire::{Ground, PlaceInfo, PlaceKind, WeeklyHours};
 
 /// Parts of a degree in an encoded polyline.
 const POLYLINE_PER_DEGREE: f64 = 1e6;
@@ -44,7 +44,7 @@ impl PlaceInfo {
         if let Some(hours) = &self.hours {
             place.hours = hours.opening_hours()?;
         }
-        place.value = self.value;
+        (place.value, place.is_gate) = (self.value, self.kind == PlaceKind::Gate);
         for tenant in &self.tenants {
             tenant.hours.as_ref().map(WeeklyHours::opening_hours).transpose()?;
         }
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::ids::PlaceId;
     use crate::places::{Direction, OpeningSpan};
-    use crate::wire::{PlaceKind, Tenant};
+    use crate::wire::Tenant;
     use proptest::prelude::*;
 
     fn ring(corners: &[(f64, f64)]) -> Vec<Position> {
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(ground, Ground::outline(&[ring(&SQUARE)]), "closed or not");
         let place = info(ground).place().unwrap();
         assert!(place.holds(&Position::new(34.005, 135.005).unwrap()) && !place.holds(&Position::new(34.005, 135.011).unwrap()));
-        assert!(place.open_to_ordinary_road && place.value == 7 && place.hours.is_open_at(0));
+        assert!(place.open_to_ordinary_road && place.value == 7 && place.hours.is_open_at(0) && !place.is_gate);
         let centre = Position::new(-34.123_456_7, 179.999_999_9).unwrap();
         let Shape::Circle(circle) = Ground::circle(&centre, 150).shape().unwrap() else { panic!("a circle") };
         assert_eq!(circle, Circle { centre, radius_m: 150.0 });

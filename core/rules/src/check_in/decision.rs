@@ -79,6 +79,7 @@ pub enum Basis {
 /// What is still missing for a check-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "missing")]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum Missing {
     /// Any fix: location may be off or not allowed. The place QR works without.
     Fix,
@@ -139,6 +140,12 @@ pub enum CheckInRefusal {
     /// A check-in here a short while ago.
     #[error("checked in here a short while ago")]
     CoolDown,
+    /// The place's code is over, of another place, or no issuer made it.
+    #[error("the place QR is over or not of this place: scan the one that hangs there now")]
+    PlaceCode,
+    /// No receipt of a store here has this code, or it is over or was used.
+    #[error("no receipt of this place can be checked in by this code: check it, each works once")]
+    ReceiptCode,
 }
 
 impl CheckInRefusal {
@@ -158,6 +165,8 @@ impl CheckInRefusal {
             Self::TimeGap => "time_gap",
             Self::PoorAccuracy => "poor_accuracy",
             Self::CoolDown => "cool_down",
+            Self::PlaceCode => "place_code",
+            Self::ReceiptCode => "receipt_code",
         }
     }
 }

@@ -157,7 +157,49 @@ struct HeldShare {
     returns_at_s: i64,
 }
 
+/// A share in the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookedShare {
+    /// The till that holds it.
+    pub till: TillId,
+    /// The share's sequence at that till.
+    pub sequence: u64,
+    /// What was given.
+    pub amount: u64,
+    /// What of it is spent, as far as the till has synced.
+    pub spent: u64,
+    /// From when on what is left of it is the budget's again, in seconds since the Unix epoch.
+    pub returns_at_s: i64,
+}
+
 impl BudgetLedger {
+    /// The books as they were kept: what was spent outside of shares, and the shares.
+    #[must_use]
+    pub fn restore(budget: Budget, spent: u64, shares: impl IntoIterator<Item = BookedShare>) -> Self {
+        let held = |share: BookedShare| {
+            let BookedShare { till, sequence, amount, spent, returns_at_s } = share;
+            ((till, sequence), HeldShare { amount, spent, returns_at_s })
+        };
+        Self { total: budget.total(), spent, shares: shares.into_iter().map(held).collect() }
+    }
+
+    /// What was spent outside of shares: online, by tills that had none, and out of shares that are in the books no more.
+    #[must_use]
+    pub fn spent_outside(&self) -> u64 {
+        self.spent
+    }
+
+    /// The shares in the books.
+    pub fn shares(&self) -> impl Iterator<Item = BookedShare> {
+        self.shares.iter().map(|((till, sequence), share)| BookedShare {
+            till: till.clone(),
+            sequence: *sequence,
+            amount: share.amount,
+            spent: share.spent,
+            returns_at_s: share.returns_at_s,
+        })
+    }
+
     /// The books of a budget of which nothing is spent; amounts are redemptions or minor units, as the budget is.
     #[must_use]
     pub fn new(budget: Budget) -> Self {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeviceId, IdempotencyKey, MemberId, MemberNumber, ReceiptId};
+use super::{StampCardState, WalletGrant};
+use crate::ids::{CheckInId, DeviceId, IdempotencyKey, MemberId, MemberNumber, PlaceId, ReceiptId};
 use crate::points::PointsEntry;
 use crate::receipt::Receipt;
 
@@ -213,6 +214,35 @@ response! {
         pub receipts: Vec<Receipt>,
         /// The whole ledger, oldest first.
         pub points: Vec<PointsEntry>,
+        /// All check-ins, also those that do not count.
+        #[serde(default)]
+        pub check_ins: Vec<CheckInExport>,
+        /// All grants there have been.
+        #[serde(default)]
+        pub grants: Vec<WalletGrant>,
+        /// The stamp cards.
+        #[serde(default)]
+        pub stamp_cards: Vec<StampCardState>,
+    }
+}
+
+response! {
+    /// A check-in in an export.
+    pub struct CheckInExport {
+        /// Its id.
+        pub id: CheckInId,
+        /// Where.
+        pub place: PlaceId,
+        /// When.
+        pub at_ms: i64,
+        /// When the backend heard of it.
+        pub received_at_ms: i64,
+        /// The device that made it.
+        pub device_id: DeviceId,
+        /// What it rests on: `location`, `route`, `place_code` or `receipt_code`.
+        pub method: String,
+        /// Why it does not count, as a snake_case word; `None` for one that does.
+        pub refused: Option<String>,
     }
 }
 

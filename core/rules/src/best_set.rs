@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::basket::Basket;
 use crate::eligibility::{self, Circumstances, CouponReason};
 use crate::offers::{Budget, Offer, OfferId};
+use crate::receipt::ReceiptCoupon;
 
 mod pricing;
 mod search;
@@ -87,6 +88,37 @@ pub struct BestSet {
     pub total_minor: i64,
     /// How much more another set could take off at most: 0 is proven best.
     pub gap_minor: i64,
+}
+
+impl BestSet {
+    /// Every coupon as the receipt shows it, used ones first: what it took off, or why it was not used. `offers` gives the titles; an offer that is
+    /// not among them has none. What names no grant at all is left out.
+    #[must_use]
+    pub fn receipt_coupons(&self, currency: &str, offers: &BTreeMap<OfferId, Offer>) -> Vec<ReceiptCoupon> {
+        let coupon = |serial: u64, offer: OfferId| {
+            let title = |language: &str| offers.get(&offer).map_or_else(String::new, |offer| offer.title.get(language).to_owned());
+            ReceiptCoupon {
+                serial,
+                offer: offer.0,
+                title_ja: title("ja"),
+                title_en: title("en"),
+                discount_minor: 0,
+                reason: None,
+                reason_ja: String::new(),
+                reason_en: String::new(),
+            }
+        };
+        let used = self.used.iter().map(|used| ReceiptCoupon { discount_minor: used.discount_minor, ..coupon(used.serial, used.offer) });
+        let unused = self.unused.iter().filter_map(|unused| {
+            Some(ReceiptCoupon {
+                reason: Some(unused.reason.reason().to_owned()),
+                reason_ja: unused.reason.text_ja(currency),
+                reason_en: unused.reason.text_en(currency),
+                ..coupon(unused.serial, unused.offer?)
+            })
+        });
+        used.chain(unused).collect()
+    }
 }
 
 /// Finds the best set. `budgets` holds what may still be spent of an offer (at a till: its share); an offer that is not in it is not limited.

@@ -9,7 +9,8 @@ use noren_rules::grants::{Grant, RedeemOutcome, RollbackCause, Sale};
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::keys::{SoftwareKey, id_from_bytes};
 use noren_rules::lists::{CouponLists, IssuerKey};
-use noren_rules::offers::{Budget, Discount, Offer, OfferId};
+use noren_rules::offers::{Budget, Discount, Offer, OfferId, Texts};
+use noren_rules::receipt::ReceiptCoupon;
 use noren_rules::shares::{BudgetLedger, Redemption, Share, ShareOutcome};
 use noren_rules::wire::Assurance;
 use proptest::prelude::*;
@@ -98,7 +99,7 @@ fn take(till: &mut Till, text: &str, session: &str, now_s: i64) -> TakenCode {
 fn sell(till: &mut Till, text: &str, session: &str, now_s: i64) -> (Vec<u64>, Vec<&'static str>) {
     let member = take(till, text, session, now_s);
     let priced = till.price(&member, &basket(&[1_000]), session, None, now_s).unwrap();
-    let used = priced.redemptions.iter().map(|redemption| redemption.serial).collect();
+    let used = priced.coupons.used.iter().map(|redemption| redemption.serial).collect();
     (used, priced.set.unused.iter().map(|unused| unused.reason.reason()).collect())
 }
 
@@ -119,14 +120,92 @@ fn one_scan_is_member_and_coupons_and_the_till_says_it_in_three_lines() {
     assert_eq!((priced.set.discount_minor, priced.set.total_minor, priced.set.gap_minor), (360, 840, 0));
     let redemption =
         |serial, offer, discount_minor| Redemption { serial, offer: OfferId(offer), discount_minor, share: Some(9), taken_at_s: NOW_S };
-    assert_eq!(priced.redemptions, [redemption(71, 2, 60), redemption(70, 1, 300)]);
+    assert_eq!(priced.coupons.used, [redemption(71, 2, 60), redemption(70, 1, 300)]);
     let reasons: Vec<&str> = priced.set.unused.iter().map(|unused| unused.reason.reason()).collect();
     assert_eq!(reasons, ["needs_connection", "unknown_offer", "needs_connection"], "no share of 3, no offer 4, no grant 9");
     assert_eq!(priced.lines(Language::Ja), ["クーポン2枚 360円引き。", "使わないクーポン3枚:", "通信できるレジで使えます"]);
     assert_eq!(priced.lines(Language::En), ["2 coupons: 360 yen off.", "3 coupons not used:", "Needs a till with a connection"]);
     assert_eq!(priced.list_as_of_s, NOW_S);
-    let summary = till.coupon_summary();
-    assert_eq!((summary.list_as_of_s, summary.offers, summary.share_until_s), (NOW_S, 3, Some(NOW_S + DAY_S)));
+}
+
+/// What goes into the sale, and from there onto the receipt: every coupon that was shown, with title and reason in both languages. The tenth grant
+/// is none.
+#[test]
+fn the_sale_names_every_coupon_that_was_shown() {
+    let title = |ja: &str, en: &str| Texts([("ja".to_owned(), ja.to_owned()), ("en".to_owned(), en.to_owned())].into());
+    let offers = [
+        Offer { title: title("三百円引き", "300 yen off"), ..offer(1, Discount::Fixed { amount_minor: 300 }) },
+        Offer {
+            title: title("雨の日", "Rainy day"), condition: Some(ConditionKind::Rain), ..offer(2, Discount::Percent { permille: 50 })
+        },
+    ];
+    let held = [(1, Budget::Redemptions(5)), (2, Budget::Discount(5_000))];
+    let mut till = till_with(lists(&offers, Some(share(1, 9, &held))));
+    let device = key(5);
+    let text = show(&phone(&device, 70, &[1, 2, 3]), &device, &[0, 1, 2, 9], NOW_S);
+    let member = take(&mut till, &text, "a", NOW_S);
+    let priced = till.price(&member, &basket(&[1_000]), "a", None, NOW_S).unwrap();
+    let (used, shown) = (priced.coupons.used, priced.coupons.shown);
+    assert_eq!(used.iter().map(|used| used.serial).collect::<Vec<_>>(), [70]);
+    let said: Vec<String> = shown
+        .iter()
+        .map(|coupon| {
+            let ReceiptCoupon { serial, offer, title_ja, title_en, discount_minor, reason, reason_ja, reason_en } = coupon;
+            assert_eq!(
+                (reason.is_none(), reason_ja.is_empty(), reason_en.is_empty()),
+                (*discount_minor > 0, reason.is_none(), reason.is_none())
+            );
+            format!("{serial} {offer} {title_ja} {title_en} {discount_minor} {}", reason.as_deref().unwrap_or("used"))
+        })
+        .collect();
+    let expected = [
+        "70 1 三百円引き 300 yen off 300 used",
+        "71 2 雨の日 Rainy day 0 condition_off",
+        "72 3   0 unknown_offer",
+        "9 0   0 needs_connection",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn the_till_says_how_old_its_coupons_are() {
+    let condition = Condition { kind: ConditionKind::Rain, area: "west".into(), sequence: 1, from_s: NOW_S, until_s: NOW_S + 1_000 };
+    let with_all = CouponLists {
+        conditions: vec![condition.sign(&key(2))],
+        killed: [OfferId(3)].into(),
+        ..lists(&[offer(1, Discount::Fixed { amount_minor: 1 })], Some(share(1, 9, &[])))
+    };
+    let summary = till_with(with_all).coupon_summary();
+    let expected = CouponSummary {
+        list_as_of_s: NOW_S,
+        next_update_s: NOW_S + DAY_S,
+        offers: 1,
+        conditions: 1,
+        killed: 1,
+        unreadable: 0,
+        conditions_until_s: Some(NOW_S + 1_000),
+        share: Some(9),
+        share_as_of_s: Some(NOW_S),
+        share_until_s: Some(NOW_S + DAY_S),
+    };
+    assert_eq!(summary, expected);
+    let later = NOW_S + 3 * 3_600;
+    assert_eq!(
+        summary.lines(Language::Ja, later),
+        ["クーポンの情報は3時間前のものです。", "特典1件 条件1件 停止1件", "予算枠はあと21時間使えます。"]
+    );
+    assert_eq!(
+        summary.lines(Language::En, later),
+        ["Coupon data is 3 h old.", "1 offer, 1 condition, 1 stopped.", "The till's share lasts 21 h."]
+    );
+    let none = till_with(CouponLists::default()).coupon_summary();
+    assert_eq!((none.conditions_until_s, none.share, none.share_as_of_s, none.share_until_s), (None, None, None, None));
+    for (summary, age_s) in [(none, 59), (summary, 8 * DAY_S), (summary, i64::MAX - NOW_S), (summary, -NOW_S)] {
+        for language in [Language::Ja, Language::En] {
+            let lines = summary.lines(language, NOW_S + age_s);
+            assert!(lines.iter().all(|line| !line.is_empty() && line.chars().count() <= 42), "{lines:?}");
+        }
+    }
 }
 
 #[test]
@@ -140,7 +219,7 @@ fn twenty_grants_and_the_member_are_one_code_of_at_most_515_characters() {
     assert!(text.len() <= 515, "{} characters", text.len());
     let member = take(&mut till, &text, "a", NOW_S);
     let priced = till.price(&member, &basket(&[5_000]), "a", None, NOW_S).unwrap();
-    assert_eq!((priced.redemptions.len(), priced.set.discount_minor, priced.set.gap_minor), (20, 200, 0));
+    assert_eq!((priced.coupons.used.len(), priced.set.discount_minor, priced.set.gap_minor), (20, 200, 0));
     println!("20 grants: {} characters", text.len());
 }
 
@@ -295,7 +374,7 @@ fn day_offline(dice: &mut Dice, tills: &mut [Till]) -> Vec<Vec<Posted>> {
         let amount = 200 + i64::try_from(dice.below(2_000)).unwrap();
         let priced = till.price(&member, &basket(&[amount, 150]), &session, None, now_s).unwrap();
         let sale = Sale { till: TillId(format!("till-{at}")), number: session.clone() };
-        let sold = Posted { sale, device: member.device, redemptions: priced.redemptions, void: false };
+        let sold = Posted { sale, device: member.device, redemptions: priced.coupons.used, void: false };
         posted[at].push(sold.clone());
         if dice.below(10) == 0 {
             till.void(&session);

@@ -12,6 +12,7 @@ use noren_rules::lists::Lists;
 use noren_rules::offers::{Budget, Offer, OfferId};
 use noren_rules::receipt::Channel;
 use noren_rules::shares::{Redemption, Share};
+use noren_rules::wire::SaleCoupons;
 
 use crate::memory::{Memory, SpentCoupon};
 use crate::{Allowance, Language, TakenCode};
@@ -31,6 +32,8 @@ pub struct NotTaken;
 pub struct CouponSummary {
     /// When all this was made, in seconds since the Unix epoch.
     pub list_as_of_s: i64,
+    /// By when a newer document is due.
+    pub next_update_s: i64,
     /// Offers that the till can take.
     pub offers: usize,
     /// Conditions that it has heard of.
@@ -39,8 +42,46 @@ pub struct CouponSummary {
     pub killed: usize,
     /// Signed things in the document that this version cannot read or no issuer signed.
     pub unreadable: usize,
-    /// When the till's share ends; `None` without a share.
+    /// When the last of its conditions ends; `None` without any.
+    pub conditions_until_s: Option<i64>,
+    /// The number of the till's share; `None` without one.
+    pub share: Option<u64>,
+    /// When the share was made.
+    pub share_as_of_s: Option<i64>,
+    /// When the share ends.
     pub share_until_s: Option<i64>,
+}
+
+impl CouponSummary {
+    /// What the cashier reads when asking for it: three lines, each at most 42 characters.
+    #[must_use]
+    pub fn lines(&self, language: Language, now_s: i64) -> [String; 3] {
+        let say = |ja: String, en: String| if language == Language::Ja { ja } else { en };
+        let (ja, en) = duration(now_s.saturating_sub(self.list_as_of_s));
+        let age = say(format!("クーポンの情報は{ja}前のものです。"), format!("Coupon data is {en} old."));
+        let Self { offers, conditions, killed, .. } = *self;
+        let what = say(
+            format!("特典{offers}件 条件{conditions}件 停止{killed}件"),
+            format!("{offers} offer{}, {conditions} condition{}, {killed} stopped.", plural(offers), plural(conditions)),
+        );
+        let share = match self.share_until_s.map(|until_s| until_s.saturating_sub(now_s)) {
+            Some(left_s) if left_s > 0 => {
+                let (ja, en) = duration(left_s);
+                say(format!("予算枠はあと{ja}使えます。"), format!("The till's share lasts {en}."))
+            }
+            _ => say("予算枠がなく、通信が必要です。".into(), "No share: coupons need a connection.".into()),
+        };
+        [age, what, share]
+    }
+}
+
+/// A time in one number, in Japanese and English.
+fn duration(seconds: i64) -> (String, String) {
+    match seconds.max(0) {
+        s @ ..3_600 => (format!("{}分", s / 60), format!("{} min", s / 60)),
+        s @ ..172_800 => (format!("{}時間", s / 3_600), format!("{} h", s / 3_600)),
+        s => (format!("{}日", s / 86_400), format!("{} days", s / 86_400)),
+    }
 }
 
 /// A basket with its best set, and what is to be posted with the sale.
@@ -48,8 +89,8 @@ pub struct CouponSummary {
 pub struct PricedBasket {
     /// What is used and what is not, and the totals.
     pub set: BestSet,
-    /// To be posted with the sale, so that the backend counts each serial once.
-    pub redemptions: Vec<Redemption>,
+    /// To be posted with the sale: used ones, of which the backend counts each serial once, and every coupon that was shown, for the receipt.
+    pub coupons: SaleCoupons,
     /// What the age of the till's document allows.
     pub allowance: Allowance,
     /// When that document was made, in seconds since the Unix epoch.
@@ -59,7 +100,8 @@ pub struct PricedBasket {
 }
 
 impl PricedBasket {
-    /// What the cashier reads: one to three lines, each at most 42 characters. The reasons of all coupons are in [`Self::set`], for the receipt.
+    /// What the cashier reads: one to three lines, each at most 42 characters. The reasons of all coupons are in [`Self::coupons`], for the
+    /// receipt.
     #[must_use]
     pub fn lines(&self, language: Language) -> Vec<String> {
         let (used, unused) = (self.set.used.len(), self.set.unused.len());
@@ -114,13 +156,17 @@ impl KnownCoupons {
         }
     }
 
-    pub(crate) fn summary(&self, list_as_of_s: i64) -> CouponSummary {
+    pub(crate) fn summary(&self, lists: &Lists) -> CouponSummary {
         CouponSummary {
-            list_as_of_s,
+            list_as_of_s: lists.issued_at_s,
+            next_update_s: lists.next_update_s,
             offers: self.offers.len(),
             conditions: self.conditions.len(),
             killed: self.killed.len(),
             unreadable: self.unreadable,
+            conditions_until_s: self.conditions.iter().map(|condition| condition.until_s).max(),
+            share: self.share.as_ref().map(|share| share.sequence),
+            share_as_of_s: self.share.as_ref().map(|share| share.issued_at_s),
             share_until_s: self.share.as_ref().map(|share| share.until_s),
         }
     }
@@ -183,9 +229,10 @@ pub(crate) fn price(known: &KnownCoupons, memory: &mut Memory, asked: &Asked<'_>
     set.unused.extend(refused);
     let redemptions = redemptions(&set, share, asked.now_s);
     memory.spend(asked.session, spent(&redemptions, share, asked.member.allotment.as_ref()), asked.list_as_of_s);
+    let shown = set.receipt_coupons(asked.basket.currency(), &known.offers);
     PricedBasket {
         set,
-        redemptions,
+        coupons: SaleCoupons { used: redemptions, shown },
         allowance: asked.allowance,
         list_as_of_s: asked.list_as_of_s,
         currency: asked.basket.currency().to_owned(),

@@ -26,7 +26,7 @@
 //!     for line in priced.lines(Language::Ja) {
 //!         println!("{line}");
 //!     }
-//!     println!("post the sale of {} for {}, with {:?}", priced.set.total_minor, member.member, priced.redemptions);
+//!     println!("post the sale of {} for {}, with {:?}", priced.set.total_minor, member.member, priced.coupons);
 //! }
 //! let to_save = till.memory(); // after each scan, wherever the point of sale keeps its own state
 //! # drop(to_save);
@@ -148,7 +148,7 @@ impl Till {
     /// What the till knows for coupons, and how old it is.
     #[must_use]
     pub fn coupon_summary(&self) -> CouponSummary {
-        self.coupons.summary(self.lists.issued_at_s)
+        self.coupons.summary(&self.lists)
     }
 
     /// Frees what the sale took: its codes may be shown again, its coupons used again.

@@ -16,198 +16,35 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use noren_rules::geo::{Position, turn};
+use noren_rules::geo::Position;
+use noren_tour::drives::{BEGINS_MS, Drive, DriveFix, Site};
 use proptest::prelude::*;
 use serde_json::Value;
 use support::run;
 
 const OUTLINES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/sapa/outlines.geojson");
 const CIRCLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/sapa/kansai.csv");
-const BEGINS_S: f64 = 1_800_000_000.0;
 
-/// Numbers from a seed (splitmix64), the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    /// In 0..1.
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Bell-shaped, of deviation 1.
-    fn bell(&mut self) -> f64 {
-        (0..12).map(|_| self.roll()).sum::<f64>() - 6.0
-    }
-}
-
-/// A site with the one across the road.
-struct Site {
-    name: String,
-    direction: String,
-    middle: Position,
-    /// The direction of driving on this side, in degrees.
-    heading: f64,
-    /// From the middle to the own carriageway, in metres to the right.
-    to_road_m: f64,
-}
-
-impl Site {
-    /// `along` metres on from the middle in driving direction, `right` metres to the right of it.
-    fn at(&self, along: f64, right: f64) -> Position {
-        let (sin, cos) = self.heading.to_radians().sin_cos();
-        self.middle.offset_by(along * sin + right * cos, along * cos - right * sin)
-    }
-
-    fn along_right(&self, position: &Position) -> (f64, f64) {
-        let (east, north) = self.middle.offset_m(position);
-        let (sin, cos) = self.heading.to_radians().sin_cos();
-        (east * sin + north * cos, east * cos - north * sin)
-    }
-}
-
-fn position(corner: &Value) -> Position {
-    Position::new(corner[1].as_f64().unwrap(), corner[0].as_f64().unwrap()).unwrap()
-}
-
-/// The sites that have another across the road and room between the two for a road.
 fn sites() -> Vec<Site> {
-    let document: Value = serde_json::from_str(&std::fs::read_to_string(OUTLINES).unwrap()).unwrap();
-    let features = document["features"].as_array().unwrap();
-    let base = |feature: &Value| feature["properties"]["name"].as_str().unwrap().split(' ').next().unwrap().to_owned();
-    let ring = |feature: &Value| feature["geometry"]["coordinates"][0].as_array().unwrap().iter().map(position).collect::<Vec<_>>();
-    let middle = |feature: &Value| {
-        let degrees = |name: &str| feature["properties"][name].as_f64().unwrap();
-        Position::new(degrees("lat"), degrees("lon")).unwrap()
-    };
-    let mut sites = Vec::new();
-    for own in features {
-        let Some(other) = features.iter().find(|other| base(other) == base(own) && !std::ptr::eq(*other, own)) else { continue };
-        let (ring, middle, other_middle) = (ring(own), middle(own), middle(other));
-        // The road runs along the longer side of the site; the other side is to the right.
-        let axis = (0..180).map(f64::from).min_by(|a, b| width(&ring, &middle, *a).total_cmp(&width(&ring, &middle, *b))).unwrap();
-        let right = turn(middle.bearing_deg(&other_middle) - axis);
-        let heading = if right > 0.0 { axis } else { axis + 180.0 };
-        let mut site = Site {
-            name: own["properties"]["name"].as_str().unwrap().to_owned(),
-            direction: own["properties"]["direction"].as_str().unwrap().to_owned(),
-            middle,
-            heading,
-            to_road_m: 0.0,
-        };
-        let edge = ring.iter().map(|corner| site.along_right(corner).1).fold(0.0, f64::max);
-        let far_edge = ring_of(other).iter().map(|corner| site.along_right(corner).1).fold(f64::INFINITY, f64::min);
-        // The two sites may be staggered along the road: the road is then taken close by the own one.
-        site.to_road_m = if far_edge - edge > 40.0 { edge + (far_edge - edge) / 4.0 } else { edge + 15.0 };
-        sites.push(site);
-    }
-    sites
+    noren_tour::drives::sites(noren_tour::drives::OUTLINES).unwrap()
 }
 
-fn ring_of(feature: &Value) -> Vec<Position> {
-    feature["geometry"]["coordinates"][0].as_array().unwrap().iter().map(position).collect()
+fn stop(site: &Site, seed: u64, seconds: u32) -> Drive {
+    Drive::new(site, seed).stopping_for(seconds)
 }
 
-/// How wide a ring is across an axis.
-fn width(ring: &[Position], middle: &Position, axis: f64) -> f64 {
-    let (sin, cos) = axis.to_radians().sin_cos();
-    let across = ring.iter().map(|corner| middle.offset_m(corner)).map(|(east, north)| east * cos - north * sin);
-    let (least, most) = across.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), at| (least.min(at), most.max(at)));
-    most - least
+fn at_s(fix: &DriveFix) -> f64 {
+    fix.at_ms as f64 / 1_000.0
 }
 
-struct Row {
-    at_s: f64,
-    true_position: Position,
-    accuracy_m: f64,
-    speed_mps: f64,
-    mock: bool,
-    shown: Position,
-}
-
-struct Drive<'a> {
-    site: &'a Site,
-    dice: Dice,
-    at_s: f64,
-    along: f64,
-    right: f64,
-    /// The error of GPS wanders; it is not thrown anew every second.
-    error: (f64, f64),
-    rows: Vec<Row>,
-}
-
-impl<'a> Drive<'a> {
-    fn new(site: &'a Site, seed: u64) -> Self {
-        Self { site, dice: Dice(seed), at_s: BEGINS_S, along: -3_000.0, right: site.to_road_m, error: (0.0, 0.0), rows: Vec::new() }
+/// As a track file; every `every`th fix of it.
+fn write(drive: &Drive, every: usize) -> tempfile::NamedTempFile {
+    let mut text = "ts_unix,lat,lon,accuracy_m,speed_mps,mock\n".to_owned();
+    for fix in drive.fixes.iter().step_by(every) {
+        let (at_s, lat, lon, mock) = (at_s(fix), fix.shown.lat_deg(), fix.shown.lon_deg(), u8::from(fix.mock));
+        text.push_str(&format!("{at_s},{lat:.7},{lon:.7},{:.1},{:.2},{mock}\n", fix.accuracy_m, fix.speed_mps));
     }
-
-    fn fix(&mut self, speed_mps: f64) {
-        // Of the real logs' fixes about a third say 5 m, half say 10 m, the rest up to 30 m, and a few in a hundred are off by hundreds.
-        let accuracy_m = match (self.dice.roll() * 100.0) as u32 {
-            0..30 => 5.0,
-            30..75 => 10.0,
-            75..88 => 20.0,
-            88..97 => 30.0,
-            _ => 100.0 + 1_300.0 * self.dice.roll(),
-        };
-        let deviation = f64::min(accuracy_m, 30.0) / 2.0;
-        self.error = (self.error.0 * 0.9 + self.dice.bell() * deviation * 0.43, self.error.1 * 0.9 + self.dice.bell() * deviation * 0.43);
-        let off = if accuracy_m >= 100.0 { (self.dice.bell() * accuracy_m / 1.5, self.dice.bell() * accuracy_m / 1.5) } else { self.error };
-        let true_position = self.site.at(self.along, self.right);
-        let shown = true_position.offset_by(off.0, off.1);
-        self.rows.push(Row { at_s: self.at_s, true_position, accuracy_m, speed_mps, mock: false, shown });
-        self.at_s += 1.0;
-    }
-
-    fn to(mut self, along: f64, right: f64, kmh: f64) -> Self {
-        let (from, from_right, speed) = (self.along, self.right, kmh / 3.6);
-        let steps = ((along - from).hypot(right - from_right) / speed).ceil().max(1.0);
-        for step in 1..=steps as u32 {
-            let part = f64::from(step) / steps;
-            (self.along, self.right) = (from + (along - from) * part, from_right + (right - from_right) * part);
-            self.fix(speed);
-        }
-        self
-    }
-
-    fn wait(mut self, seconds: u32) -> Self {
-        (0..seconds).for_each(|_| self.fix(0.0));
-        self
-    }
-
-    /// Off the road, parked in the middle of the site, a walk to the shop and back, on the road again.
-    fn stop(site: &'a Site, seed: u64, seconds: u32) -> Self {
-        let road = site.to_road_m;
-        let parked = Self::new(site, seed).to(-400.0, road, 100.0).to(-200.0, road, 60.0).to(0.0, 0.0, 30.0).wait(30).to(20.0, 0.0, 4.0);
-        parked.wait(seconds).to(0.0, 0.0, 4.0).wait(20).to(250.0, road, 40.0).to(3_000.0, road, 100.0)
-    }
-
-    fn pass(site: &'a Site, seed: u64, kmh: f64) -> Self {
-        Self::new(site, seed).to(3_000.0, site.to_road_m, kmh)
-    }
-
-    /// Five minutes or more beside the site, walking pace and standing in turn.
-    fn jam(site: &'a Site, seed: u64) -> Self {
-        let mut drive = Self::new(site, seed).to(-500.0, site.to_road_m, 80.0);
-        while drive.along < 500.0 {
-            let (along, wait) = (drive.along + 20.0 + 40.0 * drive.dice.roll(), (30.0 * drive.dice.roll()) as u32);
-            drive = drive.to(along, site.to_road_m, 8.0).wait(wait);
-        }
-        drive.to(3_000.0, site.to_road_m, 100.0)
-    }
-
-    /// As a track file; every `every`th fix of it.
-    fn write(&self, every: usize) -> tempfile::NamedTempFile {
-        let mut text = "ts_unix,lat,lon,accuracy_m,speed_mps,mock\n".to_owned();
-        for row in self.rows.iter().step_by(every) {
-            let (lat, lon) = (row.shown.lat_deg(), row.shown.lon_deg());
-            text.push_str(&format!("{},{lat:.7},{lon:.7},{:.1},{:.2},{}\n", row.at_s, row.accuracy_m, row.speed_mps, u8::from(row.mock)));
-        }
-        file(&text)
-    }
+    file(&text)
 }
 
 fn file(text: &str) -> tempfile::NamedTempFile {
@@ -250,8 +87,8 @@ fn every_true_stop_is_checked_in_once_on_its_own_side() {
         for (places, every, seconds) in
             [(OUTLINES, 1, 180), (OUTLINES, 20, 600), (circles.path().to_str().unwrap(), 1, 180), (CIRCLES, 7, 400)]
         {
-            let drive = Drive::stop(site, seed, seconds);
-            let lines = replay(drive.write(every).path(), places);
+            let drive = stop(site, seed, seconds);
+            let lines = replay(write(&drive, every).path(), places);
             let checked_in = check_ins(&lines);
             // Not every outline lies in Kansai.
             if places == CIRCLES && !std::fs::read_to_string(CIRCLES).unwrap().contains(&format!(",{},", site.name)) {
@@ -263,7 +100,7 @@ fn every_true_stop_is_checked_in_once_on_its_own_side() {
                 (&Value::from(site.name.as_str()), &Value::from(site.direction.as_str()))
             );
             let at_s = checked_in[0]["at"].as_f64().unwrap();
-            let stays = drive.rows.iter().filter(|row| row.true_position.distance_m(&site.middle) < 100.0).map(|row| row.at_s);
+            let stays = drive.fixes.iter().filter(|row| row.true_position.distance_m(&site.middle) < 100.0).map(at_s);
             let (from, to) = stays.fold((f64::INFINITY, 0.0), |(from, to): (f64, f64), at| (from.min(at), to.max(at)));
             assert!((from..=to).contains(&at_s), "while it is there");
         }
@@ -277,11 +114,11 @@ fn passing_by_and_crawling_past_give_nothing() {
     for (seed, site) in (100u64..).zip(&sites) {
         for places in [OUTLINES, circles.path().to_str().unwrap()] {
             for kmh in [80.0, 100.0, 120.0] {
-                let lines = replay(Drive::pass(site, seed, kmh).write(1).path(), places);
+                let lines = replay(write(&Drive::new(site, seed).passing(kmh), 1).path(), places);
                 assert!(check_ins(&lines).is_empty(), "{} at {kmh} km/h: {lines:?}", site.name);
                 assert!(reasons(&lines, &site.name).iter().all(|reason| *reason == "passed_by"), "{lines:?}");
             }
-            let lines = replay(Drive::jam(site, seed).write(1).path(), places);
+            let lines = replay(write(&Drive::new(site, seed).crawling(), 1).path(), places);
             assert!(check_ins(&lines).is_empty(), "{} in a jam: {lines:?}", site.name);
             let reasons = reasons(&lines, &site.name);
             let known = ["crawled_past", "beside_the_site", "too_short", "opposite_side", "side_undecidable"];
@@ -293,25 +130,26 @@ fn passing_by_and_crawling_past_give_nothing() {
 #[test]
 fn what_is_made_up_is_refused_with_its_reason() {
     for (seed, site) in (200u64..).zip(&sites()) {
-        let refused = |reason: &str, change: &dyn Fn(&mut Drive<'_>)| {
-            let mut drive = Drive::stop(site, seed, 600);
+        let refused = |reason: &str, change: &dyn Fn(&mut Drive)| {
+            let mut drive = stop(site, seed, 600);
             change(&mut drive);
-            let lines = replay(drive.write(1).path(), OUTLINES);
+            let lines = replay(write(&drive, 1).path(), OUTLINES);
             assert!(check_ins(&lines).is_empty(), "{} {reason}: {lines:?}", site.name);
             assert!(reasons(&lines, &site.name).contains(&reason), "{} {reason}: {lines:?}", site.name);
         };
-        refused("mock_location", &|drive| drive.rows.iter_mut().for_each(|row| row.mock = true));
+        refused("mock_location", &|drive| drive.fixes.iter_mut().for_each(|row| row.mock = true));
         refused("jump", &|drive| {
-            let (from, site) = (drive.site.at(-60_000.0, 0.0), drive.site);
-            drive.rows.iter_mut().filter(|row| site.along_right(&row.true_position).0 < -20.0).for_each(|row| row.shown = from);
+            let site = drive.site().clone();
+            let from = site.at(-60_000.0, 0.0);
+            drive.fixes.iter_mut().filter(|row| site.along_right(&row.true_position).0 < -20.0).for_each(|row| row.shown = from);
         });
         // In the middle of the stop the clock is set back by an hour.
-        refused("clock_shift", &|drive| drive.rows.iter_mut().skip(200).for_each(|row| row.at_s -= 3_600.0));
+        refused("clock_shift", &|drive| drive.fixes.iter_mut().skip(200).for_each(|row| row.at_ms -= 3_600_000));
         // Half a minute's stop that a clock set forward makes look long.
-        let mut short = Drive::stop(site, seed, 5);
-        let parked = short.rows.iter().position(|row| row.speed_mps == 0.0).unwrap();
-        short.rows.iter_mut().skip(parked + 25).for_each(|row| row.at_s += 900.0);
-        assert!(check_ins(&replay(short.write(1).path(), OUTLINES)).is_empty());
+        let mut short = stop(site, seed, 5);
+        let parked = short.fixes.iter().position(|row| row.speed_mps == 0.0).unwrap();
+        short.fixes.iter_mut().skip(parked + 25).for_each(|row| row.at_ms += 900_000);
+        assert!(check_ins(&replay(write(&short, 1).path(), OUTLINES)).is_empty());
     }
 }
 
@@ -322,7 +160,7 @@ fn decks_above_each_other_are_named_undecidable() {
     let degrees: Vec<f64> = deck.split(',').take(2).map(|number| number.parse().unwrap()).collect();
     let (name, direction) = ("京橋PA (上り)".to_owned(), "up".to_owned());
     let site = Site { name, direction, middle: Position::new(degrees[0], degrees[1]).unwrap(), heading: 70.0, to_road_m: 20.0 };
-    let lines = replay(Drive::stop(&site, 7, 400).write(1).path(), CIRCLES);
+    let lines = replay(write(&stop(&site, 7, 400), 1).path(), CIRCLES);
     assert!(check_ins(&lines).is_empty(), "{lines:?}");
     for name in ["京橋PA (上り)", "京橋PA (下り)"] {
         assert_eq!(reasons(&lines, name), ["side_undecidable"], "{lines:?}");
@@ -333,15 +171,15 @@ fn decks_above_each_other_are_named_undecidable() {
 #[test]
 fn gpx_and_csv_say_the_same() {
     let sites = sites();
-    let drive = Drive::stop(&sites[0], 5, 300);
+    let drive = stop(&sites[0], 5, 300);
     let (mut gpx, mut csv, mut bare) = (
         "<?xml version=\"1.0\"?><gpx version=\"1.1\"><trk><trkseg>".to_owned(),
         "T_S,Lon,LAT\n".to_owned(),
         "\u{feff}lat,lon,t_s,accuracy_m,speed_mps,mock\n".to_owned(),
     );
-    for row in drive.rows.iter().filter(|row| row.accuracy_m < 100.0) {
-        let (lat, lon, t_s) = (row.shown.lat_deg(), row.shown.lon_deg(), row.at_s - BEGINS_S);
-        let time = jiff::Timestamp::from_second(row.at_s as i64).unwrap();
+    for row in drive.fixes.iter().filter(|row| row.accuracy_m < 100.0) {
+        let (lat, lon, t_s) = (row.shown.lat_deg(), row.shown.lon_deg(), at_s(row) - BEGINS_MS as f64 / 1_000.0);
+        let time = jiff::Timestamp::from_millisecond(row.at_ms).unwrap();
         gpx.push_str(&format!("<trkpt lat=\"{lat}\" lon='{lon}'><ele>1</ele><time>{time}</time><extensions><x:time xmlns:x=\"y\">7</x:time></extensions></trkpt>"));
         csv.push_str(&format!("{t_s},{lon},{lat}\n"));
         bare.push_str(&format!("{lat},{lon},{t_s},-1,,\n"));
@@ -352,7 +190,7 @@ fn gpx_and_csv_say_the_same() {
     assert!(answers.iter().all(|lines| name(lines) == sites[0].name && check_ins(lines).len() == 1));
     assert_eq!(answers[1], answers[2]);
     let at = |lines: &[Value]| check_ins(lines)[0]["at"].as_f64().unwrap();
-    assert_eq!(at(&answers[0]) - BEGINS_S, at(&answers[1]), "seconds since 1970, and since the beginning");
+    assert_eq!(at(&answers[0]) - BEGINS_MS as f64 / 1_000.0, at(&answers[1]), "seconds since 1970, and since the beginning");
 }
 
 #[test]

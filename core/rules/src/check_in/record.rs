@@ -16,6 +16,7 @@ use crate::ids::{CheckInId, PlaceId};
 use crate::keys::PublicKey;
 use crate::places::Direction;
 use crate::routes::GatePass;
+use crate::wire::PlaceKind;
 
 const VERSION: i64 = 1;
 /// The most that a record may hold of each list: more is somebody else's work.
@@ -101,6 +102,21 @@ impl CheckInRecord {
             return Err(RecordError::NotThisDevice);
         }
         sign1.payload.as_deref().and_then(Self::from_payload).ok_or(RecordError::Malformed)
+    }
+
+    /// True when it tells of a traveller on the expressway, as [`crate::offers::Audience::Traveller`] asks. The grounds of a rest stop are reached by the
+    /// expressway alone, unless they are open to the ordinary road: then only who drove onto them, or past all gates of a route, came that way for
+    /// certain. The same on the phone and on the backend.
+    #[must_use]
+    pub fn is_from_expressway(&self, kind: PlaceKind, open_to_ordinary_road: bool) -> bool {
+        let drove = |sample: &Sample| sample.speed == SpeedClass::Driving && sample.distance != DistanceBand::Far;
+        match &self.method {
+            CheckInMethod::Route { .. } => true,
+            _ if kind != PlaceKind::RestStop => false,
+            _ if !open_to_ordinary_road => true,
+            CheckInMethod::Location(evidence) => evidence.samples.iter().any(drove),
+            CheckInMethod::PlaceCode { .. } | CheckInMethod::ReceiptCode { .. } => false,
+        }
     }
 
     /// SHA-256 of what is signed: the `previous` of the next record. The signature is not in it: hardware signs differently each time.

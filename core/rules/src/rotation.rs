@@ -5,8 +5,13 @@
 //! is off by its accuracy meanwhile: a fence left out is further away than the refresh region reaches, plus the way that can be driven during the delay.
 //! Where places lie too close together for that, [`Coverage::Limited`] says up to which speed the promise still holds.
 //!
+//! The refresh region need not lie around the phone: it must hold it. For whoever drives it lies ahead, so that a straight road is nearly twice as
+//! long within it; whoever turns back leaves it sooner, and nothing is missed. It costs nothing to choose anew when the app is awake anyway
+//! ([`Rotation::is_worn_at`]): entries then move the refresh region along, and it is seldom left.
+//!
 //! Nearest first is what makes the refresh region largest, and wake-ups fewest; only where not everything in reach can be watched does it matter what
-//! is likely: ahead rather than behind, on this side of the road, open, worth more.
+//! is likely: ahead rather than behind, on this side of the road, open, worth more. Even there every place that touches the refresh region is
+//! registered: whoever stays at a place for longer than the operating system is late is found, at any speed.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +22,14 @@ use crate::places::{Circle, Direction, PlaceIndex};
 const HEADS_MPS: f64 = 8.0;
 /// Of the largest refresh region that would do, this much is used; what that spares keeps regions registered that would come back soon.
 const PART: f64 = 0.95;
+/// At this part of the radius from its middle a refresh region is worn.
+const WORN: f64 = 0.25;
 /// Candidates looked at where not everything in reach can be watched, as a multiple of the limit.
-const CANDIDATES: usize = 4;
+const CANDIDATES: usize = 2;
+/// How far ahead of the phone the middle of the refresh region may lie, in parts of the radius that it would have around the phone.
+const AHEAD: [f64; 5] = [0.0, 0.45, 0.85, 1.3, 2.0];
+/// Where no more can be promised: for whoever walks, in metres a second.
+const WALKS_MPS: f64 = 1.5;
 /// A number for rounding, in metres.
 const HAIR_M: f64 = 1.0;
 
@@ -34,7 +45,7 @@ pub struct RotationPolicy {
     pub os_delay_s: f64,
     /// Smaller refresh regions than this are of no use to the operating system, in metres.
     pub min_refresh_m: f64,
-    /// Larger ones are not taken, in metres.
+    /// The refresh region reaches no further than this from the phone, in metres.
     pub max_refresh_m: f64,
 }
 
@@ -80,7 +91,8 @@ impl Situation {
 pub enum Coverage {
     /// No fence left out can be reached before the regions are chosen anew.
     Guaranteed,
-    /// Too many places in reach. The promise holds for whoever moves no faster than this, in metres a second; at 0 it holds for nobody.
+    /// Too many places in reach. The promise holds for whoever moves no faster than this, in metres a second; at 0 it holds for nobody. Whoever
+    /// is faster may be at a place before it is registered: a stay that is longer than the operating system is late is found all the same.
     Limited {
         /// Metres a second.
         speed_mps: f64,
@@ -116,6 +128,12 @@ impl Rotation {
         self.refresh.is_some_and(|refresh| !refresh.holds(position))
     }
 
+    /// True when it is time to choose anew if the app is awake anyway: more than a part of the way through the refresh region is behind.
+    #[must_use]
+    pub fn is_worn_at(&self, position: &Position) -> bool {
+        self.refresh.is_some_and(|refresh| refresh.centre.distance_m(position) > refresh.radius_m * WORN)
+    }
+
     /// Places to register and places to take back, coming from `before`. (The refresh region is registered anew each time.)
     #[must_use]
     pub fn changes_since(&self, before: &Self) -> (Vec<usize>, Vec<usize>) {
@@ -127,11 +145,28 @@ impl Rotation {
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     number: usize,
+    /// From the middle of the refresh region.
     edge_m: f64,
-    /// Metres, stretched by all that makes a visit unlikely.
+    /// Metres from the phone, stretched by all that makes a visit unlikely.
     rank_m: f64,
     value: u32,
     registered: bool,
+}
+
+/// A refresh region that would do.
+#[derive(Debug, Clone, Copy)]
+struct Draft {
+    region: Circle,
+    /// How far its middle is from the phone.
+    ahead_m: f64,
+    is_guaranteed: bool,
+}
+
+impl Draft {
+    /// The way to its edge for whoever goes straight on.
+    fn way_m(&self) -> f64 {
+        self.region.radius_m + self.ahead_m
+    }
 }
 
 /// Chooses the regions. `before` is what is registered now: of two that serve alike, it stays.
@@ -143,41 +178,77 @@ pub fn rotate(places: &PlaceIndex, situation: &Situation, before: Option<&Rotati
     let count = policy.limit.saturating_sub(1);
     let error_m = if situation.error_m.is_finite() { situation.error_m.max(0.0) } else { 0.0 };
     let late_m = policy.max_speed_mps * policy.os_delay_s + error_m + HAIR_M;
+    let Draft { region, is_guaranteed, .. } = draft(places, situation, before, policy, error_m, late_m);
     let wanted = count.saturating_mul(CANDIDATES).saturating_add(1);
-    let mut candidates: Vec<Candidate> = places
-        .nearest(&situation.position, wanted)
-        .iter()
-        .map(|near| candidate(places, situation, before, near.number, near.edge_m))
-        .collect();
+    let mut candidates: Vec<Candidate> =
+        places.nearest(&region.centre, wanted).iter().map(|near| candidate(places, situation, before, near.number, near.edge_m)).collect();
     // Nothing further away than the candidates can come nearer than the last of them.
     let beyond_m = if candidates.len() < wanted { f64::INFINITY } else { candidates.last().map_or(0.0, |last| last.edge_m) };
-    let cut_m = candidates.get(count).map_or(f64::INFINITY, |first_out| first_out.edge_m);
-    let largest_m = (cut_m - late_m).min(policy.max_refresh_m);
-    let is_feasible = largest_m >= policy.min_refresh_m && policy.limit > 0;
-    let refresh_m = (largest_m * PART).max(policy.min_refresh_m);
-    if is_feasible {
-        let must_m = refresh_m + late_m;
-        // Those that must be there, then what is registered already, then the likely ones.
-        candidates.sort_by(|a, b| {
-            let free = |c: &Candidate| (c.edge_m >= must_m, c.edge_m >= must_m && !c.registered);
-            free(a).cmp(&free(b)).then(by_rank(a, b))
-        });
-    } else {
-        candidates.sort_by(by_rank);
-    }
+    let must_m = region.radius_m + if is_guaranteed { late_m } else { 0.0 };
+    // Those that must be there, then what is registered already, then the likely ones.
+    candidates.sort_by(|a, b| {
+        let free = |c: &Candidate| (c.edge_m >= must_m, is_guaranteed && c.edge_m >= must_m && !c.registered);
+        free(a).cmp(&free(b)).then(by_rank(a, b))
+    });
     let left_out = candidates.split_off(count.min(candidates.len()));
     let nearest_out_m = left_out.iter().map(|out| out.edge_m).fold(beyond_m, f64::min);
     let mut fences: Vec<usize> = candidates.iter().map(|chosen| chosen.number).collect();
     fences.sort_unstable();
-    let (radius_m, coverage) = if is_feasible { (refresh_m, Coverage::Guaranteed) } else { limited(nearest_out_m, error_m, policy) };
-    Rotation { fences, refresh: Some(Circle { centre: situation.position, radius_m }), coverage }
+    let coverage = if is_guaranteed {
+        Coverage::Guaranteed
+    } else {
+        let spare_m = nearest_out_m - region.radius_m - error_m - HAIR_M;
+        Coverage::Limited { speed_mps: (spare_m / policy.os_delay_s.max(1.0)).clamp(0.0, policy.max_speed_mps) }
+    };
+    Rotation { fences, refresh: Some(region), coverage }
 }
 
-/// Half of the way to the nearest fence left out for the refresh region, the other half for the delay.
-fn limited(nearest_out_m: f64, error_m: f64, policy: &RotationPolicy) -> (f64, Coverage) {
-    let radius_m = (nearest_out_m / 2.0).clamp(policy.min_refresh_m, policy.max_refresh_m);
-    let speed_mps = ((nearest_out_m - radius_m - error_m - HAIR_M) / policy.os_delay_s.max(1.0)).clamp(0.0, policy.max_speed_mps);
-    (radius_m, Coverage::Limited { speed_mps })
+/// The refresh region through which the way ahead is longest.
+fn draft(
+    places: &PlaceIndex,
+    situation: &Situation,
+    before: Option<&Rotation>,
+    policy: &RotationPolicy,
+    error_m: f64,
+    late_m: f64,
+) -> Draft {
+    let count = policy.limit.saturating_sub(1);
+    let here = situation.position;
+    let at = |centre: Position, ahead_m: f64| {
+        let near = places.nearest(&centre, count.saturating_add(1));
+        let first_out_m = near.get(count).map_or(f64::INFINITY, |first_out| first_out.edge_m);
+        let most_m = (policy.max_refresh_m - ahead_m).max(policy.min_refresh_m);
+        let largest_m = (first_out_m - late_m).min(most_m);
+        let is_guaranteed = largest_m >= policy.min_refresh_m && policy.limit > 0;
+        let radius_m = if is_guaranteed {
+            largest_m * PART
+        } else {
+            // All that can be promised is that whoever walks is noticed in time, and not even that at the price of half the region.
+            (first_out_m - WALKS_MPS * policy.os_delay_s - error_m).clamp(first_out_m / 2.0, first_out_m * PART).min(most_m)
+        };
+        Draft { region: Circle { centre, radius_m: radius_m.max(policy.min_refresh_m) }, ahead_m, is_guaranteed }
+    };
+    let around = at(here, 0.0);
+    let Some(heading_deg) = heading(situation, before) else { return around };
+    let holds_phone = |draft: &Draft| {
+        let margin_m = draft.region.radius_m - draft.ahead_m - error_m;
+        draft.is_guaranteed == around.is_guaranteed && margin_m >= policy.min_refresh_m
+    };
+    let ahead = AHEAD.iter().skip(1).map(|part| around.region.radius_m * part);
+    let drafts = ahead.map(|ahead_m| at(here.towards(heading_deg, ahead_m), ahead_m)).filter(holds_phone);
+    drafts.fold(around, |best, draft| if draft.way_m() > best.way_m() { draft } else { best })
+}
+
+/// Which way a phone goes that goes fast; one that has just left the refresh region went outwards.
+fn heading(situation: &Situation, before: Option<&Rotation>) -> Option<f64> {
+    if situation.speed_mps.is_some_and(|speed| speed < HEADS_MPS) {
+        return None;
+    }
+    let outwards = || {
+        let refresh = before?.refresh.filter(|refresh| !refresh.holds(&situation.position))?;
+        Some(refresh.centre.bearing_deg(&situation.position))
+    };
+    situation.heading_deg.filter(|_| situation.speed_mps.is_some()).or_else(outwards)
 }
 
 fn by_rank(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
@@ -188,10 +259,11 @@ fn candidate(places: &PlaceIndex, situation: &Situation, before: Option<&Rotatio
     let registered = before.is_some_and(|before| before.fences.binary_search(&number).is_ok());
     let mut candidate = Candidate { number, edge_m, rank_m: edge_m, value: 0, registered };
     let Some(place) = places.place(number) else { return candidate };
+    let (east_m, north_m) = situation.position.offset_m(&place.region().centre);
+    candidate.rank_m = (east_m.hypot(north_m) - place.region().radius_m).max(0.0);
     candidate.value = place.value;
-    let heading = situation.heading_deg.filter(|_| situation.speed_mps.is_some_and(|speed| speed >= HEADS_MPS));
-    if let Some(heading) = heading {
-        let off = turn(situation.position.bearing_deg(&place.region().centre) - heading).abs();
+    if let Some(heading) = heading(situation, before) {
+        let off = turn(east_m.atan2(north_m).to_degrees() - heading).abs();
         candidate.rank_m *= if off <= 60.0 { 1.0 } else { 1.0 + (off - 60.0) / 40.0 };
         if !place.open_to_ordinary_road && is_across(places, number, heading) {
             candidate.rank_m *= 2.0;
@@ -245,13 +317,19 @@ mod tests {
         error_m: f64,
     ) -> Result<u32, TestCaseError> {
         const STEP_S: f64 = 5.0;
-        let seen = |at: &Position, n: usize| Situation { error_m, ..Situation::at(at.towards(n as f64 * 77.0, error_m)) };
+        // A phone that drives knows which way; every other time it does not.
+        let seen = |at: &Position, n: usize, (bearing, speed, _): (f64, f64, f64)| Situation {
+            error_m,
+            speed_mps: (n % 2 == 0).then_some(speed),
+            heading_deg: (n % 2 == 0).then_some(bearing),
+            ..Situation::at(at.towards(n as f64 * 77.0, error_m))
+        };
         let (mut at, mut wakes, mut now_s) = (home(), 0u32, 0.0);
-        let mut rotation = rotate(places, &seen(&at, 0), None, policy);
+        let mut rotation = rotate(places, &seen(&at, 0, legs[0]), None, policy);
         let mut wakes_at_s: Option<f64> = None;
         let mut inside = places.in_region(&at);
         let fastest = legs.iter().map(|(_, speed, _)| *speed).fold(0.0, f64::max);
-        for (bearing, speed, lasts_s) in legs {
+        for leg @ (bearing, speed, lasts_s) in legs {
             let steps = (lasts_s / STEP_S) as usize;
             for _ in 0..steps {
                 at = at.towards(*bearing, speed * STEP_S);
@@ -272,7 +350,7 @@ mod tests {
                 if wakes_at_s.is_some_and(|wakes_at_s| now_s >= wakes_at_s) {
                     wakes += 1;
                     wakes_at_s = None;
-                    rotation = rotate(places, &seen(&at, wakes as usize), Some(&rotation), policy);
+                    rotation = rotate(places, &seen(&at, wakes as usize, *leg), Some(&rotation), policy);
                     prop_assert!(rotation.fences.len() < policy.limit.max(1) || rotation.refresh.is_none());
                 }
             }

@@ -1,3 +1,4 @@
 //! What the tour and its tests share: drives past real service areas, and the map of one.
 
 pub mod drives;
+pub mod map;

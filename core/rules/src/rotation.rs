@@ -88,6 +88,7 @@ impl Situation {
 
 /// What a rotation promises.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum Coverage {
     /// No fence left out can be reached before the regions are chosen anew.
     Guaranteed,

@@ -6,6 +6,7 @@ use noren_rules::ids::{ReceiptId, StoreId, TillId};
 use noren_rules::receipt::{Channel, Issuer, Receipt, ReceiptKind, ReceiptLine, TaxLine};
 use noren_rules::wire::ReceiptPage;
 
+use crate::dice::Dice;
 use crate::report::{Failure, Outcome};
 use crate::words::Words;
 
@@ -15,32 +16,7 @@ pub(crate) const PAGE: usize = 500;
 const BEGIN_MS: i64 = 1_606_000_000_000;
 const END_MS: i64 = 1_763_000_000_000;
 
-/// A generator of pseudorandom numbers (SplitMix64): the same on every machine.
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
-
 impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Below `n`; 0 for 0.
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
-        self.next().checked_rem(n).unwrap_or(0)
-    }
-
-    fn index(&mut self, n: usize) -> usize {
-        usize::try_from(self.below(n as u64)).unwrap_or(0)
-    }
-
     /// One of `items`, the first ones more often: some articles sell better than others.
     fn choose<'a>(&mut self, items: &'a [String]) -> Outcome<&'a str> {
         let (a, b) = (self.index(items.len()), self.index(items.len()));

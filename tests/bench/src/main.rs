@@ -1,6 +1,8 @@
 //! Speed: each measure beside a peer that does the same work, in one run, answers checked before they are timed.
 
 mod data;
+mod dice;
+mod day;
 mod measures;
 mod raw;
 mod report;
@@ -74,6 +76,15 @@ enum Measure {
         #[arg(long, default_value_t = 500)]
         runs: usize,
     },
+    /// A simulated day: wake-ups beside an oracle's and beside the presets of others.
+    Day {
+        /// Of the day.
+        #[arg(long, default_value_t = day::SEED)]
+        seed: u64,
+        /// How often it is lived, with an operating system that is late in other ways each time.
+        #[arg(long, default_value_t = 20)]
+        times: u64,
+    },
     /// The peak of memory of taking receipts in: before and after, in KB. `ingest` runs it as a process of its own.
     #[command(hide = true)]
     IngestMemory {
@@ -102,6 +113,7 @@ fn main() -> ExitCode {
 fn run(measure: &Measure) -> Outcome {
     match measure {
         Measure::Card { programs, runs } => card::run(programs, *runs),
+        Measure::Day { seed, times } => day::run(*seed, *times),
         Measure::Ingest { receipts } => ingest::run(*receipts),
         Measure::Files { receipts, runs } => files::run(*receipts, *runs),
         Measure::IngestMemory { receipts } => ingest::memory_of_this_process(*receipts),

@@ -4,7 +4,7 @@ use noren_core::purchases::HistoryStore;
 use noren_core::storage::Database;
 use rusqlite::Statement;
 
-use crate::data::Dice;
+use crate::dice::Dice;
 use crate::raw;
 use crate::report::{Line, Outcome, Samples, check};
 

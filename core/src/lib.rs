@@ -40,9 +40,12 @@
 #![cfg_attr(not(test), warn(missing_docs))]
 
 mod app;
+pub mod check_in;
+pub mod coupons;
 pub mod member;
 pub mod net;
 pub mod outbox;
+pub mod places;
 pub mod platform;
 pub mod purchases;
 pub mod replica;

@@ -9,19 +9,24 @@ use noren_rules::wire::Reason;
 use super::erasure::Erasure;
 use super::installation::Installation;
 use super::observers::Observers;
+use crate::check_in::{CheckInStore, KIND_CHECK_IN, accepts_check_in, apply_check_in};
+use crate::coupons::{CouponStore, KIND_LEASE, accepts_lease, apply_lease};
 use crate::member::{self, CardMaker, CardStore, EnrolmentCause, KIND_ENROL, KIND_LINK, KIND_RENEW, LostItem};
 use crate::net::{AuthorizerError, Client, DeviceTokens};
 use crate::outbox::{IntentState, IntentView, Outbox, OutboxError, Outcome, OutcomeSink};
+use crate::places::PlaceStore;
 use crate::platform::{Change, Platform};
 use crate::purchases::{HistoryStore, KIND_CLAIM};
 use crate::replica::Collections;
 use crate::storage::{Database, StorageError};
 use crate::time::TrustedClock;
 
-/// Enrolment, renewal and links: each builds on the one before.
+/// Enrolment, renewal, leases and links: each builds on the one before.
 pub(crate) const LANE_MEMBER: &str = "member";
 /// Claims of receipts: a wedged one holds nobody else up.
 pub(crate) const LANE_CLAIMS: &str = "claims";
+/// Check-ins, in the order of their chain.
+pub(crate) const LANE_CHECK_INS: &str = "check_ins";
 
 pub(crate) struct Core {
     pub(super) directory: PathBuf,
@@ -36,10 +41,14 @@ pub(crate) struct Core {
     pub(crate) outbox: Outbox,
     pub(crate) tokens: Arc<DeviceTokens>,
     pub(crate) history: HistoryStore,
+    pub(crate) places: PlaceStore,
+    pub(crate) check_ins: Arc<CheckInStore>,
+    pub(crate) coupons: Arc<CouponStore>,
     pub(crate) collections: Collections,
     pub(crate) observers: Arc<Observers>,
     pub(crate) erasure: Erasure,
     pub(crate) pulling: tokio::sync::Mutex<()>,
+    pub(crate) pulling_areas: tokio::sync::Mutex<()>,
     pub(crate) lost: Option<(EnrolmentCause, Vec<LostItem>)>,
     pub(crate) replaced_device: Option<DeviceId>,
 }
@@ -47,6 +56,11 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn lost_cause(&self) -> Option<EnrolmentCause> {
         self.lost.as_ref().map(|(cause, _)| *cause)
+    }
+
+    /// Something is about to be kept beside the intents: from here on a missing file is a loss.
+    pub(crate) fn note_use(&self) -> Result<(), StorageError> {
+        self.installation.outbox_was_used()
     }
 
     /// Keeps an intent. `lives_ms` from now on it may have its effect.
@@ -59,7 +73,7 @@ impl Core {
         lives_ms: Option<i64>,
         subject: Option<&str>,
     ) -> Result<IdempotencyKey, OutboxError> {
-        self.installation.outbox_was_used()?;
+        self.note_use()?;
         let expires_at_ms = lives_ms.map(|lives| self.clock.now().now_ms.saturating_add(lives));
         self.outbox.enqueue(&member::new_intent(lane, kind, path, body, expires_at_ms, subject))
     }
@@ -106,6 +120,8 @@ pub(super) struct Sink {
     pub(super) card: Arc<CardStore>,
     pub(super) clock: Arc<TrustedClock>,
     pub(super) history: HistoryStore,
+    pub(super) check_ins: Arc<CheckInStore>,
+    pub(super) coupons: Arc<CouponStore>,
     pub(super) observers: Arc<Observers>,
 }
 
@@ -113,6 +129,8 @@ impl OutcomeSink for Sink {
     fn accepts(&self, kind: &str, body: &str) -> bool {
         match kind {
             KIND_CLAIM => serde_json::from_str::<noren_rules::wire::Claim>(body).is_ok(),
+            KIND_LEASE => accepts_lease(body),
+            KIND_CHECK_IN => accepts_check_in(body),
             kind => member::applies(kind, body).unwrap_or(true),
         }
     }
@@ -120,12 +138,27 @@ impl OutcomeSink for Sink {
     fn apply(&self, outcome: &Outcome) -> Result<(), StorageError> {
         match outcome.kind.as_str() {
             KIND_ENROL | KIND_RENEW => {
+                let before = self.card.get().map(|card| card.member_id.clone());
                 let Some(card) = member::apply_enrolment(&self.card, &self.clock, outcome)? else { return Ok(()) };
+                if before.is_some_and(|before| before != card.member_id) {
+                    // They are looked up by device and member, so that what cannot be dropped now is not shown.
+                    if let Err(error) = self.check_ins.drop_all().and_then(|()| self.coupons.drop_all()) {
+                        tracing::warn!("another member's coupons are dropped later: {error}");
+                    }
+                }
                 // The card must not wait for the cache: a refresh makes sure of it again.
                 if let Err(error) = self.history.belongs_to(&card.member_id) {
                     tracing::warn!("the history is looked at later: {error}");
                 }
                 self.observers.tell(Change::Member);
+            }
+            KIND_LEASE => {
+                apply_lease(&self.card, &self.coupons, outcome)?;
+                self.observers.tell(Change::Coupons);
+            }
+            KIND_CHECK_IN => {
+                apply_check_in(&self.check_ins, &self.coupons, &self.card, outcome)?;
+                self.observers.tell(Change::CheckIns);
             }
             KIND_LINK => {
                 member::apply_link(&self.card, &self.clock, outcome)?;

@@ -10,11 +10,14 @@ use super::errors::{ForgetError, OpenError};
 use super::installation::{self, Installation, STORE_NAME};
 use super::observers::{ObserverHandle, Observers};
 use super::outbox_service::OutboxService;
+use crate::check_in::{CheckInService, CheckInStore};
+use crate::coupons::{CouponStore, CouponsService};
 use crate::member::{
     CARD_FILE, Card, CardFileError, CardMaker, CardStore, EnrolmentCause, FACT_DEVICE_KEY, LostItem, LostKind, MemberService,
 };
 use crate::net::{Client, DeviceTokens};
 use crate::outbox::{OUTBOX_DB, Outbox, OutboxSettings, Vault};
+use crate::places::{PlaceStore, PlacesService};
 use crate::platform::{ChangeObserver, Platform, PlatformError};
 use crate::purchases::{CACHE_DB, HistoryStore, PurchasesService};
 use crate::replica::Collections;
@@ -83,10 +86,19 @@ impl Noren {
         let outbox_db = Arc::new(Database::new(directory, OUTBOX_DB));
         let cache_db = Arc::new(Database::encrypted(directory, CACHE_DB, &sealer));
         let vault = Vault::new(outbox_db.clone(), sealer.clone());
-        let tokens = Arc::new(DeviceTokens::new(client.clone(), platform.device_key.clone(), vault));
+        let tokens = Arc::new(DeviceTokens::new(client.clone(), platform.device_key.clone(), vault.clone()));
         let history = HistoryStore::new(cache_db.clone());
         let observers = Arc::new(Observers::default());
-        let sink = Sink { card: card.clone(), clock: clock.clone(), history: history.clone(), observers: observers.clone() };
+        let check_ins = Arc::new(CheckInStore::new(outbox_db.clone(), vault, sealer.clone()));
+        let coupons = Arc::new(CouponStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
+        let sink = Sink {
+            card: card.clone(),
+            clock: clock.clone(),
+            history: history.clone(),
+            check_ins: check_ins.clone(),
+            coupons: coupons.clone(),
+            observers: observers.clone(),
+        };
         let outbox = Outbox::new(OutboxSettings {
             database: outbox_db.clone(),
             sealer,
@@ -125,10 +137,14 @@ impl Noren {
             outbox,
             tokens,
             collections: Collections::new(cache_db.clone()),
+            places: PlaceStore::new(cache_db.clone()),
+            check_ins,
+            coupons,
             history,
             observers,
             erasure,
             pulling: tokio::sync::Mutex::new(()),
+            pulling_areas: tokio::sync::Mutex::new(()),
             lost,
             replaced_device: loss.and_then(|loss| loss.device),
             outbox_db,
@@ -146,6 +162,24 @@ impl Noren {
     #[must_use]
     pub fn purchases(&self) -> PurchasesService {
         PurchasesService::new(self.core.clone())
+    }
+
+    /// Stores and rest stops.
+    #[must_use]
+    pub fn places(&self) -> PlacesService {
+        PlacesService::new(self.core.clone())
+    }
+
+    /// Check-in at places.
+    #[must_use]
+    pub fn check_in(&self) -> CheckInService {
+        CheckInService::new(self.core.clone())
+    }
+
+    /// Coupons and stamps.
+    #[must_use]
+    pub fn coupons(&self) -> CouponsService {
+        CouponsService::new(self.core.clone())
     }
 
     /// What was said and has not been answered.
@@ -190,6 +224,9 @@ impl Noren {
         core.cache_db.close();
         core.card.forget();
         core.maker.forget();
+        core.places.forget();
+        core.check_ins.forget();
+        core.coupons.forget();
         installation::delete_all(&core.directory, erasure::FILE)?;
         if let Some(server) = unsent {
             return Ok(ForgetReport { server });

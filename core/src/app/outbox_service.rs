@@ -5,6 +5,7 @@ use std::sync::Arc;
 use noren_rules::ids::IdempotencyKey;
 
 use super::core::Core;
+use crate::check_in::CheckInService;
 use crate::member::MemberService;
 use crate::outbox::{IntentState, IntentView, OutboxError, SendReport};
 
@@ -34,6 +35,9 @@ impl OutboxService {
             if core.card.get().is_none() && !core.outbox_db.path().exists() {
                 return Ok(SendReport::default());
             }
+        }
+        if let Err(error) = CheckInService::new(core.clone()).go_on() {
+            tracing::info!("check-ins are signed later: {error}");
         }
         let report = core.outbox.send_due().await?;
         let member = MemberService::new(core.clone());

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use noren_rules::code::{self, CodePayload, STEP_S};
+use noren_rules::credential::SignedCredential;
 use noren_rules::{b64, one_dimensional};
 
 use super::barcode::modules;
@@ -20,6 +21,7 @@ const READY: usize = 2;
 struct Ready {
     credential: String,
     step: u64,
+    presented: Vec<u64>,
     text: String,
     matrix: ModuleMatrix,
 }
@@ -29,13 +31,15 @@ pub struct CardMaker {
     key: Arc<dyn DeviceKey>,
     clock: Arc<TrustedClock>,
     ready: Mutex<Vec<Ready>>,
+    /// Serials of the grants that are shown to a till now.
+    presented: Mutex<Vec<u64>>,
 }
 
 impl CardMaker {
     /// A maker that signs with the device's key and goes by the trusted clock.
     #[must_use]
     pub fn new(key: Arc<dyn DeviceKey>, clock: Arc<TrustedClock>) -> Self {
-        Self { key, clock, ready: Mutex::new(Vec::new()) }
+        Self { key, clock, ready: Mutex::new(Vec::new()), presented: Mutex::new(Vec::new()) }
     }
 
     /// The card as it is to be shown now.
@@ -109,27 +113,38 @@ impl CardMaker {
     }
 
     fn member_code(&self, card: &Card, step: u64) -> Result<Ready, MemberError> {
-        let known = self.lock().iter().find(|ready| ready.step == step && ready.credential == card.credential).cloned();
+        let presented = self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fits = |ready: &&Ready| ready.step == step && ready.credential == card.credential && ready.presented == presented;
+        let known = self.lock().iter().find(fits).cloned();
         if let Some(ready) = known {
             return Ok(ready);
         }
         let credential = card.signed_credential().ok_or_else(|| not_drawable(Symbology::Qr))?;
+        let grants = grants_in(&credential, &presented);
         let device_key = credential.credential().device_key;
-        let payload = CodePayload { step, grants: Vec::new(), pickup_code: None };
+        let payload = CodePayload { step, grants, pickup_code: None };
         // Outside the lock: signing can be slow.
         let text = code::make(&credential, &payload, |message| sign_checked(self.key.as_ref(), &device_key, message))
             .map_err(SigningError::into_platform)?;
         let matrix = modules(Symbology::Qr, &text, payload.grants.len()).ok_or_else(|| not_drawable(Symbology::Qr))?;
-        let made = Ready { credential: card.credential.clone(), step, text, matrix };
+        let made = Ready { credential: card.credential.clone(), step, presented, text, matrix };
         let mut ready = self.lock();
+        // Codes of before a presentation, or of after it, are not shown any more.
+        ready.retain(|old| old.presented == made.presented);
         ready.push(made.clone());
         let surplus = ready.len().saturating_sub(READY);
         ready.drain(..surplus);
         Ok(made)
     }
 
-    /// Forgets the codes made ahead.
+    /// The grants that the QR carries from here on, by their serials; those that the credential does not hold are left out. None: an empty slice.
+    pub fn present(&self, serials: &[u64]) {
+        *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = serials.to_vec();
+    }
+
+    /// Forgets the codes made ahead, and what was to be presented.
     pub fn forget(&self) {
+        self.present(&[]);
         self.lock().clear();
     }
 
@@ -142,6 +157,13 @@ impl std::fmt::Debug for CardMaker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CardMaker").finish_non_exhaustive()
     }
+}
+
+/// Where in the credential's allotment the presented grants stand: another lease may have moved them.
+fn grants_in(credential: &SignedCredential, presented: &[u64]) -> Vec<u16> {
+    let Some(allotment) = credential.credential().allotment.as_ref() else { return Vec::new() };
+    let places = (0..).map_while(|place: u16| allotment.grant(place).map(|(serial, _)| (place, serial)));
+    places.filter(|(_, serial)| presented.contains(serial)).map(|(place, _)| place).collect()
 }
 
 fn not_drawable(symbology: Symbology) -> MemberError {

@@ -136,6 +136,18 @@ pub(crate) fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallErro
     serde_json::from_str(&answer.body).map_err(|_| CallError::Unreadable { status: answer.status })
 }
 
+/// Everything but unreserved characters (RFC 3986) as percent and two digits: a cursor is opaque.
+pub(crate) fn escaped(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
 fn interpret(response: &Response) -> Result<Answer, CallError> {
     let status = response.status;
     let unreadable = CallError::Unreadable { status };

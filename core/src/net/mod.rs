@@ -10,8 +10,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub(crate) use client::decode;
 pub use client::{Answer, Client};
+pub(crate) use client::{decode, escaped};
 pub use errors::{CallError, TransportError};
 pub use http::HttpTransport;
 pub(crate) use tokens::prove_nonce;

@@ -103,13 +103,27 @@ impl Outbox {
     /// # Errors
     /// When they could not be kept: there is then none of them.
     pub fn enqueue_all(&self, intents: &[NewIntent]) -> Result<Vec<IdempotencyKey>, OutboxError> {
+        self.enqueue_with(intents, |_, _| Ok(()))
+    }
+
+    /// As [`Outbox::enqueue_all`], with what must be kept in the same durable step; it gets the intents' keys.
+    pub(crate) fn enqueue_with(
+        &self,
+        intents: &[NewIntent],
+        also: impl FnOnce(&Transaction<'_>, &[IdempotencyKey]) -> Result<(), StorageError>,
+    ) -> Result<Vec<IdempotencyKey>, OutboxError> {
         self.start()?;
         let keys = intents.iter().map(|_| random_uuid(self.settings.entropy.as_ref())).collect::<Result<Vec<_>, _>>()?;
         let now_ms = self.now_ms();
         let kept = self.write(|tx| {
-            intents.iter().zip(&keys).map(|(intent, key)| tables::insert(tx, &self.settings.sealer, key, intent, now_ms)).collect()
+            let insert = |(intent, key): (&NewIntent, &String)| tables::insert(tx, &self.settings.sealer, key, intent, now_ms);
+            let kept = intents.iter().zip(&keys).map(insert).collect::<Result<Vec<_>, _>>()?;
+            also(tx, &kept)?;
+            Ok(kept)
         })?;
-        self.settings.sink.changed();
+        if !intents.is_empty() {
+            self.settings.sink.changed();
+        }
         Ok(kept)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Transaction};
 use zeroize::Zeroizing;
 
 use crate::storage::seal::Place;
@@ -43,14 +43,17 @@ impl Vault {
     /// # Errors
     /// A storage error; the old value is then untouched.
     pub fn save(&self, name: &str, secret: &[u8]) -> Result<(), StorageError> {
+        self.database.write(|tx| self.put(tx, name, secret))
+    }
+
+    /// As [`Vault::save`], in a transaction of the outbox's file that does more than this.
+    pub(crate) fn put(&self, tx: &Transaction<'_>, name: &str, secret: &[u8]) -> Result<(), StorageError> {
         let sealed = self.sealer.seal(place(name), secret)?;
-        self.database.write(|tx| {
-            tx.execute(
-                "INSERT INTO secrets(name, sealed) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET sealed = excluded.sealed",
-                (name, sealed),
-            )?;
-            Ok(())
-        })
+        tx.execute(
+            "INSERT INTO secrets(name, sealed) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET sealed = excluded.sealed",
+            (name, sealed),
+        )?;
+        Ok(())
     }
 
     /// Removes a secret.

@@ -93,6 +93,12 @@ pub enum Change {
     Member,
     /// The purchase history: ask for the page again.
     Purchases,
+    /// Places and what is known of an area: ask `places()` again.
+    Places,
+    /// Coupons, stamps or what may be shown of them: ask `coupons().list()` again.
+    Coupons,
+    /// A check-in was made, taken or refused: ask `check_in().recent()` again.
+    CheckIns,
     /// Something was said, sent or refused: ask `outbox().waiting()` again.
     Outbox,
 }

@@ -2,7 +2,7 @@
 
 use noren_rules::wire::{ReceiptPage, paths};
 
-use crate::net::{Authorizer, AuthorizerError, Client, decode};
+use crate::net::{Authorizer, AuthorizerError, Client, decode, escaped};
 
 /// Receipts asked for at once.
 pub(super) const PAGE: u32 = 500;
@@ -15,16 +15,4 @@ pub(super) async fn receipts(client: &Client, authorizer: &dyn Authorizer, curso
     };
     let answer = client.get_authorized(authorizer, &path, None).await?;
     Ok(decode(&answer)?)
-}
-
-/// Everything but unreserved characters (RFC 3986) as percent and two digits: a cursor is opaque.
-fn escaped(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
 }

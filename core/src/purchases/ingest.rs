@@ -6,6 +6,7 @@ use std::fmt::Write;
 use noren_rules::receipt::{Receipt, ReceiptLine, is_date};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
+use super::coupons;
 use super::fold::fold;
 use super::models::SyncReport;
 use super::rollup::Changes;
@@ -47,6 +48,7 @@ pub(super) fn take_in(
     let numbers = titles.numbers(tx, &receipt.lines)?;
     if let Some(pos) = insert(tx, receipt, &numbers, generation)? {
         insert_lines(tx, pos, &receipt.lines, &numbers)?;
+        coupons::insert(tx, pos, &receipt.coupons)?;
         totals.count(receipt, 1)?;
         report.new_receipts = report.new_receipts.saturating_add(1);
         return Ok(());
@@ -60,6 +62,7 @@ pub(super) fn take_in(
     remove(tx, totals, pos, &known)?;
     let pos = insert(tx, receipt, &numbers, generation)?.ok_or_else(|| StorageError::other("a receipt is there twice"))?;
     insert_lines(tx, pos, &receipt.lines, &numbers)?;
+    coupons::insert(tx, pos, &receipt.coupons)?;
     totals.count(receipt, 1)?;
     report.changed_receipts = report.changed_receipts.saturating_add(1);
     Ok(())
@@ -273,6 +276,7 @@ fn remove(tx: &Transaction<'_>, totals: &mut Changes, pos: i64, known: &Receipt)
             .execute([pos])?;
     }
     tx.prepare_cached("DELETE FROM lines WHERE pos = ?1")?.execute([pos])?;
+    coupons::remove(tx, pos)?;
     tx.prepare_cached("DELETE FROM receipts WHERE pos = ?1")?.execute([pos])?;
     Ok(())
 }
@@ -327,5 +331,6 @@ fn read(connection: &Connection, place: &str, value: impl rusqlite::ToSql) -> Re
         })
     })?;
     receipt.lines = lines.collect::<Result<_, _>>()?;
+    receipt.coupons = coupons::read(connection, pos)?;
     Ok(Some((pos, receipt)))
 }

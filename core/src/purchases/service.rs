@@ -184,6 +184,7 @@ impl HistoryStore {
             if owner.is_some() {
                 tx.execute_batch(
                     "DELETE FROM receipts; DELETE FROM lines; DELETE FROM postings; DELETE FROM fresh; DELETE FROM months; DELETE FROM titles; DELETE FROM collections;
+                     DELETE FROM receipt_coupons;
                      INSERT INTO title_grams(title_grams) VALUES('delete-all');",
                 )?;
             }

@@ -2,7 +2,10 @@
 
 use rusqlite::Row;
 
+use super::coupons::RECEIPT_COUPONS_V1;
 use super::models::ReceiptSummary;
+use crate::coupons::COUPONS_V1;
+use crate::places::PLACES_V1;
 use crate::replica::COLLECTIONS_V1;
 use crate::storage::{DatabaseSpec, OnCorruption};
 use noren_rules::ids::ReceiptId;
@@ -60,8 +63,10 @@ CREATE TABLE history(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT
 ";
 
 /// The cache's file.
-pub const CACHE_DB: DatabaseSpec =
-    DatabaseSpec { file: "cache.db", steps: &[COLLECTIONS_V1, PURCHASES_V1], durable: false, on_corruption: OnCorruption::Drop };
+pub const CACHE_DB: DatabaseSpec = DatabaseSpec { file: "cache.db", steps: CACHE_STEPS, durable: false, on_corruption: OnCorruption::Drop };
+
+/// One step a version: the first release had two.
+const CACHE_STEPS: &[&str] = &[COLLECTIONS_V1, PURCHASES_V1, RECEIPT_COUPONS_V1, PLACES_V1, COUPONS_V1];
 
 /// A query of [`ReceiptSummary`] rows, in the order of [`summary`]; made at compile time.
 macro_rules! summary_sql {

@@ -72,4 +72,4 @@ pub(crate) fn freshness(connection: &Connection, name: &str) -> Result<Freshness
     tables::freshness(connection, name)
 }
 
-pub(crate) use tables::{advance, start_again};
+pub(crate) use tables::{advance, complete, start_again};

@@ -62,7 +62,7 @@ pub(super) fn failed(tx: &Transaction<'_>, name: &str, error: &str) -> Result<()
     Ok(())
 }
 
-pub(super) fn complete(tx: &Transaction<'_>, name: &str, etag: Option<&str>, as_of_ms: i64) -> Result<(), StorageError> {
+pub(crate) fn complete(tx: &Transaction<'_>, name: &str, etag: Option<&str>, as_of_ms: i64) -> Result<(), StorageError> {
     ensure(tx, name)?;
     tx.execute(
         "UPDATE collections SET etag = coalesce(?2, etag), as_of_ms = ?3, complete = 1, last_error = NULL WHERE name = ?1",

@@ -1,4 +1,5 @@
-//! A simulated day: how often a phone is woken, beside whoever knows the day beforehand and beside the presets of others.
+//! A simulated day: how often a phone is woken, beside whoever knows the day beforehand and beside the presets of others. It is lived several times,
+//! with an operating system that is late in other ways each time; figures are the middle ones.
 
 mod others;
 mod phone;
@@ -7,38 +8,41 @@ mod world;
 use noren_rules::rotation::RotationPolicy;
 use serde_json::json;
 
-use crate::report::{Line, Outcome, Samples, check, round};
+use crate::report::{Line, Outcome, Samples, check};
 use world::Day;
 
 /// The seed of the day; others make other days.
 pub(crate) const SEED: u64 = 20_261_103;
 
-pub(crate) fn run(seed: u64, nights: u64) -> Outcome {
+pub(crate) fn run(seed: u64, times: u64) -> Outcome {
     let day = Day::new(seed)?;
     check(day.track.len() == 86_400 && day.places.places().len() == 5_000, || "a day of 86,400 s among 5,000 fences".into())?;
-    let oracle = others::oracle(&day);
+    let seeds: Vec<u64> = (0..times.max(1)).map(|time| seed ^ (time << 32)).collect();
+    let oracle = middle(seeds.iter().map(|seed| others::oracle(&day, *seed)).collect());
     for (name, policy) in [("day_20_regions", RotationPolicy::ios()), ("day_100_regions", RotationPolicy::android())] {
-        // The same day with other moods of the operating system: the worst of them counts.
-        let lived: Vec<phone::Cost> = (0..nights.max(1)).map(|night| phone::live(&day, policy, seed ^ (night << 32))).collect();
-        let Some(worst) = lived.iter().max_by_key(|cost| cost.wake_ups) else { continue };
-        let missed: usize = lived.iter().map(|cost| cost.missed).sum();
-        let broken: usize = lived.iter().map(|cost| cost.broken).sum();
+        let lived: Vec<phone::Cost> = seeds.iter().map(|seed| phone::live(&day, policy, *seed)).collect();
+        let sum = |of: fn(&phone::Cost) -> usize| lived.iter().map(of).sum::<usize>();
+        let mid = |of: fn(&phone::Cost) -> usize| middle(lived.iter().map(of).collect());
+        let (wake_ups, missed, broken) = (mid(|cost| cost.wake_ups), sum(|cost| cost.missed), sum(|cost| cost.broken));
         check(broken == 0, || format!("{name}: {broken} places were entered unregistered, against the promise"))?;
-        let ratio = worst.wake_ups as f64 / oracle as f64;
-        let met = ratio <= 1.5 && worst.wake_ups <= 40 && missed == 0;
+        let ratio = wake_ups as f64 / oracle as f64;
         Line::new(name, &Samples::default())
-            .held(ratio, "wake-ups at most 1.5x the oracle's and at most 40, no check-in missed".into(), met)
-            .with("wake_ups", worst.wake_ups)
-            .with("mean_wake_ups", round(lived.iter().map(|cost| cost.wake_ups).sum::<usize>() as f64 / lived.len() as f64))
-            .with("refreshes", worst.refreshes)
-            .with("registrations", worst.registrations)
-            .with("fixes", worst.fixes)
+            .held(
+                ratio,
+                "wake-ups <= 1.5x the oracle's and <= 40, no check-in missed".into(),
+                ratio <= 1.5 && wake_ups <= 40 && missed == 0,
+            )
+            .with("wake_ups", wake_ups)
+            .with("wake_ups_at_worst", lived.iter().map(|cost| cost.wake_ups).max())
+            .with("refreshes", mid(|cost| cost.refreshes))
+            .with("registrations", mid(|cost| cost.registrations))
+            .with("fixes", mid(|cost| cost.fixes))
             .with("missed", missed)
-            .with("check_ins", worst.check_ins.len())
             .with("latest_check_in_s", lived.iter().map(|cost| cost.latest_s).max())
-            .with("limited_s", worst.limited_s)
+            .with("limited_s", mid(|cost| cost.limited_s))
             .with("oracle_wake_ups", oracle)
-            .with("leash_wake_ups", others::leash(&day, policy.limit))
+            .with("oracle_never_late_wake_ups", others::oracle_at_once(&day))
+            .with("refresh_never_late_wake_ups", others::refreshed_at_once(&day, policy.limit))
             .with("days", lived.len())
             .with("fences", day.places.places().len())
             .with("pass_bys", day.pass_bys)
@@ -52,4 +56,9 @@ pub(crate) fn run(seed: u64, nights: u64) -> Outcome {
         .map(|preset| json!({"preset": preset.name, "settings": preset.settings, "wake_ups": preset.wake_ups, "missed": preset.missed}))
         .collect();
     Line::new("day_presets_of_others", &Samples::default()).with("modelled", presets).emit()
+}
+
+fn middle(mut numbers: Vec<usize>) -> usize {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied().unwrap_or(0)
 }

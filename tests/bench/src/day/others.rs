@@ -5,18 +5,41 @@ use std::collections::BTreeSet;
 use noren_rules::geo::Position;
 use noren_rules::places::Circle;
 
-use super::phone::AWAKE_S;
+use super::phone::{AWAKE_S, late_s};
 use super::world::Day;
+use crate::dice::Dice;
 
-/// Whoever knows the whole track and whose system is never late: an entry of every region on the way, an exit of every stop, and between them no
-/// wake-up at all, since the next regions can be registered at each.
-pub(crate) fn oracle(day: &Day) -> usize {
-    wake_ups(&events(day))
+/// Whoever knows the whole track: an entry of every region on the way, an exit of every stop, and between them no wake-up at all, since the next
+/// regions can be registered at each. The system is late as it is for us, and brings what has gathered at once. That is the least there is.
+pub(crate) fn oracle(day: &Day, seed: u64) -> usize {
+    let mut dice = Dice::new(seed);
+    let (mut deliveries, mut last_s): (usize, Option<usize>) = (0, None);
+    for event_s in events(day) {
+        // Gathered until the last delivery, or heard of by an app that is awake.
+        if last_s.is_none_or(|last_s| event_s > last_s + AWAKE_S) {
+            deliveries += 1;
+            last_s = Some(event_s + late_s(&mut dice));
+        }
+    }
+    deliveries
 }
 
-/// The same, but for a refresh region that must never let the phone reach a place that is not registered: around the phone, as far as the nearest
-/// place left out, moved along at each wake-up. Without foreknowledge it takes at least about this.
-pub(crate) fn leash(day: &Day, limit: usize) -> usize {
+/// The same with a system that is never late.
+pub(crate) fn oracle_at_once(day: &Day) -> usize {
+    let mut last_s: Option<usize> = None;
+    let mut wakes = 0;
+    for event_s in events(day) {
+        if last_s.is_none_or(|last_s| event_s > last_s + AWAKE_S) {
+            wakes += 1;
+            last_s = Some(event_s);
+        }
+    }
+    wakes
+}
+
+/// Without foreknowledge, but with a system that is never late: a refresh region around the phone, as far as the nearest place left out, moved along
+/// at each wake-up.
+pub(crate) fn refreshed_at_once(day: &Day, limit: usize) -> usize {
     let events = events(day);
     let around = |centre: &Position| {
         let first_out = day.places.nearest(centre, limit).last().map_or(0.0, |near| near.edge_m);
@@ -59,18 +82,6 @@ fn events(day: &Day) -> BTreeSet<usize> {
     events
 }
 
-fn wake_ups(events: &BTreeSet<usize>) -> usize {
-    let mut woken_s: Option<usize> = None;
-    let mut wakes = 0;
-    for second in events {
-        if woken_s.is_none_or(|woken_s| *second > woken_s + AWAKE_S) {
-            wakes += 1;
-            woken_s = Some(*second);
-        }
-    }
-    wakes
-}
-
 /// A preset of somebody else, by its published settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Preset {
@@ -108,7 +119,7 @@ pub(crate) fn presets(day: &Day) -> [Preset; 5] {
         Preset {
             name: "transistorsoft_geofences",
             settings: "fences within a proximity radius of 1,000 m, loaded anew each 1,000 m moved; an entry of each fence",
-            wake_ups: moved_km as usize + oracle(day),
+            wake_ups: moved_km as usize + oracle_at_once(day),
             missed: 0,
         },
         Preset { name: "poll_15_min", settings: "a request every 15 minutes", wake_ups: day.track.len() / 900, missed: is_missed(900) },

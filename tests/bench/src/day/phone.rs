@@ -40,6 +40,12 @@ pub(crate) struct Cost {
     pub(crate) latest_s: usize,
 }
 
+/// How late the system is this time, in seconds.
+pub(crate) fn late_s(dice: &mut Dice) -> usize {
+    let (least, most) = LATE_S;
+    (least + dice.below(most - least)) as usize
+}
+
 struct Phone<'a> {
     day: &'a Day,
     policy: RotationPolicy,
@@ -126,8 +132,7 @@ impl Phone<'_> {
         self.pending.refresh |= self.rotation.is_left_at(at);
         let is_pending = self.pending.refresh || !self.pending.entered.is_empty() || !self.pending.left.is_empty();
         if is_pending && self.pending.at_s.is_none() {
-            let (least, most) = LATE_S;
-            self.pending.at_s = Some(now_s + (least + self.dice.below(most - least)) as usize);
+            self.pending.at_s = Some(now_s + late_s(&mut self.dice));
         }
     }
 
@@ -176,7 +181,11 @@ impl Phone<'_> {
         let (added, _) = next.changes_since(&self.rotation);
         self.cost.registrations += added.len() + usize::from(next.refresh.is_some());
         self.rotation = next;
+        // An exit from a region that is no longer registered is reported to nobody.
         self.pending.refresh = false;
+        if self.pending.entered.is_empty() && self.pending.left.is_empty() {
+            self.pending.at_s = None;
+        }
         let inside: Vec<usize> = added.into_iter().filter(|number| self.inside.contains(number)).collect();
         for place in inside.iter().filter_map(|number| self.day.places.place(*number)).map(|place| place.id().clone()) {
             self.observe(now_s, &Observation::RegionEntered { place, at_ms: ms(now_s) });

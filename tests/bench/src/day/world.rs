@@ -16,9 +16,12 @@ const PASS_BYS: usize = 30;
 const REST_STOP_RADIUS_M: f64 = 150.0;
 const STORE_RADIUS_M: f64 = 100.0;
 const SECONDS: usize = 86_400;
-const EXPRESSWAY_MPS: f64 = 27.0;
+const EXPRESSWAY_MPS: f64 = 25.6;
 const CITY_MPS: f64 = 9.0;
 const WALK_MPS: f64 = 1.3;
+
+/// Rest stops of the drive whose two sides lie so far apart that they are passed one after the other.
+const SIDES_APART: usize = 2;
 
 /// In order of driving, all on the side away from Tokyo; true where it stops.
 const ROAD: [(&str, bool); 18] = [
@@ -113,18 +116,14 @@ impl Day {
         for (number, stop) in rest_stops.iter().enumerate() {
             places.push(place(format!("rest-stop-{number}"), &stop.name, stop.direction, stop.at, REST_STOP_RADIUS_M)?);
         }
-        // Two stores that are visited: in Hiroshima in the afternoon, and the one beside the hotel in the evening.
+        // The store that is visited, in Hiroshima.
         let shop = Position::new(34.3935, 132.4610)?;
-        let evening = Position::new(34.3965, 132.4740)?;
-        for (id, at) in [("shop", shop), ("evening", evening)] {
-            places.push(place(id.to_owned(), id, Direction::Both, at, STORE_RADIUS_M)?);
-        }
-        let (track, stops, moving_s) = Walk::of_the_day(&mut dice, &rest_stops, &shop, &evening)?;
+        places.push(place("shop".to_owned(), "shop", Direction::Both, shop, STORE_RADIUS_M)?);
+        let (track, stops, moving_s) = Walk::of_the_day(&mut dice, &rest_stops, &shop)?;
         let road = PlaceIndex::new(
             track.iter().step_by(20).map(|at| place("road".into(), "road", Direction::Both, *at, 600.0)).collect::<Outcome<_>>()?,
         );
-        let rest_stops_passed = ROAD.iter().filter(|(_, stops)| !stops).count();
-        let mut beside = PASS_BYS.saturating_sub(rest_stops_passed);
+        let mut beside = PASS_BYS.saturating_sub(ROAD.iter().filter(|(_, stops)| !stops).count() + SIDES_APART);
         // Stores beside the road, evenly along the drive and clear of rest stops and each other.
         let first_s = track.len() / 3;
         let taken = PlaceIndex::new(places.clone());
@@ -195,12 +194,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn of_the_day(
-        dice: &mut Dice,
-        rest_stops: &[RestStop],
-        shop: &Position,
-        evening: &Position,
-    ) -> Outcome<(Vec<Position>, Vec<Stop>, usize)> {
+    fn of_the_day(dice: &mut Dice, rest_stops: &[RestStop], shop: &Position) -> Outcome<(Vec<Position>, Vec<Stop>, usize)> {
         let home = Position::new(34.7685, 135.5020)?;
         let mut walk = Self { track: Vec::with_capacity(SECONDS), stops: Vec::new(), moving_s: 0, at: home };
         walk.wait(27_000);
@@ -228,11 +222,7 @@ impl Walk {
         walk.drive(dice, &Position::new(34.4030, 132.4560)?, CITY_MPS);
         walk.visit("shop", shop, 1_500);
         walk.wait(600);
-        let (_, _, hotel) = (0, 0, Position::new(34.3990, 132.4690)?);
-        walk.straight(&hotel, WALK_MPS);
-        walk.wait(14_400);
-        walk.visit("evening", evening, 600);
-        walk.straight(&hotel, WALK_MPS);
+        walk.straight(&Position::new(34.3990, 132.4690)?, WALK_MPS);
         walk.wait(SECONDS.saturating_sub(walk.track.len()));
         Ok((walk.track, walk.stops, walk.moving_s))
     }

@@ -8,7 +8,7 @@ use ::geo::{Bearing, Destination, Distance, Geodesic, Point};
 use serde::{Deserialize, Serialize};
 
 /// Polar radius of WGS84, in metres: no geodesic is shorter than this times the angle at the Earth's centre.
-const POLAR_RADIUS_M: f64 = 6_356_752.314_245;
+pub(crate) const POLAR_RADIUS_M: f64 = 6_356_752.314_245;
 /// No geodesic is longer than this times the angle at the Earth's centre: the equatorial radius and a little, for the slope of the meridian.
 const LONGEST_RADIUS_M: f64 = 6_378_137.0 * 1.000_02;
 /// Eccentricity of WGS84, squared.

@@ -1,8 +1,8 @@
 //! Speed: each measure beside a peer that does the same work, in one run, answers checked before they are timed.
 
 mod data;
-mod dice;
 mod day;
+mod dice;
 mod measures;
 mod raw;
 mod report;
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use data::History;
-use measures::{card, files, ingest, page, search, totals};
+use measures::{card, fences, files, ingest, page, search, totals};
 use report::{Outcome, say};
 use words::Words;
 
@@ -85,6 +85,24 @@ enum Measure {
         #[arg(long, default_value_t = 20)]
         times: u64,
     },
+    /// Which fences hold a fix, beside an R-tree.
+    Fences {
+        /// How many fences, one measure each.
+        #[arg(long, value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
+        sizes: Vec<usize>,
+        /// Batches of a thousand fixes, each.
+        #[arg(long, default_value_t = 200)]
+        runs: usize,
+    },
+    /// Choosing the regions for the operating system.
+    Regions {
+        /// Places to choose among.
+        #[arg(long, default_value_t = 100_000)]
+        size: usize,
+        /// Times each.
+        #[arg(long, default_value_t = 1_000)]
+        runs: usize,
+    },
     /// The peak of memory of taking receipts in: before and after, in KB. `ingest` runs it as a process of its own.
     #[command(hide = true)]
     IngestMemory {
@@ -113,6 +131,8 @@ fn main() -> ExitCode {
 fn run(measure: &Measure) -> Outcome {
     match measure {
         Measure::Card { programs, runs } => card::run(programs, *runs),
+        Measure::Fences { sizes, runs } => fences::fences(sizes, *runs),
+        Measure::Regions { size, runs } => fences::regions(*size, *runs),
         Measure::Day { seed, times } => day::run(*seed, *times),
         Measure::Ingest { receipts } => ingest::run(*receipts),
         Measure::Files { receipts, runs } => files::run(*receipts, *runs),

@@ -1,22 +1,18 @@
 //! Which places hold a position, and which are nearest: the same answers as asking every place, at any number of them.
 //!
-//! Positions are directions from the Earth's centre in here, so that neither the antimeridian nor the poles are special. A hashed grid of cubes, one
-//! level a size of region, answers what holds a position in a few look-ups however many places there are; an R-tree of the centres answers what is
-//! nearest.
+//! Positions are directions from the Earth's centre in here, so that neither the antimeridian nor the poles are special. A hashed grid answers what
+//! holds a position, an R-tree of the centres what is nearest.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use rstar::RTree;
 use rstar::primitives::GeomWithData;
 
+use super::grid::Grid;
 use super::{Direction, Place, Shape};
 use crate::geo::{Position, Spot, bounds_of_straight_m};
 use crate::ids::PlaceId;
 
-/// The edge of a cube at level 0, in metres; four times more at every level.
-const CUBE_M: f64 = 256.0;
-const LEVELS: u32 = 9;
 /// How far beyond both regions the place of the other side may be.
 const OPPOSITE_BEYOND_M: f64 = 100.0;
 
@@ -37,11 +33,7 @@ pub struct PlaceIndex {
     places: Vec<Place>,
     /// What is asked most about each place, close together.
     fences: Vec<Fence>,
-    /// Where in `members` the places stand whose region touches a cube: from, to.
-    cubes: HashMap<u64, (u32, u32), BuildHasherDefault<CubeHasher>>,
-    members: Vec<u32>,
-    /// Which levels are in use.
-    levels: Vec<u32>,
+    regions: Grid,
     centres: RTree<Centre>,
     largest_radius_m: f64,
     opposites: Vec<Option<usize>>,
@@ -68,46 +60,13 @@ impl Fence {
     }
 }
 
-/// Cubes are numbered by us: a multiplication spreads them well enough, at a tenth of the price.
-#[derive(Debug, Default)]
-struct CubeHasher(u64);
-
-impl Hasher for CubeHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, cube: u64) {
-        let spread = (self.0 ^ cube).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = spread ^ (spread >> 32);
-    }
-}
-
 impl PlaceIndex {
     /// Takes the places in; they are numbered in this order.
     #[must_use]
     pub fn new(places: Vec<Place>) -> Self {
         let fences: Vec<Fence> = places.iter().map(Fence::of).collect();
         let mut index = Self { largest_radius_m: fences.iter().map(|fence| fence.region_radius_m).fold(0.0, f64::max), ..Self::default() };
-        let mut touched: Vec<(u64, u32)> = Vec::with_capacity(fences.len() * 4);
-        for (number, fence) in (0u32..).zip(&fences) {
-            let level = level_for(fence.region_radius_m);
-            if !index.levels.contains(&level) {
-                index.levels.push(level);
-            }
-            touched.extend(cubes_around(&fence.centre.vector_m, fence.region_radius_m, level).into_iter().map(|cube| (cube, number)));
-        }
-        touched.sort_unstable();
-        for ((cube, number), at) in touched.into_iter().zip(0u32..) {
-            index.members.push(number);
-            index.cubes.entry(cube).or_insert((at, at)).1 = at + 1;
-        }
+        index.regions = Grid::new(fences.iter().map(|fence| (fence.centre, fence.region_radius_m)));
         index.centres =
             RTree::bulk_load((0u32..).zip(&fences).map(|(number, fence)| GeomWithData::new(fence.centre.vector_m, number)).collect());
         index.numbers = places.iter().enumerate().rev().map(|(number, place)| (place.id().clone(), number)).collect();
@@ -160,15 +119,15 @@ impl PlaceIndex {
     fn find(&self, position: &Position, holds: impl Fn(usize, &Fence, &Spot) -> bool) -> Vec<usize> {
         let spot = Spot::of(position);
         let mut found = Vec::new();
-        for level in &self.levels {
-            let Some((from, to)) = self.cubes.get(&cube_of(&spot.vector_m, *level)) else { continue };
-            for number in self.members.get(*from as usize..*to as usize).into_iter().flatten().map(|number| *number as usize) {
-                if self.fences.get(number).is_some_and(|fence| holds(number, fence, &spot)) {
-                    found.push(number);
-                }
+        self.regions.may_hold(&spot, |number| {
+            if self.fences.get(number).is_some_and(|fence| holds(number, fence, &spot)) {
+                found.push(number);
             }
+        });
+        if found.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
         }
-        found.sort_unstable();
         found
     }
 
@@ -215,37 +174,6 @@ impl PlaceIndex {
 
 fn comes_before(a: &Near, b: &Near) -> bool {
     a.edge_m.total_cmp(&b.edge_m).then(a.centre_m.total_cmp(&b.centre_m)).then(a.number.cmp(&b.number)).is_lt()
-}
-
-/// The lowest level whose cubes are at least as wide as the region: a region then touches at most two in each direction.
-fn level_for(radius_m: f64) -> u32 {
-    (0..LEVELS).find(|level| cube_m(*level) >= 2.0 * radius_m).unwrap_or(LEVELS)
-}
-
-fn cube_m(level: u32) -> f64 {
-    CUBE_M * f64::from(4u32.pow(level))
-}
-
-fn cube_of(vector_m: &[f64; 3], level: u32) -> u64 {
-    pack(vector_m.map(|along| step(along, level)), level)
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "at most 6 357 km by 256 m: 16 bits")]
-fn step(along_m: f64, level: u32) -> i64 {
-    (along_m / cube_m(level)).floor() as i64
-}
-
-fn pack(steps: [i64; 3], level: u32) -> u64 {
-    steps.iter().fold(u64::from(level), |key, step| (key << 18) | (u64::from_ne_bytes(step.to_ne_bytes()) & 0x3_ffff))
-}
-
-fn cubes_around(vector_m: &[f64; 3], radius_m: f64, level: u32) -> Vec<u64> {
-    let [x, y, z] = vector_m.map(|along| step(along - radius_m - 0.01, level)..=step(along + radius_m + 0.01, level));
-    x.flat_map(|x| {
-        let z = z.clone();
-        y.clone().flat_map(move |y| z.clone().map(move |z| pack([x, y, z], level)))
-    })
-    .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Stores and rest stops as places: where they are, which side of the road they belong to, when they are open, and which of them hold a position.
 
+mod grid;
 mod hours;
 mod index;
 mod outline;

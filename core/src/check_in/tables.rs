@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::follow::Following;
-use super::{CheckInBy, CheckInState};
-use crate::outbox::{IntentState, Vault};
+use super::{CheckInBy, CheckInState, KIND_CHECK_IN};
+use crate::outbox::{IntentState, Vault, drop_kind};
 use crate::storage::seal::Place;
 use crate::storage::{Database, Sealer, StorageError};
 
@@ -215,10 +215,9 @@ impl CheckInStore {
     pub(crate) fn drop_all(&self) -> Result<(), StorageError> {
         self.forget();
         self.database.write(|tx| {
-            Ok(tx
-                .execute("DELETE FROM check_ins", [])
-                .and_then(|_| tx.execute("DELETE FROM secrets WHERE name IN (?1, ?2)", [CHAIN, MONITORS]))
-                .map(drop)?)
+            drop_kind(tx, KIND_CHECK_IN)?;
+            tx.execute("DELETE FROM check_ins", [])?;
+            Ok(tx.execute("DELETE FROM secrets WHERE name IN (?1, ?2)", [CHAIN, MONITORS]).map(drop)?)
         })
     }
 

@@ -269,6 +269,12 @@ pub(super) fn remove(tx: &Transaction<'_>, seq: i64) -> Result<(), StorageError>
     Ok(())
 }
 
+/// Another device speaks from here on: what this one was about to say of this kind cannot be said any more.
+pub(crate) fn drop_kind(tx: &Transaction<'_>, kind: &str) -> Result<(), StorageError> {
+    tx.execute("DELETE FROM intents WHERE kind = ?1 AND state < 4", [kind])?;
+    Ok(())
+}
+
 /// Waits that are ours, not the server's, end now: there is a network again.
 pub(super) fn hurry(tx: &Transaction<'_>, now_ms: i64) -> Result<(), StorageError> {
     tx.execute("UPDATE intents SET next_attempt_at_ms = ?1, wait_ms = 0 WHERE state < 3 AND asked_to_wait = 0", [now_ms])?;

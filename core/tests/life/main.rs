@@ -11,12 +11,17 @@
 )]
 
 mod card;
+mod check_in;
+mod coupons;
 mod damage;
 mod forget;
 mod history;
 mod member;
 mod outbox;
 mod pause;
+mod places;
 mod restored;
+mod shop;
 mod support;
 mod sync;
+mod wire_day;

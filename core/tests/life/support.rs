@@ -171,6 +171,10 @@ pub struct World {
     pub count: u64,
     pub fail_nonce_once: bool,
     pub linked: bool,
+    pub shop: super::shop::Shop,
+    /// Everything that left the phone, and how many bytes came back.
+    pub sent: Vec<Request>,
+    pub received: usize,
 }
 
 pub struct Server {
@@ -216,12 +220,14 @@ impl Server {
         let mut world = self.world.lock().unwrap();
         let path = request.url.strip_prefix("https://server").unwrap().to_owned();
         world.seen.push((request.method, path.clone()));
+        world.sent.push(request.clone());
         let (path, query) = path.split_once('?').map_or((path.clone(), String::new()), |(p, q)| (p.to_owned(), q.to_owned()));
         let (status, body, etag) = self.route(&mut world, request, &path, &query);
         let mut headers = vec![(SERVER_TIME.to_owned(), self.now_ms().to_string())];
         if let Some(etag) = etag {
             headers.push(("etag".into(), etag));
         }
+        world.received += body.len();
         Response { status, headers, body: body.into_bytes() }
     }
 
@@ -275,6 +281,9 @@ impl Server {
             }
             let (status, body, _) = ok(&self.membership(world, device));
             return (status, body, Some(etag));
+        }
+        if let Some(answer) = self.read_shop(world, request, path, query) {
+            return answer;
         }
         assert_eq!(path, paths::RECEIPTS);
         let cursor = query.split('&').find_map(|part| part.strip_prefix("cursor="));
@@ -376,6 +385,7 @@ impl Server {
                 world.erased = true;
                 ok(&Erasure { erased: true })
             }
+            paths::LEASES | paths::CHECK_INS => self.write_shop(world, request, path, device),
             paths::TILL_SALES => (200, json!({ "sale": key }).to_string(), None),
             other => panic!("no such path: {other}"),
         }
@@ -391,7 +401,7 @@ impl Server {
         }
     }
 
-    fn enrolment(&self, world: &World, device: &str) -> Enrolment {
+    pub fn enrolment(&self, world: &World, device: &str) -> Enrolment {
         let (member, key, _) = world.devices[device].clone();
         let expires_at_s = self.now_ms() / 1000 + 30 * 86_400;
         let credential =
@@ -449,11 +459,11 @@ impl Transport for Server {
     }
 }
 
-fn ok<T: serde::Serialize>(value: &T) -> (u16, String, Option<String>) {
+pub fn ok<T: serde::Serialize>(value: &T) -> (u16, String, Option<String>) {
     (200, serde_json::to_string(value).unwrap(), None)
 }
 
-fn problem(status: u16, reason: Reason) -> (u16, String, Option<String>) {
+pub fn problem(status: u16, reason: Reason) -> (u16, String, Option<String>) {
     (status, serde_json::to_string(&Problem { status, reason, detail: format!("{reason:?}") }).unwrap(), None)
 }
 

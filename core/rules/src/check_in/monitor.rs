@@ -324,9 +324,10 @@ impl CheckInMonitor {
         self.visits = going;
         for visit in over {
             if visit.closed {
-                // From now on counts how long ago it was.
+                // From now on counts how long ago it was; of a visit that nobody heard the end of, since it was heard of last.
+                let ended_ms = if is_silent(&visit, at_ms) { visit.last_ms } else { at_ms };
                 if let Some(past) = self.past.get_mut(&visit.place) {
-                    past.at_ms = at_ms;
+                    past.at_ms = ended_ms;
                 }
             } else if let Some((number, evidence)) = self.evidence(places, &visit, at_ms, true) {
                 self.say(number, at_ms, evidence, findings);

@@ -110,6 +110,7 @@ impl History {
             points: total_minor / 100,
             reissued: false,
             voided: dice.below(100) == 0,
+            coupons: Vec::new(),
         })
     }
 }

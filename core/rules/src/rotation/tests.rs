@@ -30,8 +30,8 @@ fn follow(
     // A phone that drives knows which way; every other time it does not.
     let seen = |at: &Position, n: usize, (bearing, speed, _): (f64, f64, f64)| Situation {
         error_m,
-        speed_mps: (n % 2 == 0).then_some(speed),
-        heading_deg: (n % 2 == 0).then_some(bearing),
+        speed_mps: n.is_multiple_of(2).then_some(speed),
+        heading_deg: n.is_multiple_of(2).then_some(bearing),
         ..Situation::at(at.towards(n as f64 * 77.0, error_m))
     };
     let (mut at, mut wakes, mut now_s) = (home(), 0u32, 0.0);

@@ -99,7 +99,7 @@ impl Phone<'_> {
             self.deliver(now_s);
         }
         let awake = now_s <= self.awake_until_s || self.monitor.needs_fixes();
-        if awake && now_s % FIX_EVERY_S == 0 {
+        if awake && now_s.is_multiple_of(FIX_EVERY_S) {
             self.fix(now_s, at);
         }
         if now_s == self.awake_until_s {

@@ -154,7 +154,7 @@ impl Day {
     }
 }
 
-fn moves<'a>(two: &'a [Position], at_least_mps: f64) -> Option<&'a Position> {
+fn moves(two: &[Position], at_least_mps: f64) -> Option<&Position> {
     let (from, to) = (two.first()?, two.get(1)?);
     (from.flat_distance_m(to) >= at_least_mps).then_some(to)
 }

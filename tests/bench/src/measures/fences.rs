@@ -133,7 +133,9 @@ fn verify(circles: &[Circle], index: &PlaceIndex, tree: &RTree<Box>, fixes: &[Po
         let ours = index.holding(fix);
         if number < CHECKED {
             let every: Vec<usize> = (0..circles.len())
-                .filter(|n| circles.get(*n).is_some_and(|circle| (circle.centre.lat_deg() - fix.lat_deg()).abs() < 0.01 && circle.holds(fix)))
+                .filter(|n| {
+                    circles.get(*n).is_some_and(|circle| (circle.centre.lat_deg() - fix.lat_deg()).abs() < 0.01 && circle.holds(fix))
+                })
                 .collect();
             check(ours == every, || format!("{fix:?} is in {every:?}, not in {ours:?}"))?;
         }

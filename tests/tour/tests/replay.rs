@@ -17,7 +17,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use noren_rules::geo::Position;
-use noren_tour::drives::{BEGINS_MS, Drive, DriveFix, Site};
+use noren_tour::drives::{BEGINS_MS, CRAWLED_PAST, Drive, DriveFix, PASSED_BY, STOPPED_AT, Site, Westward};
 use proptest::prelude::*;
 use serde_json::Value;
 use support::run;
@@ -99,11 +99,30 @@ fn every_true_stop_is_checked_in_once_on_its_own_side() {
                 (&checked_in[0]["place"], &checked_in[0]["direction"]),
                 (&Value::from(site.name.as_str()), &Value::from(site.direction.as_str()))
             );
-            let at_s = checked_in[0]["at"].as_f64().unwrap();
+            let checked_in_s = checked_in[0]["at"].as_f64().unwrap();
             let stays = drive.fixes.iter().filter(|row| row.true_position.distance_m(&site.middle) < 100.0).map(at_s);
             let (from, to) = stays.fold((f64::INFINITY, 0.0), |(from, to): (f64, f64), at| (from.min(at), to.max(at)));
-            assert!((from..=to).contains(&at_s), "while it is there");
+            assert!((from..=to).contains(&checked_in_s), "while it is there");
         }
+    }
+}
+
+/// The drive of the tour, past three areas and through a tunnel, among all areas of the outlines: both sides of each are spoken of once.
+#[test]
+fn the_long_drive_checks_in_where_it_stops_and_nowhere_else() {
+    for seed in 1..=5 {
+        let drive = Westward::build(seed).unwrap().drive;
+        let lines = replay(write(&drive, 1).path(), OUTLINES);
+        let checked_in = check_ins(&lines);
+        assert_eq!(checked_in.len(), 1, "{lines:?}");
+        assert_eq!(checked_in[0]["place"], STOPPED_AT);
+        assert_eq!(reasons(&lines, PASSED_BY), ["passed_by"]);
+        let crawled = reasons(&lines, CRAWLED_PAST);
+        assert!(matches!(crawled[..], ["crawled_past" | "beside_the_site" | "too_short"]), "{crawled:?}");
+        assert!(reasons(&lines, STOPPED_AT).is_empty(), "{lines:?}");
+        assert_eq!(reasons(&lines, &STOPPED_AT.replace("下り", "上り")), ["opposite_side"], "{lines:?}");
+        let gap_ms = drive.fixes.windows(2).map(|pair| pair[1].at_ms - pair[0].at_ms).max();
+        assert!(gap_ms > Some(50_000), "a tunnel");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The drive of the tour: from Kyoto to the west past three service areas, in the order in which they lie along Meishin and Chugoku Expressway.
 
-use super::drive::Drive;
+use super::drive::{Drive, DriveFix};
 use super::rest_stops::OUTLINES;
 use super::sites::{Site, sites};
 
@@ -26,6 +26,9 @@ pub struct Westward {
 }
 
 impl Westward {
+    /// The drive that the tour tells and the README shows.
+    pub const TOLD: u64 = 1;
+
     /// Builds it.
     ///
     /// # Errors
@@ -38,5 +41,15 @@ impl Westward {
         let before_stop = there.crawling().on_to(stopped, 100.0, None);
         let valley_from_ms = before_stop.now_ms();
         Ok(Self { drive: before_stop.stopping_for(STOP_S), valley_from_ms })
+    }
+
+    /// The fixes until the network goes, those until the car leaves the stop, and the rest.
+    #[must_use]
+    pub fn parts(&self) -> (&[DriveFix], &[DriveFix], &[DriveFix]) {
+        let fixes = &self.drive.fixes;
+        let (there, without) = fixes.split_at(fixes.partition_point(|fix| fix.at_ms < self.valley_from_ms));
+        let leaves = without.iter().rposition(|fix| fix.speed_mps < 0.1).map_or(0, |last| last + 1);
+        let (stay, on) = without.split_at(leaves);
+        (there, stay, on)
     }
 }

@@ -17,6 +17,9 @@ pub use story::{Event, EventKind, Regions, Story};
 
 use scene::Scene;
 
+/// Pixels of a PNG for a page, for each unit of the SVG.
+pub const PNG_SCALE: f32 = 1.5;
+
 /// A drawn map.
 #[derive(Debug, Clone)]
 pub struct DriveMap(Scene);

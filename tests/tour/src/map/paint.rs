@@ -33,9 +33,8 @@ impl Canvas {
             Mark::Area { ring, fill, edge } => self.shape(path(ring, true), Some(fill), Some(edge)),
             Mark::Line { points, pen } => self.shape(path(points, false), None, Some(pen)),
             Mark::Disc { centre, radius, fill, edge } => {
-                let (x, y) = narrow(*centre);
-                #[allow(clippy::cast_possible_truncation, reason = "pixels")]
-                let circle = PathBuilder::from_circle(x, y, *radius as f32);
+                let ((x, y), (radius, _)) = (narrow(*centre), narrow((*radius, 0.0)));
+                let circle = PathBuilder::from_circle(x, y, radius);
                 self.shape(circle, fill.as_ref(), edge.as_ref());
             }
             Mark::Card { frame, corner, fill, edge } => self.shape(rounded(frame, *corner), fill.as_ref(), edge.as_ref()),
@@ -100,9 +99,11 @@ fn colour(paint: &Paint) -> tiny_skia::Paint<'static> {
     colour
 }
 
+/// To a tenth of a pixel, as in the SVG: what a machine's sine differs by is not seen.
 #[allow(clippy::cast_possible_truncation, reason = "pixels")]
 fn narrow(point: Point) -> (f32, f32) {
-    (point.0 as f32, point.1 as f32)
+    let tenth = |pixels: f64| ((pixels * 10.0).round() / 10.0) as f32;
+    (tenth(point.0), tenth(point.1))
 }
 
 fn path(points: &[Point], closed: bool) -> Option<Path> {
@@ -123,7 +124,8 @@ fn rounded(frame: &Frame, corner: f64) -> Option<Path> {
     if corner <= 0.0 {
         return Rect::from_ltrb(left, top, right, bottom).map(PathBuilder::from_rect);
     }
-    let (corner, handle) = narrow((corner, corner * (1.0 - ROUND)));
+    #[allow(clippy::cast_possible_truncation, reason = "pixels")]
+    let (corner, handle) = (corner as f32, (corner * (1.0 - ROUND)) as f32);
     let mut path = PathBuilder::new();
     path.move_to(left + corner, top);
     path.line_to(right - corner, top);

@@ -4,12 +4,16 @@ mod network;
 mod shop;
 mod shopper;
 mod show;
+mod target;
+mod traveller;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use noren_backend::Settings;
 use noren_core::purchases::fold;
 use noren_till::Language;
+use noren_tour::travel::StoryClock;
 
 use crate::output::Failure;
 use crate::till_client::Backend;
@@ -42,7 +46,15 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     show.title("Noren", "one card, one history, online and in the store")?;
 
     show.act("The backend starts on loopback")?;
-    let backend = noren_backend::start(Settings::default()).await.map_err(Failure::failed)?;
+    let clock = StoryClock::default();
+    let settings = Settings {
+        clock: Arc::new({
+            let clock = clock.clone();
+            move || clock.now_ms()
+        }),
+        ..Settings::default()
+    };
+    let backend = noren_backend::start(settings).await.map_err(Failure::failed)?;
     let network = Network::on()?;
     let address = Backend { backend: backend.url(), token: noren_backend::DEMO_TILL_TOKEN.to_owned() };
     let mut shop = Shop::open(folder.path(), &address, &network, options.sales.as_deref()).await?;
@@ -99,6 +111,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     show.totals(&shopper.totals()?)?;
 
     network.restore();
+    traveller::play(&show, folder.path(), &backend, &network, &clock, options.till_language).await?;
     backend.shutdown().await;
     show.end(&[
         "cargo run -- serve            the backend for your own app",

@@ -11,6 +11,7 @@ use noren_rules::wire::{Link, LinkedIdentity};
 use super::network::Network;
 use super::shop::Shop;
 use super::show::Found;
+use super::target;
 use crate::commands::history::{self, Total};
 use crate::output::Failure;
 use crate::phone;
@@ -77,13 +78,8 @@ impl Shopper {
 
     /// Writes the QR alone, as PNG and SVG; answers where.
     pub(super) fn write_card(&self, card: &CardView) -> Result<[String; 2], Failure> {
-        // Where cargo builds: `cargo run` at the root leaves the card in target/tour.
-        let folder = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("tour");
-        std::fs::create_dir_all(&folder).map_err(Failure::failed)?;
-        let (png, svg) = (folder.join("card.png"), folder.join("card.svg"));
-        std::fs::write(&png, card.png(PNG_SCALE).map_err(Failure::failed)?).map_err(Failure::failed)?;
-        std::fs::write(&svg, card.svg()).map_err(Failure::failed)?;
-        Ok([png.display().to_string(), svg.display().to_string()])
+        let png = card.png(PNG_SCALE).map_err(Failure::failed)?;
+        Ok([target::write("card.png", &png)?, target::write("card.svg", card.svg().as_bytes())?])
     }
 
     pub(super) async fn pull(&self) -> Result<u32, Failure> {

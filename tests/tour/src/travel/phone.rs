@@ -1,0 +1,233 @@
+//! The traveller's phone: an app around the core, with a file for a key store and the story's clock.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use noren_core::check_in::{CheckInReport, CheckInView, NewCheckIn, Observation, RefusedVisit, RegionPlan};
+use noren_core::coupons::{CouponSituation, CouponView, Presentation, StampCardView};
+use noren_core::member::{CardView, Symbology};
+use noren_core::net::Transport;
+use noren_core::platform::software::{FileSecureStore, SoftwareDeviceKey};
+use noren_core::platform::{Platform, SystemEntropy};
+use noren_core::{Config, Noren};
+use noren_rules::geo::Position;
+use noren_rules::ids::{CheckInId, PlaceId};
+use noren_rules::places::Circle;
+use noren_rules::receipt::{Channel, Receipt};
+
+use super::{STORE, StoryClock, text};
+use crate::drives::{BEGINS_MS, DriveFix, RestStop};
+use crate::map::{Event, EventKind, Regions, Story};
+
+/// Fixes are handed over in batches of this many seconds, as operating systems do.
+const BATCH_MS: i64 = 5_000;
+
+/// What the phone said on the way.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Check-ins, each with the coupons that it unlocked and the notice to the person.
+    pub check_ins: Vec<NewCheckIn>,
+    /// Visits that were none.
+    pub refused: Vec<RefusedVisit>,
+    /// Each choice of regions, in the time of the drive.
+    pub regions: Vec<Regions>,
+    watched: BTreeSet<PlaceId>,
+}
+
+/// A phone whose owner drives.
+pub struct Traveller {
+    noren: Noren,
+    clock: StoryClock,
+    /// By how much the phone's clock is ahead of the drive's.
+    ahead_ms: i64,
+}
+
+impl Traveller {
+    /// A phone in a directory of its own, enrolled. The drive begins a minute from now.
+    ///
+    /// # Errors
+    /// What the core or the backend refused.
+    pub async fn enrol(home: &Path, backend_url: &str, transport: Arc<dyn Transport>, clock: &StoryClock) -> Result<Self, String> {
+        std::fs::create_dir_all(home).map_err(text)?;
+        let entropy = Arc::new(SystemEntropy);
+        let platform = Platform {
+            secure_store: Arc::new(FileSecureStore::new(home.join("secure-store"))),
+            device_key: Arc::new(SoftwareDeviceKey::new(home.join("device.key"), entropy.clone())),
+            clock: Arc::new(clock.clone()),
+            entropy,
+            transport,
+        };
+        let config = Config { directory: home.join("files"), backend_url: backend_url.to_owned(), language: "en".to_owned() };
+        let noren = Noren::open(config, platform).map_err(text)?;
+        noren.member().enrol(None).await.map_err(text)?;
+        Ok(Self { noren, clock: clock.clone(), ahead_ms: clock.now_ms() + 60_000 - BEGINS_MS })
+    }
+
+    /// The app core.
+    #[must_use]
+    pub fn noren(&self) -> &Noren {
+        &self.noren
+    }
+
+    /// The moment of a fix by the phone's clock.
+    #[must_use]
+    pub fn clock_of(&self, drive_ms: i64) -> i64 {
+        drive_ms + self.ahead_ms
+    }
+
+    /// Fetches what is needed on the way, while there is a network: the area's places and rules, and grants for tills without a connection.
+    ///
+    /// # Errors
+    /// What the backend refused.
+    pub async fn prepare(&self, here: &Position) -> Result<(), String> {
+        self.noren.places().refresh(here).await.map_err(text)?;
+        self.noren.coupons().refresh().await.map_err(text)?;
+        Ok(())
+    }
+
+    /// Drives on: hands fixes to the core as the operating system would, and gathers what it says. An area that is due is fetched if it can be.
+    ///
+    /// # Errors
+    /// What the core refused.
+    pub async fn drive(&self, fixes: &[DriveFix], said: &mut Said) -> Result<(), String> {
+        for batch in fixes.chunk_by(|a, b| a.at_ms.div_euclid(BATCH_MS) == b.at_ms.div_euclid(BATCH_MS)) {
+            let Some(last) = batch.last() else { continue };
+            self.clock.pass_until_ms(self.clock_of(last.at_ms));
+            let report = self.noren.check_in().observe(batch.iter().map(|fix| self.observation(fix)).collect()).map_err(text)?;
+            if report.area_due {
+                // Without a network it is asked for later, and what is known goes on.
+                let _ = self.noren.places().refresh(&last.shown).await;
+            }
+            said.take(report, last.at_ms);
+        }
+        Ok(())
+    }
+
+    fn observation(&self, fix: &DriveFix) -> Observation {
+        Observation::Fix {
+            lat_deg: fix.shown.lat_deg(),
+            lon_deg: fix.shown.lon_deg(),
+            at_ms: self.clock_of(fix.at_ms),
+            boot_ms: None,
+            accuracy_m: Some(fix.accuracy_m),
+            speed_mps: Some(fix.speed_mps),
+            mock: fix.mock,
+        }
+    }
+
+    /// The coupons as they stand at the shop of a place.
+    ///
+    /// # Errors
+    /// What the core refused.
+    pub fn coupons_at(&self, place: &PlaceId) -> Result<Vec<CouponView>, String> {
+        let situation = CouponSituation { place: Some(place.clone()), store: Some(STORE.into()), channel: Some(Channel::Store) };
+        self.noren.coupons().list(&situation).map_err(text)
+    }
+
+    /// Shows the card with the coupons that the member is willing to use. Needs no network.
+    ///
+    /// # Errors
+    /// What the core refused.
+    pub fn show_card(&self) -> Result<(CardView, Presentation), String> {
+        let presentation = self.noren.coupons().begin_presentation();
+        Ok((self.noren.member().card(Symbology::Qr).map_err(text)?, presentation))
+    }
+
+    /// Puts the card away.
+    pub fn put_card_away(&self) {
+        self.noren.coupons().end_presentation();
+    }
+
+    /// There is a network again: what waits is delivered.
+    ///
+    /// # Errors
+    /// That something could not be delivered.
+    pub async fn deliver(&self) -> Result<(), String> {
+        let report = self.noren.outbox().network_returned().await.map_err(text)?;
+        if report.open + report.refused == 0 { Ok(()) } else { Err(format!("the phone could not deliver everything: {report:?}")) }
+    }
+
+    /// Pulls what became of it: wallet and receipts.
+    ///
+    /// # Errors
+    /// What the backend refused.
+    pub async fn pull(&self) -> Result<(), String> {
+        self.noren.coupons().refresh().await.map_err(text)?;
+        self.noren.purchases().refresh().await.map_err(text)?;
+        Ok(())
+    }
+
+    /// A check-in as the phone knows it now.
+    ///
+    /// # Errors
+    /// That there is none, or what the core refused.
+    pub fn check_in(&self, id: &CheckInId) -> Result<CheckInView, String> {
+        let recent = self.noren.check_in().recent().map_err(text)?;
+        recent.into_iter().find(|check_in| check_in.id == *id).ok_or("the phone does not know the check-in".to_owned())
+    }
+
+    /// The newest receipt.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub fn newest_receipt(&self) -> Result<Receipt, String> {
+        let page = self.noren.purchases().page(None, 1).map_err(text)?;
+        let newest = page.receipts.first().ok_or("there is no receipt on the phone")?;
+        self.noren.purchases().receipt(&newest.id).map_err(text)
+    }
+
+    /// The stamp cards.
+    ///
+    /// # Errors
+    /// What the core refused.
+    pub fn stamp_cards(&self) -> Result<Vec<StampCardView>, String> {
+        self.noren.coupons().stamp_cards().map_err(text)
+    }
+
+    /// What was said, to be drawn.
+    #[must_use]
+    pub fn story(&self, said: &Said, places: Vec<RestStop>, fixes: Vec<DriveFix>, no_network_from_ms: i64) -> Story {
+        // The trusted clock may be a few milliseconds off the phone's: fixes come at whole seconds.
+        let drive_ms = |clock_ms: i64| (clock_ms - self.ahead_ms + 500).div_euclid(1_000) * 1_000;
+        let mut events: Vec<Event> = Vec::new();
+        for refused in &said.refused {
+            let (at_ms, place) = (drive_ms(refused.at_ms), refused.place.clone());
+            events.push(Event { at_ms, place, kind: EventKind::Refused(refused.reason) });
+        }
+        for made in &said.check_ins {
+            let (at_ms, place) = (drive_ms(made.check_in.at_ms), made.check_in.place.clone());
+            events.push(Event { at_ms, place: place.clone(), kind: EventKind::CheckIn });
+            if !made.check_in.unlocked.is_empty() {
+                events.push(Event { at_ms, place, kind: EventKind::Grant("coupon granted, with no network".to_owned()) });
+            }
+        }
+        events.sort_by_key(|event| event.at_ms);
+        Story { places, fixes, regions: said.regions.clone(), events, no_network_from_ms: Some(no_network_from_ms) }
+    }
+}
+
+impl Said {
+    fn take(&mut self, report: CheckInReport, drive_ms: i64) {
+        self.check_ins.extend(report.check_ins);
+        self.refused.extend(report.refused);
+        if let Some(plan) = report.regions {
+            self.watch(&plan, drive_ms);
+        }
+    }
+
+    fn watch(&mut self, plan: &RegionPlan, at_ms: i64) {
+        for id in &plan.remove {
+            self.watched.remove(&PlaceId(id.clone()));
+        }
+        self.watched.extend(plan.add.iter().map(|region| PlaceId(region.id.clone())));
+        let circle = |region: &noren_core::check_in::WatchedRegion| {
+            Some(Circle { centre: Position::new(region.lat_deg, region.lon_deg).ok()?, radius_m: region.radius_m })
+        };
+        self.regions.push(Regions {
+            at_ms,
+            refresh: plan.refresh.as_ref().and_then(circle),
+            fences: self.watched.iter().cloned().collect(),
+        });
+    }
+}

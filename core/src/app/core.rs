@@ -120,6 +120,7 @@ pub(super) struct Sink {
     pub(super) card: Arc<CardStore>,
     pub(super) clock: Arc<TrustedClock>,
     pub(super) history: HistoryStore,
+    pub(super) places: PlaceStore,
     pub(super) check_ins: Arc<CheckInStore>,
     pub(super) coupons: Arc<CouponStore>,
     pub(super) observers: Arc<Observers>,
@@ -153,7 +154,7 @@ impl OutcomeSink for Sink {
                 self.observers.tell(Change::Member);
             }
             KIND_LEASE => {
-                apply_lease(&self.card, &self.coupons, outcome)?;
+                apply_lease(&self.card, &self.coupons, &self.places, outcome)?;
                 self.observers.tell(Change::Coupons);
             }
             KIND_CHECK_IN => {

@@ -89,12 +89,14 @@ impl Noren {
         let tokens = Arc::new(DeviceTokens::new(client.clone(), platform.device_key.clone(), vault.clone()));
         let history = HistoryStore::new(cache_db.clone());
         let observers = Arc::new(Observers::default());
+        let places = PlaceStore::new(cache_db.clone());
         let check_ins = Arc::new(CheckInStore::new(outbox_db.clone(), vault, sealer.clone()));
         let coupons = Arc::new(CouponStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
         let sink = Sink {
             card: card.clone(),
             clock: clock.clone(),
             history: history.clone(),
+            places: places.clone(),
             check_ins: check_ins.clone(),
             coupons: coupons.clone(),
             observers: observers.clone(),
@@ -137,7 +139,7 @@ impl Noren {
             outbox,
             tokens,
             collections: Collections::new(cache_db.clone()),
-            places: PlaceStore::new(cache_db.clone()),
+            places,
             check_ins,
             coupons,
             history,

@@ -18,7 +18,7 @@ use super::{
 use crate::app::{Core, LANE_MEMBER};
 use crate::member::{CardStore, MemberService};
 use crate::outbox::{IntentState, Outcome};
-use crate::places::{AREAS_COLLECTION, pull_areas};
+use crate::places::{AREAS_COLLECTION, KeptRules, PlaceStore, pull_areas};
 use crate::platform::Change;
 use crate::replica::Freshness;
 use crate::storage::StorageError;
@@ -60,8 +60,8 @@ impl CouponsService {
             let areas = pull_areas(core, &tiles).await?;
             report.new_rules = areas.new_rules || areas.new_tiles > 0;
         }
-        if let Some(lease) = self.lease_due()? {
-            report.leased = self.lease(lease).await?;
+        if let Some(tiles) = self.lease_due()? {
+            report.leased = self.lease(tiles).await?;
             report.new_wallet = report.leased;
         }
         if !report.leased {
@@ -170,27 +170,26 @@ impl CouponsService {
         Ok(areas.complete && areas.last_error.is_none() && age_ms.is_some_and(|age_ms| (0..JUST_NOW_MS).contains(&age_ms)))
     }
 
-    /// For what grants should be leased now, if they should.
-    fn lease_due(&self) -> Result<Option<LeaseNote>, CouponsError> {
+    /// For which tiles grants should be leased now, if they should.
+    fn lease_due(&self) -> Result<Option<Vec<String>>, CouponsError> {
         let facts = self.facts()?;
         let now_ms = self.core.clock.now().now_ms;
-        let tiles: Vec<String> = facts.kept_rules.iter().flat_map(|kept| &kept.tiles).map(Tile::to_string).collect();
-        let wanted = LeaseNote { at_ms: now_ms, until_ms: None, tiles, rules: facts.rules.version.clone() };
+        let tiles = facts.kept_rules.as_ref().map(|kept| tile_names(kept)).unwrap_or_default();
         if !facts.rules.has_offline_offers() && facts.allotment.is_none() {
             return Ok(None);
         }
-        let Some((kept, note)) = facts.wallet.as_ref().and_then(|kept| Some((kept, kept.lease.as_ref()?))) else { return Ok(Some(wanted)) };
+        let Some((kept, note)) = facts.wallet.as_ref().and_then(|kept| Some((kept, kept.lease.as_ref()?))) else { return Ok(Some(tiles)) };
         let half_ms = note.until_ms.map_or(LEASE_AGAIN_MS, |until_ms| until_ms.saturating_sub(note.at_ms) / 2);
         let is_old = !(0..half_ms).contains(&now_ms.saturating_sub(note.at_ms));
         let is_lost = note.until_ms.is_some() && facts.allotment.is_none();
-        let is_elsewhere = note.tiles != wanted.tiles || note.rules != wanted.rules;
-        Ok((kept.stale || is_old || is_lost || is_elsewhere).then_some(wanted))
+        let is_elsewhere = note.tiles != tiles || note.rules != facts.rules.version;
+        Ok((kept.stale || is_old || is_lost || is_elsewhere).then_some(tiles))
     }
 
     /// Asks for grants. True when the answer has come; a refusal (a device that lost its offline coupons) leaves those that need a connection.
-    async fn lease(&self, note: LeaseNote) -> Result<bool, CouponsError> {
+    async fn lease(&self, tiles: Vec<String>) -> Result<bool, CouponsError> {
         let core = &self.core;
-        let request = LeaseRequest { tiles: note.tiles.clone(), presented: self.facts()?.unheard };
+        let request = LeaseRequest { tiles, presented: self.facts()?.unheard };
         let body = serde_json::to_string(&request).map_err(|_| StorageError::other("the request has no JSON form"))?;
         let key = core.enqueue(LANE_MEMBER, KIND_LEASE, paths::LEASES, body, Some(LEASE_LIVES_MS), Some("lease"))?;
         core.outbox.send_lane_due(LANE_MEMBER).await?;
@@ -205,10 +204,6 @@ impl CouponsService {
             }
             _ => return Ok(false),
         }
-        let card = core.card.get().ok_or(CouponsError::NotEnrolled)?;
-        let until_s = card.signed_credential().and_then(|signed| signed.credential().allotment.as_ref().map(|allotment| allotment.until_s));
-        let note = LeaseNote { until_ms: until_s.map(|until_s| until_s.saturating_mul(1000)), ..note };
-        core.coupons.update_wallet(&card.member_id, |kept| (kept.lease, kept.stale) = (Some(note), false))?;
         core.collections.complete(WALLET_COLLECTION, None, core.clock.now().now_ms)?;
         Ok(true)
     }
@@ -231,12 +226,16 @@ impl CouponsService {
             }
         };
         let (changed, etag) = match fetched {
-            Some((wallet, etag)) => (core.coupons.take_wallet(&card.member_id, wallet)?, etag),
+            Some((wallet, etag)) => (core.coupons.take_wallet(&card.member_id, wallet, None)?, etag),
             None => (false, None),
         };
         core.collections.complete(WALLET_COLLECTION, etag.as_deref(), core.clock.now().now_ms)?;
         Ok(changed)
     }
+}
+
+fn tile_names(kept: &KeptRules) -> Vec<String> {
+    kept.tiles.iter().map(Tile::to_string).collect()
 }
 
 /// True when a lease's answer reads.
@@ -245,7 +244,7 @@ pub(crate) fn accepts_lease(body: &str) -> bool {
 }
 
 /// Puts a lease in place: its credential on the card, its wallet in the cache. Applying it twice is the same as once.
-pub(crate) fn apply_lease(card: &CardStore, coupons: &CouponStore, outcome: &Outcome) -> Result<(), StorageError> {
+pub(crate) fn apply_lease(card: &CardStore, coupons: &CouponStore, places: &PlaceStore, outcome: &Outcome) -> Result<(), StorageError> {
     let Ok(lease) = serde_json::from_str::<Lease>(&outcome.body) else { return Ok(()) };
     let Some(known) = card.get().filter(|known| !known.revoked) else { return Ok(()) };
     let keys = |text: &str| {
@@ -263,7 +262,12 @@ pub(crate) fn apply_lease(card: &CardStore, coupons: &CouponStore, outcome: &Out
         changed
     })?;
     // The card must not wait for the cache: without it the next refresh asks again.
-    if let Err(error) = coupons.take_wallet(&known.member_id, lease.wallet) {
+    let taken = places.rules().and_then(|kept| {
+        let (tiles, rules) = kept.map(|kept| (tile_names(&kept), kept.rules.version.clone())).unwrap_or_default();
+        let note = LeaseNote { at_ms: lease.wallet.as_of_ms, until_ms: lease.until_ms, tiles, rules };
+        coupons.take_wallet(&known.member_id, lease.wallet, Some(note))
+    });
+    if let Err(error) = taken {
         tracing::warn!("the wallet is looked at later: {error}");
     }
     Ok(())

@@ -121,16 +121,17 @@ impl CouponStore {
         self.cache_db.write(|tx| Ok(tx.execute("INSERT OR REPLACE INTO wallet VALUES (1, ?1)", [sealed]).map(drop)?))
     }
 
-    /// Takes a wallet in, unless a newer one of this member is there. True when something in it is different.
-    pub(crate) fn take_wallet(&self, member: &MemberId, wallet: Wallet) -> Result<bool, StorageError> {
+    /// Takes a wallet in, with the lease that it came with if there is one, unless a newer one of this member is there. True when something in it is
+    /// different.
+    pub(crate) fn take_wallet(&self, member: &MemberId, wallet: Wallet, lease: Option<LeaseNote>) -> Result<bool, StorageError> {
         let known = self.wallet(member)?;
         if known.as_ref().is_some_and(|known| known.wallet.as_of_ms > wallet.as_of_ms) {
             return Ok(false);
         }
-        let stale = known.as_ref().is_some_and(|known| known.stale);
+        let stale = known.as_ref().is_some_and(|known| known.stale) && lease.is_none();
         let same = |known: &KeptWallet| Wallet { as_of_ms: wallet.as_of_ms, ..known.wallet.clone() } == wallet;
         let changed = !known.as_ref().is_some_and(same);
-        let lease = known.and_then(|known| known.lease);
+        let lease = lease.or_else(|| known.and_then(|known| known.lease));
         self.save_wallet(&KeptWallet { member: member.clone(), wallet, lease, stale })?;
         Ok(changed)
     }
@@ -218,7 +219,7 @@ impl CouponStore {
     pub(crate) fn drop_all(&self) -> Result<(), StorageError> {
         self.end_presentation();
         self.outbox_db.write(|tx| Ok(tx.execute_batch("DELETE FROM presented; DELETE FROM held_back;")?))?;
-        self.cache_db.write(|tx| Ok(tx.execute_batch("DELETE FROM wallet;")?))
+        self.cache_db.write(|tx| Ok(tx.execute_batch("DELETE FROM wallet; DELETE FROM collections WHERE name = 'wallet';")?))
     }
 
     /// Forgets what stands in memory.

@@ -46,7 +46,7 @@ pub struct Evidence {
     pub ended: bool,
     /// An app made a fix up.
     pub mock: bool,
-    /// A leap that no car can make led here.
+    /// A leap that no plane can make led here.
     pub jump: bool,
     /// The clock was set during the visit.
     pub clock_shift: bool,

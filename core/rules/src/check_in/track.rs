@@ -8,8 +8,11 @@ use super::features::{AccuracyClass, SpeedClass};
 use crate::geo::{Position, turn};
 use crate::rotation::Situation;
 
-/// Faster than any road or rail: further than this between two fixes is a leap.
+/// Faster than any road or rail: further than this between two fixes is a leap, that the next fixes must confirm.
 const LEAP_MPS: f64 = 100.0;
+/// Faster than any plane that people fly in (250 m/s, and the wind): a leap like this is made up. Slower ones are believed once confirmed, since a
+/// phone that slept through a flight leaps too; who makes up a flight is not told from who flew.
+const MADE_UP_MPS: f64 = 300.0;
 /// And by more than noise makes.
 const LEAP_M: f64 = 300.0;
 const LEAPT_AFTER: u8 = 3;
@@ -101,14 +104,24 @@ pub(crate) struct Step {
     pub(crate) heading_deg: Option<f64>,
 }
 
+/// A leap that is not confirmed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Leap {
+    /// Where it led, by the last fix that said so.
+    to: Fix,
+    /// How many fixes have said so.
+    times: u8,
+    /// Its first fix was further away than any plane flies.
+    made_up: bool,
+}
+
 /// What must be remembered of the fixes so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Track {
     last: Option<Fix>,
     last_speed_mps: Option<f64>,
     recent: VecDeque<Fix>,
-    /// Where a leap led, and how many fixes have said so.
-    leap: Option<(Fix, u8)>,
+    leap: Option<Leap>,
     older: u8,
     older_at_ms: i64,
     anchor: Option<(Position, f64)>,
@@ -138,14 +151,17 @@ impl Track {
         }
         let mut leapt = false;
         // From both of the last two: one of them may be an outlier itself.
-        if !self.recent.is_empty() && self.recent.iter().rev().take(2).all(|good| leaps(good, fix)) {
+        let from_all = |mps: f64| !self.recent.is_empty() && self.recent.iter().rev().take(2).all(|good| leaps(good, fix, mps));
+        if from_all(LEAP_MPS) {
             // Outliers leap too, and seldom two of them to the same spot: a leap that three fixes in a row agree on was made.
-            let agreeing = self.leap.filter(|(leap, _)| !leaps(leap, fix)).map_or(1, |(_, times)| times.saturating_add(1));
-            leapt = agreeing >= LEAPT_AFTER;
-            if !leapt {
-                self.leap = Some((*fix, agreeing));
+            let begun = self.leap.filter(|leap| !leaps(&leap.to, fix, LEAP_MPS));
+            let made_up = begun.map_or_else(|| from_all(MADE_UP_MPS), |leap| leap.made_up);
+            let leap = Leap { to: *fix, times: begun.map_or(0, |leap| leap.times).saturating_add(1), made_up };
+            if leap.times < LEAPT_AFTER {
+                self.leap = Some(leap);
                 return Taken::Nothing;
             }
+            leapt = made_up;
             self.forget();
         }
         self.leap = None;
@@ -354,11 +370,11 @@ fn clocks_disagree(last: &Fix, fix: &Fix) -> bool {
     now >= before && drift.saturating_abs() > CLOCK_DRIFT_MS
 }
 
-fn leaps(from: &Fix, to: &Fix) -> bool {
+fn leaps(from: &Fix, to: &Fix, faster_than_mps: f64) -> bool {
     let elapsed_s = seconds(since(from, to).saturating_abs());
     // Cheaper than the way itself, and enough to rule most out.
     let way_m = from.position.distance_m(&to.position) - from.error_m() - to.error_m();
-    way_m > LEAP_M && way_m > LEAP_MPS * elapsed_s
+    way_m > LEAP_M && way_m > faster_than_mps * elapsed_s
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a time between fixes")]

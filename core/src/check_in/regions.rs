@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use noren_rules::ids::PlaceId;
 use noren_rules::places::{Circle, PlaceIndex};
-use noren_rules::rotation::{Rotation, RotationPolicy, Situation, rotate};
+use noren_rules::rotation::{Coverage, Rotation, RotationPolicy, Situation, rotate};
 use serde::{Deserialize, Serialize};
 
 use super::follow::Following;
@@ -20,15 +20,30 @@ pub(super) struct Registered {
     book: String,
 }
 
-/// Chooses anew where it is time: nothing is registered, the refresh region was left, or other places are known. `None` otherwise, and while
-/// nothing is known of where the phone is.
-pub(super) fn plan(book: &PlaceBook, following: &mut Following) -> Option<RegionPlan> {
+impl Registered {
+    /// As the rotation takes it; places that are gone are no longer in it.
+    fn rotation(&self, index: &PlaceIndex) -> Rotation {
+        let mut fences: Vec<usize> = self.fences.iter().filter_map(|id| index.number(id)).collect();
+        fences.sort_unstable();
+        Rotation { fences, refresh: self.refresh, coverage: Coverage::Guaranteed }
+    }
+}
+
+/// Chooses anew where it is time: nothing is registered, the refresh region was left, or is worn while the system has woken the
+/// app anyway, or other places are known. `None` otherwise, and
+/// while nothing is known of where the phone is.
+pub(super) fn plan(book: &PlaceBook, following: &mut Following, woken: bool) -> Option<RegionPlan> {
     let situation = following.monitor.situation()?;
     let before = following.registered.clone();
-    let is_left = |known: &Registered| known.refresh.is_some_and(|refresh| !refresh.holds(&situation.position));
     let other_places = before.as_ref().is_some_and(|known| known.book != book.version());
-    if before.as_ref().is_some_and(|known| !following.refresh_left && !other_places && !is_left(known)) {
-        return None;
+    if let Some(known) = &before {
+        let rotation = known.rotation(book.index());
+        // While fixes stream in it would be worn again and again.
+        let is_worn = woken && rotation.is_worn_at(&situation.position);
+        let serves = !rotation.is_left_at(&situation.position) && !is_worn;
+        if serves && !following.refresh_left && !other_places {
+            return None;
+        }
     }
     following.refresh_left = false;
     let index = book.index();
@@ -52,12 +67,8 @@ fn choose(book: &PlaceBook, situation: &Situation, before: Option<&Registered>, 
     // A refresh region is needed also where every place could be watched: places further on are not known.
     let limit = if index.places().len() == policy.limit { policy.limit.saturating_sub(1) } else { policy.limit };
     let policy = RotationPolicy { limit, max_refresh_m: known_m, ..policy };
-    let numbers = |known: &Registered| {
-        let mut fences: Vec<usize> = known.fences.iter().filter_map(|id| index.number(id)).collect();
-        fences.sort_unstable();
-        Rotation { fences, refresh: known.refresh, coverage: noren_rules::rotation::Coverage::Guaranteed }
-    };
-    let mut rotation = rotate(index, situation, before.map(numbers).as_ref(), &policy);
+    let before = before.map(|known| known.rotation(index));
+    let mut rotation = rotate(index, situation, before.as_ref(), &policy);
     if rotation.refresh.is_none() {
         rotation.refresh = Some(Circle { centre: situation.position, radius_m: known_m });
     }

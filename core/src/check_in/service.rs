@@ -64,7 +64,8 @@ impl CheckInService {
         for observation in &observations {
             next.observe(&book, &routes, observation, &mut followed);
         }
-        let regions = regions::plan(&book, &mut next);
+        let woken = observations.iter().any(|observation| !matches!(observation, Observation::Fix { .. } | Observation::Tick { .. }));
+        let regions = regions::plan(&book, &mut next, woken);
         let drafts = self.drafts(&card.device_id, &mut followed)?;
         let before = kept.as_ref();
         let notes = match keep(core, drafts.0, before.is_none_or(|before| *before != next).then_some(&next)) {

@@ -10,7 +10,7 @@ use noren_core::outbox::{IntentState, IntentView, SendReport};
 use noren_core::platform::{ChangeObserver, DeviceKey, SecureStore, SystemClock, SystemEntropy};
 use noren_core::purchases::{HistoryPage, MonthTotal, SyncReport};
 use noren_core::replica::Freshness;
-use noren_core::{Config, Diagnostics, ForgetReport, Noren, ObserverHandle, OpenError, Platform};
+use noren_core::{Config, Diagnostics, ForgetReport, Noren, OpenError, Platform};
 use noren_rules::ids::{IdempotencyKey, ReceiptId};
 use noren_rules::receipt::Receipt;
 use noren_rules::wire::Link;
@@ -41,15 +41,21 @@ pub struct AppCore {
 
 /// Keeps an observer in place; dropping it, or `cancel()`, ends the observing.
 #[derive(uniffi::Object)]
-pub struct Observation {
-    handle: ObserverHandle,
+pub struct ObserverHandle {
+    handle: noren_core::ObserverHandle,
 }
 
 #[uniffi::export]
-impl Observation {
+impl ObserverHandle {
     /// Ends the observing now.
     pub fn cancel(&self) {
         self.handle.cancel();
+    }
+}
+
+impl AppCore {
+    pub(crate) fn noren(&self) -> &Noren {
+        &self.noren
     }
 }
 
@@ -268,8 +274,8 @@ impl AppCore {
     ///
     /// # Errors
     /// None of its own.
-    pub fn observe(&self, observer: Arc<dyn ChangeObserver>) -> Result<Arc<Observation>, NorenError> {
-        Ok(Arc::new(Observation { handle: self.noren.observe(observer) }))
+    pub fn observe(&self, observer: Arc<dyn ChangeObserver>) -> Result<Arc<ObserverHandle>, NorenError> {
+        Ok(Arc::new(ObserverHandle { handle: self.noren.observe(observer) }))
     }
 
     /// The state of files and clock for a support desk: no secret, no content. Local.

@@ -1,7 +1,10 @@
 //! What a verb can fail with: the feature's own error, or one of the few that belong to none.
 
+use noren_core::check_in::CheckInError;
+use noren_core::coupons::CouponsError;
 use noren_core::member::MemberError;
 use noren_core::outbox::OutboxError;
+use noren_core::places::PlacesError;
 use noren_core::purchases::PurchasesError;
 use noren_core::storage::StorageError;
 use noren_core::{ForgetError, OpenError};
@@ -26,6 +29,24 @@ pub enum NorenError {
     Purchases {
         /// Why.
         error: PurchasesError,
+    },
+    /// Places.
+    #[error("{error}")]
+    Places {
+        /// Why.
+        error: PlacesError,
+    },
+    /// Check-in.
+    #[error("{error}")]
+    CheckIn {
+        /// Why.
+        error: CheckInError,
+    },
+    /// Coupons and stamps.
+    #[error("{error}")]
+    Coupons {
+        /// Why.
+        error: CouponsError,
     },
     /// The outbox.
     #[error("{error}")]
@@ -66,4 +87,7 @@ macro_rules! from {
     };
 }
 
-from!(OpenError => Open, MemberError => Member, PurchasesError => Purchases, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage);
+from!(
+    OpenError => Open, MemberError => Member, PurchasesError => Purchases, PlacesError => Places, CheckInError => CheckIn,
+    CouponsError => Coupons, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage
+);

@@ -11,8 +11,9 @@ mod cancel;
 mod drawing;
 mod errors;
 mod runtime;
+mod traveller;
 
-pub use app_core::{AppCore, AppSettings, Observation};
+pub use app_core::{AppCore, AppSettings, ObserverHandle};
 pub use cancel::CancelToken;
 pub use drawing::{card_png, card_svg, card_terminal_text};
 pub use errors::NorenError;

@@ -110,7 +110,6 @@ impl CouponsService {
 
     /// The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use, up to 20. What is
     /// shown is noted durably first; where that fails the card shows without coupons. Called again it takes in what has become usable since.
-    #[must_use]
     pub fn begin_presentation(&self) -> Presentation {
         present::begin(&self.core)
     }

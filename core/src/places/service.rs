@@ -86,7 +86,7 @@ impl PlacesService {
     }
 
     fn page(&self, book: &PlaceBook, position: &Position, mut places: Vec<PlaceNear>) -> Result<NearPage, PlacesError> {
-        places.sort_by(|a, b| a.distance_m.cmp(&b.distance_m));
+        places.sort_by_key(|near| near.distance_m);
         Ok(NearPage { places, area_known: book.knows(position, TILES_WITHIN_M), freshness: self.freshness()? })
     }
 

@@ -197,8 +197,14 @@ async fn a_place_code_checks_in_without_location_and_without_a_network() {
     let code = |until_s, key| PlaceCode { place: "miyajima-out".into(), until_s }.text(key);
     let good = code(now_s + 600, &phone.server.issuer);
     let forger = noren_rules::keys::SoftwareKey::from_bytes(&[9; 32]).unwrap();
-    for bad in ["", "NRP1:", "https://example.jp", &code(now_s, &phone.server.issuer), &code(now_s + 600, &forger), &good[..good.len() - 2]]
-    {
+    for bad in [
+        "",
+        "NRP1:",
+        "https://example.jp",
+        &code(now_s, &phone.server.issuer),
+        &code(now_s + 600, &forger),
+        good.trim_end_matches(char::is_alphanumeric),
+    ] {
         assert!(matches!(noren.check_in().scan_place_code(bad), Err(CheckInError::BadCode { .. })), "{bad}");
     }
     let made = noren.check_in().scan_place_code(&format!("{good}\r\n")).unwrap();

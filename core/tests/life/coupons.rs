@@ -96,7 +96,7 @@ async fn a_coupon_shown_before_stays_back_until_somebody_says_what_became_of_it(
         match word {
             "used" => phone.server.world.lock().unwrap().receipts = vec![named(&phone, 1, &[(100, true)])],
             "unused" => phone.server.world.lock().unwrap().receipts = vec![named(&phone, 1, &[(100, false)])],
-            "wallet" => phone.server.set_up(|shop| drop(shop.states.insert(100, GrantState::RolledBack))),
+            "wallet" => phone.server.set_up(|shop| shop.states = [(100, GrantState::RolledBack)].into()),
             "lease" => {
                 phone.server.set_up(|shop| shop.first_serial = 500);
                 phone.clock.pass(13 * 3_600_000);

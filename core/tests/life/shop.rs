@@ -12,7 +12,6 @@ use noren_rules::conditions::Condition;
 use noren_rules::credential::{Allotment, AllotmentGrant, Credential};
 use noren_rules::geo::Position;
 use noren_rules::grants::GrantState;
-use noren_rules::ids::*;
 use noren_rules::offers::{Audience, Discount, Offer, OfferId};
 use noren_rules::places::{Direction, Tile};
 use noren_rules::wire::*;

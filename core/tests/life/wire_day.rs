@@ -15,8 +15,8 @@ fn written(position: &Position) -> Vec<String> {
         .iter()
         .flat_map(|degrees| {
             let fixed = format!("{degrees:.7}");
-            let whole = |per: f64| format!("{}", (degrees * per) as i64);
-            [fixed[..fixed.find('.').unwrap() + 3].to_owned(), whole(1e7)[..6].to_owned(), whole(1e6)[..6].to_owned()]
+            let whole = |per: f64| format!("{}", (degrees * per) as i64).chars().take(6).collect::<String>();
+            [fixed.chars().take(fixed.find('.').unwrap() + 3).collect(), whole(1e7), whole(1e6)]
         })
         .collect()
 }

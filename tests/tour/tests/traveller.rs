@@ -1,7 +1,15 @@
 //! The traveller's journey against the real backend: a stop is a check-in, a coupon, an offline sale and a funnel of 1, 1, 1; whatever is not a stop is
 //! nothing, on the phone as on the backend; and no coordinate goes over the wire.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends"
+)]
 
 use std::collections::HashSet;
 use std::path::Path;

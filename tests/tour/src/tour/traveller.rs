@@ -59,6 +59,7 @@ pub(super) async fn play(
     network.cut();
     traveller.drive(stay, &mut said).await.map_err(Failure::failed)?;
     events(show, &said)?;
+    show.fact("the app was woken", &format!("{} times by {} choices of regions", said.wake_ups, said.regions.len()))?;
 
     show.act("The card carries the coupons; the till, with no network either, takes both in one scan")?;
     let (card, presentation) = traveller.show_card().map_err(Failure::failed)?;

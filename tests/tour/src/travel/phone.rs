@@ -1,16 +1,17 @@
 //! The traveller's phone: an app around the core, with a file for a key store and the story's clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use noren_core::check_in::{CheckInReport, CheckInView, NewCheckIn, Observation, RefusedVisit, RegionPlan};
+use noren_core::check_in::{CheckInReport, CheckInView, NewCheckIn, Observation, REFRESH_REGION, RefusedVisit, RegionPlan};
 use noren_core::coupons::{CouponSituation, CouponView, Presentation, StampCardView};
 use noren_core::member::{CardView, Symbology};
 use noren_core::net::Transport;
 use noren_core::platform::software::{FileSecureStore, SoftwareDeviceKey};
 use noren_core::platform::{Platform, SystemEntropy};
 use noren_core::{Config, Noren};
+use noren_rules::check_in::AccuracyClass;
 use noren_rules::geo::Position;
 use noren_rules::ids::{CheckInId, PlaceId};
 use noren_rules::places::Circle;
@@ -32,7 +33,9 @@ pub struct Said {
     pub refused: Vec<RefusedVisit>,
     /// Each choice of regions, in the time of the drive.
     pub regions: Vec<Regions>,
-    watched: BTreeSet<PlaceId>,
+    /// How often the operating system woke the app.
+    pub wake_ups: usize,
+    system: System,
 }
 
 /// A phone whose owner drives.
@@ -86,7 +89,8 @@ impl Traveller {
         Ok(())
     }
 
-    /// Drives on: hands fixes to the core as the operating system would, and gathers what it says. An area that is due is fetched if it can be.
+    /// Drives on: the operating system wakes the app at the regions that it watches, and hands it fixes while the app asks for them; otherwise the
+    /// app sleeps. An area that is due is fetched if it can be.
     ///
     /// # Errors
     /// What the core refused.
@@ -94,7 +98,19 @@ impl Traveller {
         for batch in fixes.chunk_by(|a, b| a.at_ms.div_euclid(BATCH_MS) == b.at_ms.div_euclid(BATCH_MS)) {
             let Some(last) = batch.last() else { continue };
             self.clock.pass_until_ms(self.clock_of(last.at_ms));
-            let report = self.noren.check_in().observe(batch.iter().map(|fix| self.observation(fix)).collect()).map_err(text)?;
+            let slept = !said.system.wants_fixes;
+            let mut observations = Vec::new();
+            for fix in batch {
+                observations.extend(said.system.region_events(fix, self.clock_of(fix.at_ms)));
+                if said.system.wants_fixes || !observations.is_empty() {
+                    observations.push(self.observation(fix));
+                }
+            }
+            if observations.is_empty() {
+                continue;
+            }
+            said.wake_ups += usize::from(slept);
+            let report = self.noren.check_in().observe(observations).map_err(text)?;
             if report.area_due {
                 // Without a network it is asked for later, and what is known goes on.
                 let _ = self.noren.places().refresh(&last.shown).await;
@@ -209,25 +225,58 @@ impl Traveller {
 
 impl Said {
     fn take(&mut self, report: CheckInReport, drive_ms: i64) {
+        self.system.wants_fixes = report.needs_fixes;
         self.check_ins.extend(report.check_ins);
         self.refused.extend(report.refused);
         if let Some(plan) = report.regions {
-            self.watch(&plan, drive_ms);
+            self.system.register(&plan);
+            let refresh = self.system.watched.get(REFRESH_REGION).copied();
+            let fences = self.system.watched.keys().filter(|id| *id != REFRESH_REGION).map(|id| PlaceId(id.clone())).collect();
+            self.regions.push(Regions { at_ms: drive_ms, refresh, fences });
+        }
+    }
+}
+
+/// The operating system's part: it watches regions, and wakes the app.
+#[derive(Debug, Clone)]
+struct System {
+    watched: BTreeMap<String, Circle>,
+    inside: BTreeSet<String>,
+    wants_fixes: bool,
+}
+
+impl Default for System {
+    /// The app is open when the drive begins.
+    fn default() -> Self {
+        Self { watched: BTreeMap::new(), inside: BTreeSet::new(), wants_fixes: true }
+    }
+}
+
+impl System {
+    fn register(&mut self, plan: &RegionPlan) {
+        for id in &plan.remove {
+            self.watched.remove(id);
+        }
+        for region in plan.add.iter().chain(&plan.refresh) {
+            if let Ok(centre) = Position::new(region.lat_deg, region.lon_deg) {
+                self.watched.insert(region.id.clone(), Circle { centre, radius_m: region.radius_m });
+            }
         }
     }
 
-    fn watch(&mut self, plan: &RegionPlan, at_ms: i64) {
-        for id in &plan.remove {
-            self.watched.remove(&PlaceId(id.clone()));
+    /// Entries of places, and leaving the refresh region. No system goes by fixes that may be hundreds of metres off.
+    fn region_events(&mut self, fix: &DriveFix, at_ms: i64) -> Vec<Observation> {
+        if AccuracyClass::of(Some(fix.accuracy_m)) == AccuracyClass::Poor {
+            return Vec::new();
         }
-        self.watched.extend(plan.add.iter().map(|region| PlaceId(region.id.clone())));
-        let circle = |region: &noren_core::check_in::WatchedRegion| {
-            Some(Circle { centre: Position::new(region.lat_deg, region.lon_deg).ok()?, radius_m: region.radius_m })
-        };
-        self.regions.push(Regions {
-            at_ms,
-            refresh: plan.refresh.as_ref().and_then(circle),
-            fences: self.watched.iter().cloned().collect(),
-        });
+        let holding = self.watched.iter().filter(|(_, circle)| circle.holds(&fix.shown));
+        let now: BTreeSet<String> = holding.map(|(id, _)| id.clone()).collect();
+        let entered = now.difference(&self.inside).filter(|id| *id != REFRESH_REGION);
+        let mut events: Vec<Observation> = entered.map(|id| Observation::RegionEntered { id: id.clone(), at_ms }).collect();
+        if self.inside.contains(REFRESH_REGION) && !now.contains(REFRESH_REGION) {
+            events.push(Observation::RegionLeft { id: REFRESH_REGION.to_owned(), at_ms });
+        }
+        self.inside = now;
+        events
     }
 }

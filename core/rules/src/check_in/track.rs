@@ -122,6 +122,8 @@ pub(crate) struct Track {
     last_speed_mps: Option<f64>,
     recent: VecDeque<Fix>,
     leap: Option<Leap>,
+    /// Fixes that led here one by one: a leap away from the very first says that one of the two was an outlier.
+    steady: u8,
     older: u8,
     older_at_ms: i64,
     anchor: Option<(Position, f64)>,
@@ -155,7 +157,7 @@ impl Track {
         if from_all(LEAP_MPS) {
             // Outliers leap too, and seldom two of them to the same spot: a leap that three fixes in a row agree on was made.
             let begun = self.leap.filter(|leap| !leaps(&leap.to, fix, LEAP_MPS));
-            let made_up = begun.map_or_else(|| from_all(MADE_UP_MPS), |leap| leap.made_up);
+            let made_up = begun.map_or_else(|| self.steady > 1 && from_all(MADE_UP_MPS), |leap| leap.made_up);
             let leap = Leap { to: *fix, times: begun.map_or(0, |leap| leap.times).saturating_add(1), made_up };
             if leap.times < LEAPT_AFTER {
                 self.leap = Some(leap);
@@ -212,6 +214,7 @@ impl Track {
 
     fn forget(&mut self) {
         self.recent.clear();
+        self.steady = 0;
         self.anchor = None;
         self.heading = None;
         self.drove_at_ms = None;
@@ -253,7 +256,9 @@ impl Track {
             self.drove_at_ms = Some(fix.at_ms);
         }
         self.recent.push_back(*fix);
-        while self.recent.len() > KEPT || (self.recent.len() > 1 && self.recent.front().is_some_and(|old| since(old, fix) > KEPT_MS)) {
+        self.steady = self.steady.saturating_add(1);
+        // Two stay however old: one of them may be an outlier.
+        while self.recent.len() > KEPT || (self.recent.len() > 2 && self.recent.front().is_some_and(|old| since(old, fix) > KEPT_MS)) {
             self.recent.pop_front();
         }
         let smooth = if speed == SpeedClass::Driving { fix.position } else { self.smooth(fix) };
@@ -297,7 +302,8 @@ impl Track {
     }
 
     fn note_heading(&mut self, fix: &Fix, speed: SpeedClass) {
-        let far_enough = |old: &&Fix| old.position.flat_distance_m(&fix.position) >= 50.0 + old.error_m() + fix.error_m();
+        let far_enough =
+            |old: &&Fix| since(old, fix) <= KEPT_MS && old.position.flat_distance_m(&fix.position) >= 50.0 + old.error_m() + fix.error_m();
         if speed == SpeedClass::Driving
             && let Some(old) = self.recent.iter().rev().find(far_enough)
         {

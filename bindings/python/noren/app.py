@@ -7,9 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from .generated.noren_core import (
+    AreaReport,
+    BestSetView,
     CardView,
     Change,
     ChangeObserver,
+    CheckInReport,
+    CheckInView,
+    ConditionView,
+    CouponSituation,
+    CouponsReport,
+    CouponView,
     DeviceKey,
     Diagnostics,
     ForgetReport,
@@ -19,14 +27,22 @@ from .generated.noren_core import (
     IntentView,
     MemberState,
     MonthTotal,
+    NearPage,
+    NewCheckIn,
+    Observation,
+    PlacePage,
+    PlaceView,
+    Presentation,
+    RegionLimit,
     SecureStore,
     SendReport,
+    StampCardView,
     Submission,
     Symbology,
     SyncReport,
 )
 from .generated.noren_ffi import AppCore, AppSettings, CancelToken
-from .generated.noren_rules import Link, Receipt
+from .generated.noren_rules import BasketLine, Channel, Link, Receipt
 
 T = TypeVar("T")
 
@@ -120,6 +136,88 @@ class NorenApp:
     async def export_csv(self) -> str:
         """The same as a table, one row a line."""
         return await self._local(AppCore.export_csv)
+
+    # ---- places
+
+    async def refresh_places(self, lat_deg: float, lon_deg: float) -> AreaReport:
+        """Asks what is newer around a position. The server learns tiles of about 110 km, never the position."""
+        return await self._remote(AppCore.refresh_places, lat_deg, lon_deg)
+
+    async def nearest_places(self, lat_deg: float, lon_deg: float, count: int = 20) -> NearPage:
+        """The places that are nearest."""
+        return await self._local(AppCore.nearest_places, lat_deg, lon_deg, count)
+
+    async def places_within(self, lat_deg: float, lon_deg: float, radius_m: int) -> NearPage:
+        """The places whose ground is at most ``radius_m`` metres away, nearest first."""
+        return await self._local(AppCore.places_within, lat_deg, lon_deg, radius_m)
+
+    async def place(self, place_id: str) -> PlaceView:
+        """A place with its shops."""
+        return await self._local(AppCore.place, place_id)
+
+    async def search_places(self, text: str, limit: int = 50) -> PlacePage:
+        """Places whose name or reading holds ``text``; one character is enough."""
+        return await self._local(AppCore.search_places, text, limit)
+
+    # ---- check-in
+
+    async def follow(self, observations: list[Observation]) -> CheckInReport:
+        """Takes what the system says of where the phone is, and answers what follows: check-ins, refusals, regions to register."""
+        return await self._local(AppCore.follow, observations)
+
+    async def limit_regions(self, limit: RegionLimit) -> None:
+        """Whose limit of watched regions holds on this phone."""
+        await self._local(AppCore.limit_regions, limit)
+
+    async def scan_place_code(self, text: str) -> NewCheckIn:
+        """A check-in by the signed code at the place, without location and without a network."""
+        return await self._local(AppCore.scan_place_code, text)
+
+    async def check_in_by_receipt(self, code: str) -> NewCheckIn:
+        """A check-in by the code on a receipt; the backend says at which place."""
+        return await self._local(AppCore.check_in_by_receipt, code)
+
+    async def check_ins(self) -> list[CheckInView]:
+        """Check-ins of the last 40 days and where they stand, newest first."""
+        return await self._local(AppCore.check_ins)
+
+    # ---- coupons and stamps
+
+    async def refresh_coupons(self) -> CouponsReport:
+        """Brings what is new of coupons: rules, grants for tills without a connection, the wallet."""
+        return await self._remote(AppCore.refresh_coupons)
+
+    async def coupons(
+        self, *, place: str | None = None, store: str | None = None, channel: Channel | None = None
+    ) -> list[CouponView]:
+        """Every coupon, usable ones first, each with its state and why not now."""
+        return await self._local(AppCore.coupons, CouponSituation(place=place, store=store, channel=channel))
+
+    async def best_set(
+        self, currency: str, lines: list[BasketLine], *, place: str | None = None, store: str | None = None, channel: Channel | None = None
+    ) -> BestSetView:
+        """The best set of coupons for a basket that the phone knows."""
+        return await self._local(AppCore.best_set, currency, lines, CouponSituation(place=place, store=store, channel=channel))
+
+    async def hold_back_coupon(self, offer: int, held: bool = True) -> None:
+        """Holds an offer's coupons back from the card, or lets them be shown again."""
+        await self._local(AppCore.hold_back_coupon, offer, held)
+
+    async def begin_presentation(self) -> Presentation:
+        """The card is about to be shown to a till: from here on its QR carries coupons."""
+        return await self._local(AppCore.begin_presentation)
+
+    async def end_presentation(self) -> None:
+        """The card is put away: its QR carries no coupons any more."""
+        await self._local(AppCore.end_presentation)
+
+    async def take_push(self, text: str) -> ConditionView:
+        """A signed condition that came by push: rain, a time sale."""
+        return await self._local(AppCore.take_push, text)
+
+    async def stamp_cards(self) -> list[StampCardView]:
+        """Stamp cards, with the stamps of check-ins that the backend has not heard of yet."""
+        return await self._local(AppCore.stamp_cards)
 
     # ---- the outbox
 

@@ -30,6 +30,8 @@ pub(crate) const KIND_LEASE: &str = "lease";
 const LEASE_LIVES_MS: i64 = 3_600_000;
 /// Without anything to lease, the backend is asked again after this.
 const LEASE_AGAIN_MS: i64 = 43_200_000;
+/// The most serials that a lease names as shown: ten days of it.
+const MOST_PRESENTED: usize = 500;
 /// Areas that were asked for a moment ago are not asked for again.
 const JUST_NOW_MS: i64 = 600_000;
 /// How far ahead of the clock a pushed condition may begin.
@@ -47,7 +49,8 @@ impl CouponsService {
     }
 
     /// Brings what is new, in as few requests as there can be: rules where the areas were not asked for just now, then a lease when one is due
-    /// (it brings the wallet along), or the wallet, if it has changed. Call it when the app comes to the front and after a check-in was taken.
+    /// (it brings the wallet along), or the wallet, if it has changed. Offers come with areas: `places().refresh()` has to say once where. Call it
+    /// when the app comes to the front and after a check-in was taken.
     ///
     /// # Errors
     /// `NotEnrolled`, `Call`, `Platform`, `Storage`. What is known stays readable.
@@ -57,8 +60,11 @@ impl CouponsService {
         let mut report = CouponsReport::default();
         if !self.asked_just_now()? {
             let tiles = core.places.rules()?.map(|kept| kept.tiles.clone()).unwrap_or_default();
-            let areas = pull_areas(core, &tiles).await?;
-            report.new_rules = areas.new_rules || areas.new_tiles > 0;
+            // Before `places().refresh()` has said where, there is no area to ask for.
+            if !tiles.is_empty() {
+                let areas = pull_areas(core, &tiles).await?;
+                report.new_rules = areas.new_rules || areas.new_tiles > 0;
+            }
         }
         if let Some(tiles) = self.lease_due()? {
             report.leased = self.lease(tiles).await?;
@@ -188,7 +194,9 @@ impl CouponsService {
     /// Asks for grants. True when the answer has come; a refusal (a device that lost its offline coupons) leaves those that need a connection.
     async fn lease(&self, tiles: Vec<String>) -> Result<bool, CouponsError> {
         let core = &self.core;
-        let request = LeaseRequest { tiles, presented: self.facts()?.unheard };
+        let mut presented = self.facts()?.unheard;
+        presented.drain(..presented.len().saturating_sub(MOST_PRESENTED));
+        let request = LeaseRequest { tiles, presented };
         let body = serde_json::to_string(&request).map_err(|_| StorageError::other("the request has no JSON form"))?;
         let key = core.enqueue(LANE_MEMBER, KIND_LEASE, paths::LEASES, body, Some(LEASE_LIVES_MS), Some("lease"))?;
         core.outbox.send_lane_due(LANE_MEMBER).await?;
@@ -246,18 +254,18 @@ pub(crate) fn accepts_lease(body: &str) -> bool {
 pub(crate) fn apply_lease(card: &CardStore, coupons: &CouponStore, places: &PlaceStore, outcome: &Outcome) -> Result<(), StorageError> {
     let Ok(lease) = serde_json::from_str::<Lease>(&outcome.body) else { return Ok(()) };
     let Some(known) = card.get().filter(|known| !known.revoked) else { return Ok(()) };
-    let keys = |text: &str| {
-        SignedCredential::from_base64url(text).map(|signed| (signed.credential().device_key, signed.credential().member.clone()))
-    };
-    let ours = keys(&known.credential).is_ok_and(|ours| keys(&lease.credential).is_ok_and(|theirs| ours == theirs));
-    // An answer to an older key or member of this device must not undo a newer card.
-    if !ours || lease.credential_expires_at_ms < known.credential_expires_at_ms {
+    let read = |text: &str| SignedCredential::from_base64url(text).map(|signed| signed.credential().clone());
+    let (Ok(ours), Ok(leased)) = (read(&known.credential), read(&lease.credential)) else { return Ok(()) };
+    // An answer to an older key of this device must not undo a newer card.
+    if ours.device_key != leased.device_key || lease.credential_expires_at_ms < known.credential_expires_at_ms {
         return Ok(());
     }
     card.update(|card| {
         let changed = card.credential != lease.credential;
         card.credential.clone_from(&lease.credential);
-        (card.credential_expires_at_ms, card.renew_from_ms) = (lease.credential_expires_at_ms, lease.renew_from_ms);
+        card.credential_expires_at_ms = lease.credential_expires_at_ms;
+        // Another device has joined this member to another: the card hears of it by a renewal at this contact.
+        card.renew_from_ms = if ours.member == leased.member { lease.renew_from_ms } else { 0 };
         changed
     })?;
     // The card must not wait for the cache: without it the next refresh asks again.

@@ -143,7 +143,7 @@ async fn device_and_backend_decide_alike() {
                 };
                 assert_eq!(on_the_backend, refusal, "{} {kind} {place}", site.name);
                 assert!(!answer.gap);
-                *counted.entry(refusal.map_or("check_in", CheckInRefusal::reason).to_owned()).or_default() += 1;
+                *counted.entry(refusal.map_or("check_in", |refusal| refusal.reason()).to_owned()).or_default() += 1;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The whole drive: fences, the regions handed to the operating system, the track, and what was said of which place.
 
 use noren_rules::geo::Position;
+use noren_rules::places::Circle;
 
 use super::drawing::{View, badge, track};
 use super::font::Font;
@@ -12,6 +13,8 @@ use crate::drives::RestStop;
 
 /// Lines of the grid, in metres.
 const GRID_M: f64 = 10_000.0;
+/// Circles that differ by less are drawn once, in metres.
+const LIKE_M: f64 = 3_000.0;
 
 pub(super) fn draw(story: &Story, stop: &RestStop, font: &Font, frame: Frame) -> Result<Vec<Mark>, String> {
     let driven: Vec<Position> = story.fixes.iter().map(|fix| fix.true_position).collect();
@@ -44,16 +47,26 @@ fn grid(view: &View) -> Vec<Mark> {
     upright.chain(level).map(|points| Mark::Line { points, pen: pen(0xe4_e5_dc, 1.0) }).collect()
 }
 
-/// The refresh regions; the one in force at the check-in is tinted.
+/// The refresh regions, of nearly equal ones the last; the one in force at the check-in is tinted.
 fn regions(story: &Story, view: &View) -> Vec<Mark> {
     let at_check_in = story.check_in().and_then(|event| story.regions_at(event.at_ms));
-    let drawn = story.regions.iter().filter_map(|regions| Some((regions.refresh?, Some(regions) == at_check_in)));
+    let mut drawn: Vec<(Circle, bool)> = Vec::new();
+    for regions in &story.regions {
+        let Some(circle) = regions.refresh else { continue };
+        let in_force = Some(regions) == at_check_in;
+        let is_like = |(other, kept): &(Circle, bool)| {
+            !kept && other.centre.is_within(&circle.centre, LIKE_M) && (other.radius_m - circle.radius_m).abs() < LIKE_M
+        };
+        drawn.retain(|other| !is_like(other));
+        drawn.push((circle, in_force));
+    }
     drawn
+        .iter()
         .map(|(circle, in_force)| Mark::Disc {
             centre: view.at(&circle.centre),
             radius: circle.radius_m * view.px_per_m,
             fill: in_force.then_some(faint(INDIGO, 0.07)),
-            edge: Some(Pen { paint: faint(INDIGO, if in_force { 0.9 } else { 0.35 }), ..dashed(INDIGO, 1.4, 6.0, 5.0) }),
+            edge: Some(Pen { paint: faint(INDIGO, if *in_force { 0.9 } else { 0.35 }), ..dashed(INDIGO, 1.4, 6.0, 5.0) }),
         })
         .collect()
 }

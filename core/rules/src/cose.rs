@@ -18,12 +18,25 @@ pub(crate) enum Kind {
     Offer,
     Condition,
     Share,
+    CheckIn,
+    Place,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] =
-        [Self::Code, Self::Credential, Self::Enrol, Self::Token, Self::Erase, Self::Lists, Self::Offer, Self::Condition, Self::Share];
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Code,
+        Self::Credential,
+        Self::Enrol,
+        Self::Token,
+        Self::Erase,
+        Self::Lists,
+        Self::Offer,
+        Self::Condition,
+        Self::Share,
+        Self::CheckIn,
+        Self::Place,
+    ];
 
     pub(crate) fn aad(self) -> &'static [u8] {
         match self {
@@ -36,6 +49,8 @@ impl Kind {
             Self::Offer => b"noren/offer/1",
             Self::Condition => b"noren/condition/1",
             Self::Share => b"noren/share/1",
+            Self::CheckIn => b"noren/check-in/1",
+            Self::Place => b"noren/place/1",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - [`lists`]: what a till must know to read codes with no network
 //! - [`receipt`], [`points`]: what a purchase leaves behind
 //! - [`geo`], [`places`]: where things are, and which places hold a position
+//! - [`place_code`]: a check-in without location
 //! - [`rotation`]: which regions the operating system shall watch; [`check_in`]: whether a phone is at a place
 //! - [`routes`]: gates passed in order; [`stamps`]: one a day a place
 //! - [`offers`], [`conditions`]: the signed rules of coupons and what starts them; [`eligibility`]: who may use one now
@@ -32,6 +33,7 @@ pub mod keys;
 pub mod lists;
 pub mod offers;
 pub mod one_dimensional;
+pub mod place_code;
 pub mod places;
 pub mod points;
 pub mod proof;

@@ -12,14 +12,16 @@
 //! - a stay is time spent within a few dozen metres, not time between two stamps: a gap counts a minute at most, and a long one begins anew
 //! - a single fix that strays is noise; two in a row are movement
 //! - whoever is on neither outline and nearer to neither middle is on no side; where the two sides lie on top of each other nobody can tell
-//! - a clock that was set, a leap that no car can make, and a mock flag taint the visit until it ends
+//! - a clock that was set, a leap that no plane can make, and a mock flag taint the visit until it ends
 
 mod decision;
 mod features;
 mod monitor;
+mod record;
 mod track;
 
 pub use decision::{Basis, CheckInPolicy, CheckInRefusal, Decision, Evidence, Missing, decide};
 pub use features::{AccuracyClass, DistanceBand, Sample, Side, SpeedClass};
 pub use monitor::{CheckInMonitor, Finding, Observation};
+pub use record::{CheckInMethod, CheckInRecord, RecordError};
 pub use track::Fix;

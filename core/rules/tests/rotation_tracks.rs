@@ -44,8 +44,8 @@ fn of_csv(text: &str) -> Vec<Point> {
 
 fn of_gpx(text: &str) -> Vec<Point> {
     let value = |piece: &str, name: &str| {
-        let from = piece.find(&format!("{name}=\""))? + name.len() + 2;
-        piece[from..].split('"').next()?.parse::<f64>().ok()
+        let (_, after) = piece.split_once(&format!("{name}=\""))?;
+        after.split('"').next()?.parse::<f64>().ok()
     };
     let seconds = |piece: &str| {
         let stamp = piece.split("<time>").nth(1)?.split(['<', 'Z', '.', '+']).next()?;

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 NOREN = os.environ["NOREN_BIN"]
 TILL_TOKEN = "noren-demo-till"
+OPERATOR_TOKEN = "noren-demo-operator"
 
 
 class Backend:
@@ -49,6 +50,9 @@ class Backend:
 
     def till(self, path: str, body: dict) -> dict:
         return self.call("POST", path, body, TILL_TOKEN)
+
+    def operator(self, path: str, body: dict) -> dict:
+        return self.call("POST", path, body, OPERATOR_TOKEN)
 
     def keys(self) -> dict:
         return self.call("GET", "/v1/till/keys", token=TILL_TOKEN)

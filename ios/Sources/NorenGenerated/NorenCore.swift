@@ -535,6 +535,22 @@ fileprivate struct FfiConverterInt64: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterDouble: FfiConverterPrimitive {
+    typealias FfiType = Double
+    typealias SwiftType = Double
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Double {
+        return try lift(readDouble(&buf))
+    }
+
+    public static func write(_ value: Double, into buf: inout [UInt8]) {
+        writeDouble(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterBool : FfiConverter {
     typealias FfiType = Int8
     typealias SwiftType = Bool
@@ -1515,6 +1531,174 @@ public func FfiConverterTypeSecureStore_lower(_ value: SecureStore) -> UInt64 {
 
 
 /**
+ * What a refresh of an area brought.
+ */
+public struct AreaReport: Equatable, Hashable {
+    /**
+     * Tiles that were newer than on the phone.
+     */
+    public let newTiles: UInt32
+    /**
+     * True when the rules of coupons are others than before.
+     */
+    public let newRules: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Tiles that were newer than on the phone.
+         */newTiles: UInt32,
+        /**
+         * True when the rules of coupons are others than before.
+         */newRules: Bool) {
+        self.newTiles = newTiles
+        self.newRules = newRules
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AreaReport: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAreaReport: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AreaReport {
+        return
+            try AreaReport(
+                newTiles: FfiConverterUInt32.read(from: &buf),
+                newRules: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AreaReport, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.newTiles, into: &buf)
+        FfiConverterBool.write(value.newRules, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAreaReport_lift(_ buf: RustBuffer) throws -> AreaReport {
+    return try FfiConverterTypeAreaReport.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAreaReport_lower(_ value: AreaReport) -> RustBuffer {
+    return FfiConverterTypeAreaReport.lower(value)
+}
+
+
+/**
+ * The best set of coupons for a basket that the phone knows.
+ */
+public struct BestSetView: Equatable, Hashable {
+    /**
+     * Coupons to use.
+     */
+    public let used: [UsedCouponView]
+    /**
+     * All the others, each with its reason.
+     */
+    public let unused: [UnusedCouponView]
+    /**
+     * What is taken off in all, in minor units, tax included.
+     */
+    public let discountMinor: Int64
+    /**
+     * What is left to pay.
+     */
+    public let totalMinor: Int64
+    /**
+     * How much more another set could take off at most: 0 is proven best.
+     */
+    public let gapMinor: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Coupons to use.
+         */used: [UsedCouponView],
+        /**
+         * All the others, each with its reason.
+         */unused: [UnusedCouponView],
+        /**
+         * What is taken off in all, in minor units, tax included.
+         */discountMinor: Int64,
+        /**
+         * What is left to pay.
+         */totalMinor: Int64,
+        /**
+         * How much more another set could take off at most: 0 is proven best.
+         */gapMinor: Int64) {
+        self.used = used
+        self.unused = unused
+        self.discountMinor = discountMinor
+        self.totalMinor = totalMinor
+        self.gapMinor = gapMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BestSetView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBestSetView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BestSetView {
+        return
+            try BestSetView(
+                used: FfiConverterSequenceTypeUsedCouponView.read(from: &buf),
+                unused: FfiConverterSequenceTypeUnusedCouponView.read(from: &buf),
+                discountMinor: FfiConverterInt64.read(from: &buf),
+                totalMinor: FfiConverterInt64.read(from: &buf),
+                gapMinor: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: BestSetView, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeUsedCouponView.write(value.used, into: &buf)
+        FfiConverterSequenceTypeUnusedCouponView.write(value.unused, into: &buf)
+        FfiConverterInt64.write(value.discountMinor, into: &buf)
+        FfiConverterInt64.write(value.totalMinor, into: &buf)
+        FfiConverterInt64.write(value.gapMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBestSetView_lift(_ buf: RustBuffer) throws -> BestSetView {
+    return try FfiConverterTypeBestSetView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBestSetView_lower(_ value: BestSetView) -> RustBuffer {
+    return FfiConverterTypeBestSetView.lower(value)
+}
+
+
+/**
  * The card as it is shown now: one value, everything a screen needs.
  */
 public struct CardView: Equatable, Hashable {
@@ -1660,6 +1844,839 @@ public func FfiConverterTypeCardView_lift(_ buf: RustBuffer) throws -> CardView 
 #endif
 public func FfiConverterTypeCardView_lower(_ value: CardView) -> RustBuffer {
     return FfiConverterTypeCardView.lower(value)
+}
+
+
+/**
+ * The text of a check-in's own notice: silent, allowed at night.
+ */
+public struct CheckInNotice: Equatable, Hashable {
+    /**
+     * In Japanese.
+     */
+    public let titleJa: String
+    /**
+     * In English.
+     */
+    public let titleEn: String
+    /**
+     * What there is, in Japanese; may be empty.
+     */
+    public let bodyJa: String
+    /**
+     * The same in English.
+     */
+    public let bodyEn: String
+    /**
+     * True: without a sound.
+     */
+    public let silent: Bool
+    /**
+     * True: quiet hours do not hold it up, as they do campaigns.
+     */
+    public let atNight: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In Japanese.
+         */titleJa: String,
+        /**
+         * In English.
+         */titleEn: String,
+        /**
+         * What there is, in Japanese; may be empty.
+         */bodyJa: String,
+        /**
+         * The same in English.
+         */bodyEn: String,
+        /**
+         * True: without a sound.
+         */silent: Bool,
+        /**
+         * True: quiet hours do not hold it up, as they do campaigns.
+         */atNight: Bool) {
+        self.titleJa = titleJa
+        self.titleEn = titleEn
+        self.bodyJa = bodyJa
+        self.bodyEn = bodyEn
+        self.silent = silent
+        self.atNight = atNight
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckInNotice: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInNotice: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInNotice {
+        return
+            try CheckInNotice(
+                titleJa: FfiConverterString.read(from: &buf),
+                titleEn: FfiConverterString.read(from: &buf),
+                bodyJa: FfiConverterString.read(from: &buf),
+                bodyEn: FfiConverterString.read(from: &buf),
+                silent: FfiConverterBool.read(from: &buf),
+                atNight: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CheckInNotice, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.titleJa, into: &buf)
+        FfiConverterString.write(value.titleEn, into: &buf)
+        FfiConverterString.write(value.bodyJa, into: &buf)
+        FfiConverterString.write(value.bodyEn, into: &buf)
+        FfiConverterBool.write(value.silent, into: &buf)
+        FfiConverterBool.write(value.atNight, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInNotice_lift(_ buf: RustBuffer) throws -> CheckInNotice {
+    return try FfiConverterTypeCheckInNotice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInNotice_lower(_ value: CheckInNotice) -> RustBuffer {
+    return FfiConverterTypeCheckInNotice.lower(value)
+}
+
+
+/**
+ * What follows from observations.
+ */
+public struct CheckInReport: Equatable, Hashable {
+    /**
+     * Check-ins, committed. Let `outbox().send_due()` send them when there is a network.
+     */
+    public let checkIns: [NewCheckIn]
+    /**
+     * Visits that were none.
+     */
+    public let refused: [RefusedVisit]
+    /**
+     * What is missing, after `Opened`.
+     */
+    public let waiting: [WaitingVisit]
+    /**
+     * Regions to register, when they have changed.
+     */
+    public let regions: RegionPlan?
+    /**
+     * True while exact fixes are needed; otherwise location updates may be stopped.
+     */
+    public let needsFixes: Bool
+    /**
+     * True when `places().refresh()` should be called where the phone is: an area is unknown, or known from yesterday.
+     */
+    public let areaDue: Bool
+    /**
+     * Observations left out because their coordinates were none.
+     */
+    public let leftOut: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Check-ins, committed. Let `outbox().send_due()` send them when there is a network.
+         */checkIns: [NewCheckIn],
+        /**
+         * Visits that were none.
+         */refused: [RefusedVisit],
+        /**
+         * What is missing, after `Opened`.
+         */waiting: [WaitingVisit],
+        /**
+         * Regions to register, when they have changed.
+         */regions: RegionPlan?,
+        /**
+         * True while exact fixes are needed; otherwise location updates may be stopped.
+         */needsFixes: Bool,
+        /**
+         * True when `places().refresh()` should be called where the phone is: an area is unknown, or known from yesterday.
+         */areaDue: Bool,
+        /**
+         * Observations left out because their coordinates were none.
+         */leftOut: UInt32) {
+        self.checkIns = checkIns
+        self.refused = refused
+        self.waiting = waiting
+        self.regions = regions
+        self.needsFixes = needsFixes
+        self.areaDue = areaDue
+        self.leftOut = leftOut
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckInReport: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInReport: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInReport {
+        return
+            try CheckInReport(
+                checkIns: FfiConverterSequenceTypeNewCheckIn.read(from: &buf),
+                refused: FfiConverterSequenceTypeRefusedVisit.read(from: &buf),
+                waiting: FfiConverterSequenceTypeWaitingVisit.read(from: &buf),
+                regions: FfiConverterOptionTypeRegionPlan.read(from: &buf),
+                needsFixes: FfiConverterBool.read(from: &buf),
+                areaDue: FfiConverterBool.read(from: &buf),
+                leftOut: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CheckInReport, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeNewCheckIn.write(value.checkIns, into: &buf)
+        FfiConverterSequenceTypeRefusedVisit.write(value.refused, into: &buf)
+        FfiConverterSequenceTypeWaitingVisit.write(value.waiting, into: &buf)
+        FfiConverterOptionTypeRegionPlan.write(value.regions, into: &buf)
+        FfiConverterBool.write(value.needsFixes, into: &buf)
+        FfiConverterBool.write(value.areaDue, into: &buf)
+        FfiConverterUInt32.write(value.leftOut, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInReport_lift(_ buf: RustBuffer) throws -> CheckInReport {
+    return try FfiConverterTypeCheckInReport.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInReport_lower(_ value: CheckInReport) -> RustBuffer {
+    return FfiConverterTypeCheckInReport.lower(value)
+}
+
+
+/**
+ * A check-in.
+ */
+public struct CheckInView: Equatable, Hashable {
+    /**
+     * The correlation id of all that follows, up to the sale.
+     */
+    public let id: CheckInId
+    /**
+     * Where; empty for a receipt's code until the backend has said it.
+     */
+    public let place: PlaceId
+    /**
+     * The place's name; empty where it is not known here.
+     */
+    public let placeName: String
+    /**
+     * The side of the expressway, where it is known.
+     */
+    public let direction: Direction?
+    /**
+     * When, in milliseconds since the Unix epoch, by the trusted clock.
+     */
+    public let atMs: Int64
+    /**
+     * False when the time is the phone's own word.
+     */
+    public let timeProven: Bool
+    /**
+     * How.
+     */
+    public let by: CheckInBy
+    /**
+     * Where it stands.
+     */
+    public let state: CheckInState
+    /**
+     * Serials of the grants that it unlocked on the phone.
+     */
+    public let unlocked: [UInt64]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The correlation id of all that follows, up to the sale.
+         */id: CheckInId,
+        /**
+         * Where; empty for a receipt's code until the backend has said it.
+         */place: PlaceId,
+        /**
+         * The place's name; empty where it is not known here.
+         */placeName: String,
+        /**
+         * The side of the expressway, where it is known.
+         */direction: Direction?,
+        /**
+         * When, in milliseconds since the Unix epoch, by the trusted clock.
+         */atMs: Int64,
+        /**
+         * False when the time is the phone's own word.
+         */timeProven: Bool,
+        /**
+         * How.
+         */by: CheckInBy,
+        /**
+         * Where it stands.
+         */state: CheckInState,
+        /**
+         * Serials of the grants that it unlocked on the phone.
+         */unlocked: [UInt64]) {
+        self.id = id
+        self.place = place
+        self.placeName = placeName
+        self.direction = direction
+        self.atMs = atMs
+        self.timeProven = timeProven
+        self.by = by
+        self.state = state
+        self.unlocked = unlocked
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckInView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInView {
+        return
+            try CheckInView(
+                id: FfiConverterTypeCheckInId.read(from: &buf),
+                place: FfiConverterTypePlaceId.read(from: &buf),
+                placeName: FfiConverterString.read(from: &buf),
+                direction: FfiConverterOptionTypeDirection.read(from: &buf),
+                atMs: FfiConverterInt64.read(from: &buf),
+                timeProven: FfiConverterBool.read(from: &buf),
+                by: FfiConverterTypeCheckInBy.read(from: &buf),
+                state: FfiConverterTypeCheckInState.read(from: &buf),
+                unlocked: FfiConverterSequenceUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CheckInView, into buf: inout [UInt8]) {
+        FfiConverterTypeCheckInId.write(value.id, into: &buf)
+        FfiConverterTypePlaceId.write(value.place, into: &buf)
+        FfiConverterString.write(value.placeName, into: &buf)
+        FfiConverterOptionTypeDirection.write(value.direction, into: &buf)
+        FfiConverterInt64.write(value.atMs, into: &buf)
+        FfiConverterBool.write(value.timeProven, into: &buf)
+        FfiConverterTypeCheckInBy.write(value.by, into: &buf)
+        FfiConverterTypeCheckInState.write(value.state, into: &buf)
+        FfiConverterSequenceUInt64.write(value.unlocked, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInView_lift(_ buf: RustBuffer) throws -> CheckInView {
+    return try FfiConverterTypeCheckInView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInView_lower(_ value: CheckInView) -> RustBuffer {
+    return FfiConverterTypeCheckInView.lower(value)
+}
+
+
+/**
+ * Something that is on in an area until a moment.
+ */
+public struct ConditionView: Equatable, Hashable {
+    /**
+     * What.
+     */
+    public let kind: ConditionKind
+    /**
+     * Where, as the operator names its areas.
+     */
+    public let area: String
+    /**
+     * When it begins, in milliseconds since the Unix epoch.
+     */
+    public let fromMs: Int64
+    /**
+     * When it ends.
+     */
+    public let untilMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What.
+         */kind: ConditionKind,
+        /**
+         * Where, as the operator names its areas.
+         */area: String,
+        /**
+         * When it begins, in milliseconds since the Unix epoch.
+         */fromMs: Int64,
+        /**
+         * When it ends.
+         */untilMs: Int64) {
+        self.kind = kind
+        self.area = area
+        self.fromMs = fromMs
+        self.untilMs = untilMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ConditionView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeConditionView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ConditionView {
+        return
+            try ConditionView(
+                kind: FfiConverterTypeConditionKind.read(from: &buf),
+                area: FfiConverterString.read(from: &buf),
+                fromMs: FfiConverterInt64.read(from: &buf),
+                untilMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ConditionView, into buf: inout [UInt8]) {
+        FfiConverterTypeConditionKind.write(value.kind, into: &buf)
+        FfiConverterString.write(value.area, into: &buf)
+        FfiConverterInt64.write(value.fromMs, into: &buf)
+        FfiConverterInt64.write(value.untilMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConditionView_lift(_ buf: RustBuffer) throws -> ConditionView {
+    return try FfiConverterTypeConditionView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConditionView_lower(_ value: ConditionView) -> RustBuffer {
+    return FfiConverterTypeConditionView.lower(value)
+}
+
+
+/**
+ * Where a coupon would be used. What is not known stays open.
+ */
+public struct CouponSituation: Equatable, Hashable {
+    /**
+     * The place, such as that of a check-in.
+     */
+    public let place: PlaceId?
+    /**
+     * The store, where it is known: its place need not be named then.
+     */
+    public let store: StoreId?
+    /**
+     * How it would be bought.
+     */
+    public let channel: Channel?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The place, such as that of a check-in.
+         */place: PlaceId?,
+        /**
+         * The store, where it is known: its place need not be named then.
+         */store: StoreId?,
+        /**
+         * How it would be bought.
+         */channel: Channel?) {
+        self.place = place
+        self.store = store
+        self.channel = channel
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CouponSituation: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCouponSituation: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CouponSituation {
+        return
+            try CouponSituation(
+                place: FfiConverterOptionTypePlaceId.read(from: &buf),
+                store: FfiConverterOptionTypeStoreId.read(from: &buf),
+                channel: FfiConverterOptionTypeChannel.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CouponSituation, into buf: inout [UInt8]) {
+        FfiConverterOptionTypePlaceId.write(value.place, into: &buf)
+        FfiConverterOptionTypeStoreId.write(value.store, into: &buf)
+        FfiConverterOptionTypeChannel.write(value.channel, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponSituation_lift(_ buf: RustBuffer) throws -> CouponSituation {
+    return try FfiConverterTypeCouponSituation.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponSituation_lower(_ value: CouponSituation) -> RustBuffer {
+    return FfiConverterTypeCouponSituation.lower(value)
+}
+
+
+/**
+ * A coupon.
+ */
+public struct CouponView: Equatable, Hashable {
+    /**
+     * The grant's serial; `None` for an offer of which this device holds no grant (yet).
+     */
+    public let serial: UInt64?
+    /**
+     * The offer's number.
+     */
+    public let offer: UInt32
+    /**
+     * Its title in Japanese; English where there is none.
+     */
+    public let titleJa: String
+    /**
+     * Its title in English; Japanese where there is none.
+     */
+    public let titleEn: String
+    /**
+     * Why the member has it (雨の日限定), in Japanese; may be empty.
+     */
+    public let occasionJa: String
+    /**
+     * The same in English.
+     */
+    public let occasionEn: String
+    /**
+     * Where it stands.
+     */
+    public let state: GrantState
+    /**
+     * True when it can be used in this situation now.
+     */
+    public let usableNow: Bool
+    /**
+     * Why not now, as a snake_case word; `None` when it can be used.
+     */
+    public let reason: String?
+    /**
+     * The reason in Japanese; empty when it can be used.
+     */
+    public let reasonJa: String
+    /**
+     * The reason in English.
+     */
+    public let reasonEn: String
+    /**
+     * True when a till without a connection takes it.
+     */
+    public let offlineOk: Bool
+    /**
+     * True when only a till with a connection can take it.
+     */
+    public let needsConnection: Bool
+    /**
+     * True when the member holds it back: the card does not show it.
+     */
+    public let heldBack: Bool
+    /**
+     * True when it was shown to a till and nobody has said yet what became of it: the card does not show it again until then.
+     */
+    public let unheard: Bool
+    /**
+     * When it ends, in milliseconds since the Unix epoch; `None` for no end.
+     */
+    public let untilMs: Int64?
+    /**
+     * Places where it holds; everywhere when this is empty.
+     */
+    public let places: [PlaceId]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The grant's serial; `None` for an offer of which this device holds no grant (yet).
+         */serial: UInt64?,
+        /**
+         * The offer's number.
+         */offer: UInt32,
+        /**
+         * Its title in Japanese; English where there is none.
+         */titleJa: String,
+        /**
+         * Its title in English; Japanese where there is none.
+         */titleEn: String,
+        /**
+         * Why the member has it (雨の日限定), in Japanese; may be empty.
+         */occasionJa: String,
+        /**
+         * The same in English.
+         */occasionEn: String,
+        /**
+         * Where it stands.
+         */state: GrantState,
+        /**
+         * True when it can be used in this situation now.
+         */usableNow: Bool,
+        /**
+         * Why not now, as a snake_case word; `None` when it can be used.
+         */reason: String?,
+        /**
+         * The reason in Japanese; empty when it can be used.
+         */reasonJa: String,
+        /**
+         * The reason in English.
+         */reasonEn: String,
+        /**
+         * True when a till without a connection takes it.
+         */offlineOk: Bool,
+        /**
+         * True when only a till with a connection can take it.
+         */needsConnection: Bool,
+        /**
+         * True when the member holds it back: the card does not show it.
+         */heldBack: Bool,
+        /**
+         * True when it was shown to a till and nobody has said yet what became of it: the card does not show it again until then.
+         */unheard: Bool,
+        /**
+         * When it ends, in milliseconds since the Unix epoch; `None` for no end.
+         */untilMs: Int64?,
+        /**
+         * Places where it holds; everywhere when this is empty.
+         */places: [PlaceId]) {
+        self.serial = serial
+        self.offer = offer
+        self.titleJa = titleJa
+        self.titleEn = titleEn
+        self.occasionJa = occasionJa
+        self.occasionEn = occasionEn
+        self.state = state
+        self.usableNow = usableNow
+        self.reason = reason
+        self.reasonJa = reasonJa
+        self.reasonEn = reasonEn
+        self.offlineOk = offlineOk
+        self.needsConnection = needsConnection
+        self.heldBack = heldBack
+        self.unheard = unheard
+        self.untilMs = untilMs
+        self.places = places
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CouponView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCouponView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CouponView {
+        return
+            try CouponView(
+                serial: FfiConverterOptionUInt64.read(from: &buf),
+                offer: FfiConverterUInt32.read(from: &buf),
+                titleJa: FfiConverterString.read(from: &buf),
+                titleEn: FfiConverterString.read(from: &buf),
+                occasionJa: FfiConverterString.read(from: &buf),
+                occasionEn: FfiConverterString.read(from: &buf),
+                state: FfiConverterTypeGrantState.read(from: &buf),
+                usableNow: FfiConverterBool.read(from: &buf),
+                reason: FfiConverterOptionString.read(from: &buf),
+                reasonJa: FfiConverterString.read(from: &buf),
+                reasonEn: FfiConverterString.read(from: &buf),
+                offlineOk: FfiConverterBool.read(from: &buf),
+                needsConnection: FfiConverterBool.read(from: &buf),
+                heldBack: FfiConverterBool.read(from: &buf),
+                unheard: FfiConverterBool.read(from: &buf),
+                untilMs: FfiConverterOptionInt64.read(from: &buf),
+                places: FfiConverterSequenceTypePlaceId.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CouponView, into buf: inout [UInt8]) {
+        FfiConverterOptionUInt64.write(value.serial, into: &buf)
+        FfiConverterUInt32.write(value.offer, into: &buf)
+        FfiConverterString.write(value.titleJa, into: &buf)
+        FfiConverterString.write(value.titleEn, into: &buf)
+        FfiConverterString.write(value.occasionJa, into: &buf)
+        FfiConverterString.write(value.occasionEn, into: &buf)
+        FfiConverterTypeGrantState.write(value.state, into: &buf)
+        FfiConverterBool.write(value.usableNow, into: &buf)
+        FfiConverterOptionString.write(value.reason, into: &buf)
+        FfiConverterString.write(value.reasonJa, into: &buf)
+        FfiConverterString.write(value.reasonEn, into: &buf)
+        FfiConverterBool.write(value.offlineOk, into: &buf)
+        FfiConverterBool.write(value.needsConnection, into: &buf)
+        FfiConverterBool.write(value.heldBack, into: &buf)
+        FfiConverterBool.write(value.unheard, into: &buf)
+        FfiConverterOptionInt64.write(value.untilMs, into: &buf)
+        FfiConverterSequenceTypePlaceId.write(value.places, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponView_lift(_ buf: RustBuffer) throws -> CouponView {
+    return try FfiConverterTypeCouponView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponView_lower(_ value: CouponView) -> RustBuffer {
+    return FfiConverterTypeCouponView.lower(value)
+}
+
+
+/**
+ * What a refresh brought.
+ */
+public struct CouponsReport: Equatable, Hashable {
+    /**
+     * True when offers, conditions or places are others than before.
+     */
+    public let newRules: Bool
+    /**
+     * True when grants for tills without a connection were leased.
+     */
+    public let leased: Bool
+    /**
+     * True when the backend says something new about grants, stamps or check-ins.
+     */
+    public let newWallet: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * True when offers, conditions or places are others than before.
+         */newRules: Bool,
+        /**
+         * True when grants for tills without a connection were leased.
+         */leased: Bool,
+        /**
+         * True when the backend says something new about grants, stamps or check-ins.
+         */newWallet: Bool) {
+        self.newRules = newRules
+        self.leased = leased
+        self.newWallet = newWallet
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CouponsReport: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCouponsReport: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CouponsReport {
+        return
+            try CouponsReport(
+                newRules: FfiConverterBool.read(from: &buf),
+                leased: FfiConverterBool.read(from: &buf),
+                newWallet: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CouponsReport, into buf: inout [UInt8]) {
+        FfiConverterBool.write(value.newRules, into: &buf)
+        FfiConverterBool.write(value.leased, into: &buf)
+        FfiConverterBool.write(value.newWallet, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponsReport_lift(_ buf: RustBuffer) throws -> CouponsReport {
+    return try FfiConverterTypeCouponsReport.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponsReport_lower(_ value: CouponsReport) -> RustBuffer {
+    return FfiConverterTypeCouponsReport.lower(value)
 }
 
 
@@ -2535,6 +3552,540 @@ public func FfiConverterTypeMonthTotal_lower(_ value: MonthTotal) -> RustBuffer 
 
 
 /**
+ * Places near a position.
+ */
+public struct NearPage: Equatable, Hashable {
+    /**
+     * Nearest first.
+     */
+    public let places: [PlaceNear]
+    /**
+     * True when everything within 30 km of the position is on the phone. False: there may be nearer ones; `refresh()` where the phone is.
+     */
+    public let areaKnown: Bool
+    /**
+     * How fresh what is known is.
+     */
+    public let freshness: Freshness
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Nearest first.
+         */places: [PlaceNear],
+        /**
+         * True when everything within 30 km of the position is on the phone. False: there may be nearer ones; `refresh()` where the phone is.
+         */areaKnown: Bool,
+        /**
+         * How fresh what is known is.
+         */freshness: Freshness) {
+        self.places = places
+        self.areaKnown = areaKnown
+        self.freshness = freshness
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NearPage: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNearPage: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NearPage {
+        return
+            try NearPage(
+                places: FfiConverterSequenceTypePlaceNear.read(from: &buf),
+                areaKnown: FfiConverterBool.read(from: &buf),
+                freshness: FfiConverterTypeFreshness.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NearPage, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypePlaceNear.write(value.places, into: &buf)
+        FfiConverterBool.write(value.areaKnown, into: &buf)
+        FfiConverterTypeFreshness.write(value.freshness, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNearPage_lift(_ buf: RustBuffer) throws -> NearPage {
+    return try FfiConverterTypeNearPage.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNearPage_lower(_ value: NearPage) -> RustBuffer {
+    return FfiConverterTypeNearPage.lower(value)
+}
+
+
+/**
+ * A check-in that was just made.
+ */
+public struct NewCheckIn: Equatable, Hashable {
+    /**
+     * The check-in.
+     */
+    public let checkIn: CheckInView
+    /**
+     * Coupons that can be used there now.
+     */
+    public let coupons: [CouponView]
+    /**
+     * What to tell the person.
+     */
+    public let notice: CheckInNotice
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The check-in.
+         */checkIn: CheckInView,
+        /**
+         * Coupons that can be used there now.
+         */coupons: [CouponView],
+        /**
+         * What to tell the person.
+         */notice: CheckInNotice) {
+        self.checkIn = checkIn
+        self.coupons = coupons
+        self.notice = notice
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NewCheckIn: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNewCheckIn: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NewCheckIn {
+        return
+            try NewCheckIn(
+                checkIn: FfiConverterTypeCheckInView.read(from: &buf),
+                coupons: FfiConverterSequenceTypeCouponView.read(from: &buf),
+                notice: FfiConverterTypeCheckInNotice.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NewCheckIn, into buf: inout [UInt8]) {
+        FfiConverterTypeCheckInView.write(value.checkIn, into: &buf)
+        FfiConverterSequenceTypeCouponView.write(value.coupons, into: &buf)
+        FfiConverterTypeCheckInNotice.write(value.notice, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNewCheckIn_lift(_ buf: RustBuffer) throws -> NewCheckIn {
+    return try FfiConverterTypeNewCheckIn.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNewCheckIn_lower(_ value: NewCheckIn) -> RustBuffer {
+    return FfiConverterTypeNewCheckIn.lower(value)
+}
+
+
+/**
+ * A place and how far away it is.
+ */
+public struct PlaceNear: Equatable, Hashable {
+    /**
+     * The place.
+     */
+    public let place: PlaceView
+    /**
+     * The way to its ground in metres; 0 on it.
+     */
+    public let distanceM: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The place.
+         */place: PlaceView,
+        /**
+         * The way to its ground in metres; 0 on it.
+         */distanceM: UInt32) {
+        self.place = place
+        self.distanceM = distanceM
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PlaceNear: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlaceNear: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlaceNear {
+        return
+            try PlaceNear(
+                place: FfiConverterTypePlaceView.read(from: &buf),
+                distanceM: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PlaceNear, into buf: inout [UInt8]) {
+        FfiConverterTypePlaceView.write(value.place, into: &buf)
+        FfiConverterUInt32.write(value.distanceM, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceNear_lift(_ buf: RustBuffer) throws -> PlaceNear {
+    return try FfiConverterTypePlaceNear.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceNear_lower(_ value: PlaceNear) -> RustBuffer {
+    return FfiConverterTypePlaceNear.lower(value)
+}
+
+
+/**
+ * Places by name.
+ */
+public struct PlacePage: Equatable, Hashable {
+    /**
+     * Those whose name begins with the text first.
+     */
+    public let places: [PlaceView]
+    /**
+     * How fresh what is known is.
+     */
+    public let freshness: Freshness
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Those whose name begins with the text first.
+         */places: [PlaceView],
+        /**
+         * How fresh what is known is.
+         */freshness: Freshness) {
+        self.places = places
+        self.freshness = freshness
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PlacePage: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlacePage: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlacePage {
+        return
+            try PlacePage(
+                places: FfiConverterSequenceTypePlaceView.read(from: &buf),
+                freshness: FfiConverterTypeFreshness.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PlacePage, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypePlaceView.write(value.places, into: &buf)
+        FfiConverterTypeFreshness.write(value.freshness, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlacePage_lift(_ buf: RustBuffer) throws -> PlacePage {
+    return try FfiConverterTypePlacePage.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlacePage_lower(_ value: PlacePage) -> RustBuffer {
+    return FfiConverterTypePlacePage.lower(value)
+}
+
+
+/**
+ * A store or a rest stop.
+ */
+public struct PlaceView: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: PlaceId
+    /**
+     * What it is.
+     */
+    public let kind: PlaceKind
+    /**
+     * Its name as people write it.
+     */
+    public let name: String
+    /**
+     * How the name is read, in kana.
+     */
+    public let reading: String?
+    /**
+     * The side of the expressway: 上り, 下り, or both.
+     */
+    public let direction: Direction
+    /**
+     * Latitude of its middle in degrees, to draw it.
+     */
+    public let latDeg: Double
+    /**
+     * Longitude of its middle in degrees.
+     */
+    public let lonDeg: Double
+    /**
+     * Radius of the circle around its ground, in metres.
+     */
+    public let radiusM: UInt32
+    /**
+     * True when it can be entered from the ordinary road too (ハイウェイオアシス, ぷらっとパーク).
+     */
+    public let openToOrdinaryRoad: Bool
+    /**
+     * True when it is open now, by the trusted clock.
+     */
+    public let openNow: Bool
+    /**
+     * When it is open; empty where it never closes.
+     */
+    public let hours: [OpeningSpan]
+    /**
+     * Its shops.
+     */
+    public let tenants: [TenantView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: PlaceId,
+        /**
+         * What it is.
+         */kind: PlaceKind,
+        /**
+         * Its name as people write it.
+         */name: String,
+        /**
+         * How the name is read, in kana.
+         */reading: String?,
+        /**
+         * The side of the expressway: 上り, 下り, or both.
+         */direction: Direction,
+        /**
+         * Latitude of its middle in degrees, to draw it.
+         */latDeg: Double,
+        /**
+         * Longitude of its middle in degrees.
+         */lonDeg: Double,
+        /**
+         * Radius of the circle around its ground, in metres.
+         */radiusM: UInt32,
+        /**
+         * True when it can be entered from the ordinary road too (ハイウェイオアシス, ぷらっとパーク).
+         */openToOrdinaryRoad: Bool,
+        /**
+         * True when it is open now, by the trusted clock.
+         */openNow: Bool,
+        /**
+         * When it is open; empty where it never closes.
+         */hours: [OpeningSpan],
+        /**
+         * Its shops.
+         */tenants: [TenantView]) {
+        self.id = id
+        self.kind = kind
+        self.name = name
+        self.reading = reading
+        self.direction = direction
+        self.latDeg = latDeg
+        self.lonDeg = lonDeg
+        self.radiusM = radiusM
+        self.openToOrdinaryRoad = openToOrdinaryRoad
+        self.openNow = openNow
+        self.hours = hours
+        self.tenants = tenants
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PlaceView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlaceView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlaceView {
+        return
+            try PlaceView(
+                id: FfiConverterTypePlaceId.read(from: &buf),
+                kind: FfiConverterTypePlaceKind.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                reading: FfiConverterOptionString.read(from: &buf),
+                direction: FfiConverterTypeDirection.read(from: &buf),
+                latDeg: FfiConverterDouble.read(from: &buf),
+                lonDeg: FfiConverterDouble.read(from: &buf),
+                radiusM: FfiConverterUInt32.read(from: &buf),
+                openToOrdinaryRoad: FfiConverterBool.read(from: &buf),
+                openNow: FfiConverterBool.read(from: &buf),
+                hours: FfiConverterSequenceTypeOpeningSpan.read(from: &buf),
+                tenants: FfiConverterSequenceTypeTenantView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PlaceView, into buf: inout [UInt8]) {
+        FfiConverterTypePlaceId.write(value.id, into: &buf)
+        FfiConverterTypePlaceKind.write(value.kind, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterOptionString.write(value.reading, into: &buf)
+        FfiConverterTypeDirection.write(value.direction, into: &buf)
+        FfiConverterDouble.write(value.latDeg, into: &buf)
+        FfiConverterDouble.write(value.lonDeg, into: &buf)
+        FfiConverterUInt32.write(value.radiusM, into: &buf)
+        FfiConverterBool.write(value.openToOrdinaryRoad, into: &buf)
+        FfiConverterBool.write(value.openNow, into: &buf)
+        FfiConverterSequenceTypeOpeningSpan.write(value.hours, into: &buf)
+        FfiConverterSequenceTypeTenantView.write(value.tenants, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceView_lift(_ buf: RustBuffer) throws -> PlaceView {
+    return try FfiConverterTypePlaceView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceView_lower(_ value: PlaceView) -> RustBuffer {
+    return FfiConverterTypePlaceView.lower(value)
+}
+
+
+/**
+ * Coupons that the card shows now.
+ */
+public struct Presentation: Equatable, Hashable {
+    /**
+     * Serials of the grants in the QR, in the order of the allotment; at most 20.
+     */
+    public let serials: [UInt64]
+    /**
+     * False when it could not be noted what is shown (the disk is full): the card then shows without coupons.
+     */
+    public let noted: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Serials of the grants in the QR, in the order of the allotment; at most 20.
+         */serials: [UInt64],
+        /**
+         * False when it could not be noted what is shown (the disk is full): the card then shows without coupons.
+         */noted: Bool) {
+        self.serials = serials
+        self.noted = noted
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Presentation: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePresentation: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Presentation {
+        return
+            try Presentation(
+                serials: FfiConverterSequenceUInt64.read(from: &buf),
+                noted: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Presentation, into buf: inout [UInt8]) {
+        FfiConverterSequenceUInt64.write(value.serials, into: &buf)
+        FfiConverterBool.write(value.noted, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePresentation_lift(_ buf: RustBuffer) throws -> Presentation {
+    return try FfiConverterTypePresentation.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePresentation_lower(_ value: Presentation) -> RustBuffer {
+    return FfiConverterTypePresentation.lower(value)
+}
+
+
+/**
  * A receipt in a list.
  */
 public struct ReceiptSummary: Equatable, Hashable {
@@ -2724,6 +4275,184 @@ public func FfiConverterTypeReceiptSummary_lower(_ value: ReceiptSummary) -> Rus
 
 
 /**
+ * A visit that was no check-in.
+ */
+public struct RefusedVisit: Equatable, Hashable {
+    /**
+     * Where.
+     */
+    public let place: PlaceId
+    /**
+     * Its name.
+     */
+    public let placeName: String
+    /**
+     * When it was clear, by the phone's wall clock, in milliseconds since the Unix epoch.
+     */
+    public let atMs: Int64
+    /**
+     * Why.
+     */
+    public let reason: CheckInRefusal
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where.
+         */place: PlaceId,
+        /**
+         * Its name.
+         */placeName: String,
+        /**
+         * When it was clear, by the phone's wall clock, in milliseconds since the Unix epoch.
+         */atMs: Int64,
+        /**
+         * Why.
+         */reason: CheckInRefusal) {
+        self.place = place
+        self.placeName = placeName
+        self.atMs = atMs
+        self.reason = reason
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RefusedVisit: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRefusedVisit: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RefusedVisit {
+        return
+            try RefusedVisit(
+                place: FfiConverterTypePlaceId.read(from: &buf),
+                placeName: FfiConverterString.read(from: &buf),
+                atMs: FfiConverterInt64.read(from: &buf),
+                reason: FfiConverterTypeCheckInRefusal.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RefusedVisit, into buf: inout [UInt8]) {
+        FfiConverterTypePlaceId.write(value.place, into: &buf)
+        FfiConverterString.write(value.placeName, into: &buf)
+        FfiConverterInt64.write(value.atMs, into: &buf)
+        FfiConverterTypeCheckInRefusal.write(value.reason, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRefusedVisit_lift(_ buf: RustBuffer) throws -> RefusedVisit {
+    return try FfiConverterTypeRefusedVisit.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRefusedVisit_lower(_ value: RefusedVisit) -> RustBuffer {
+    return FfiConverterTypeRefusedVisit.lower(value)
+}
+
+
+/**
+ * What the operating system shall watch from now on: take back what is removed, then register what is added. The same id again replaces.
+ */
+public struct RegionPlan: Equatable, Hashable {
+    /**
+     * Places to be watched that are not yet.
+     */
+    public let add: [WatchedRegion]
+    /**
+     * Ids to take back.
+     */
+    public let remove: [String]
+    /**
+     * The region around the phone: leaving it, the app wakes and chooses anew. Always registered again.
+     */
+    public let refresh: WatchedRegion?
+    /**
+     * What it promises: that no place left out is reached unseen, or up to which speed.
+     */
+    public let coverage: Coverage
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Places to be watched that are not yet.
+         */add: [WatchedRegion],
+        /**
+         * Ids to take back.
+         */remove: [String],
+        /**
+         * The region around the phone: leaving it, the app wakes and chooses anew. Always registered again.
+         */refresh: WatchedRegion?,
+        /**
+         * What it promises: that no place left out is reached unseen, or up to which speed.
+         */coverage: Coverage) {
+        self.add = add
+        self.remove = remove
+        self.refresh = refresh
+        self.coverage = coverage
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RegionPlan: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRegionPlan: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RegionPlan {
+        return
+            try RegionPlan(
+                add: FfiConverterSequenceTypeWatchedRegion.read(from: &buf),
+                remove: FfiConverterSequenceString.read(from: &buf),
+                refresh: FfiConverterOptionTypeWatchedRegion.read(from: &buf),
+                coverage: FfiConverterTypeCoverage.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RegionPlan, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeWatchedRegion.write(value.add, into: &buf)
+        FfiConverterSequenceString.write(value.remove, into: &buf)
+        FfiConverterOptionTypeWatchedRegion.write(value.refresh, into: &buf)
+        FfiConverterTypeCoverage.write(value.coverage, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRegionPlan_lift(_ buf: RustBuffer) throws -> RegionPlan {
+    return try FfiConverterTypeRegionPlan.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRegionPlan_lower(_ value: RegionPlan) -> RustBuffer {
+    return FfiConverterTypeRegionPlan.lower(value)
+}
+
+
+/**
  * What a round of sending came to.
  */
 public struct SendReport: Equatable, Hashable {
@@ -2843,6 +4572,204 @@ public func FfiConverterTypeSendReport_lower(_ value: SendReport) -> RustBuffer 
 
 
 /**
+ * A stamp card.
+ */
+public struct StampCardView: Equatable, Hashable {
+    /**
+     * Which.
+     */
+    public let card: StampCardId
+    /**
+     * Its title in Japanese.
+     */
+    public let titleJa: String
+    /**
+     * Its title in English.
+     */
+    public let titleEn: String
+    /**
+     * All stamps, oldest first: cards that are full stay counted.
+     */
+    public let stamps: [StampView]
+    /**
+     * Stamps of a full card; 0 where the programme is not known here.
+     */
+    public let goal: UInt32
+    /**
+     * Rewards that were given.
+     */
+    public let rewards: UInt32
+    /**
+     * Full cards, those included whose stamps the backend has not heard of yet.
+     */
+    public let fullCards: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which.
+         */card: StampCardId,
+        /**
+         * Its title in Japanese.
+         */titleJa: String,
+        /**
+         * Its title in English.
+         */titleEn: String,
+        /**
+         * All stamps, oldest first: cards that are full stay counted.
+         */stamps: [StampView],
+        /**
+         * Stamps of a full card; 0 where the programme is not known here.
+         */goal: UInt32,
+        /**
+         * Rewards that were given.
+         */rewards: UInt32,
+        /**
+         * Full cards, those included whose stamps the backend has not heard of yet.
+         */fullCards: UInt32) {
+        self.card = card
+        self.titleJa = titleJa
+        self.titleEn = titleEn
+        self.stamps = stamps
+        self.goal = goal
+        self.rewards = rewards
+        self.fullCards = fullCards
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StampCardView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStampCardView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StampCardView {
+        return
+            try StampCardView(
+                card: FfiConverterTypeStampCardId.read(from: &buf),
+                titleJa: FfiConverterString.read(from: &buf),
+                titleEn: FfiConverterString.read(from: &buf),
+                stamps: FfiConverterSequenceTypeStampView.read(from: &buf),
+                goal: FfiConverterUInt32.read(from: &buf),
+                rewards: FfiConverterUInt32.read(from: &buf),
+                fullCards: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StampCardView, into buf: inout [UInt8]) {
+        FfiConverterTypeStampCardId.write(value.card, into: &buf)
+        FfiConverterString.write(value.titleJa, into: &buf)
+        FfiConverterString.write(value.titleEn, into: &buf)
+        FfiConverterSequenceTypeStampView.write(value.stamps, into: &buf)
+        FfiConverterUInt32.write(value.goal, into: &buf)
+        FfiConverterUInt32.write(value.rewards, into: &buf)
+        FfiConverterUInt32.write(value.fullCards, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStampCardView_lift(_ buf: RustBuffer) throws -> StampCardView {
+    return try FfiConverterTypeStampCardView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStampCardView_lower(_ value: StampCardView) -> RustBuffer {
+    return FfiConverterTypeStampCardView.lower(value)
+}
+
+
+/**
+ * A stamp: place and day name it.
+ */
+public struct StampView: Equatable, Hashable {
+    /**
+     * Where.
+     */
+    public let place: PlaceId
+    /**
+     * The day at the place, `YYYY-MM-DD`.
+     */
+    public let day: String
+    /**
+     * True while its check-in waits for the backend's word.
+     */
+    public let waiting: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where.
+         */place: PlaceId,
+        /**
+         * The day at the place, `YYYY-MM-DD`.
+         */day: String,
+        /**
+         * True while its check-in waits for the backend's word.
+         */waiting: Bool) {
+        self.place = place
+        self.day = day
+        self.waiting = waiting
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StampView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStampView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StampView {
+        return
+            try StampView(
+                place: FfiConverterTypePlaceId.read(from: &buf),
+                day: FfiConverterString.read(from: &buf),
+                waiting: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StampView, into buf: inout [UInt8]) {
+        FfiConverterTypePlaceId.write(value.place, into: &buf)
+        FfiConverterString.write(value.day, into: &buf)
+        FfiConverterBool.write(value.waiting, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStampView_lift(_ buf: RustBuffer) throws -> StampView {
+    return try FfiConverterTypeStampView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStampView_lower(_ value: StampView) -> RustBuffer {
+    return FfiConverterTypeStampView.lower(value)
+}
+
+
+/**
  * What a pull brought.
  */
 public struct SyncReport: Equatable, Hashable {
@@ -2952,6 +4879,95 @@ public func FfiConverterTypeSyncReport_lower(_ value: SyncReport) -> RustBuffer 
 
 
 /**
+ * A shop of a place.
+ */
+public struct TenantView: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let storeId: StoreId
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * True when it is open now: its own hours, whatever the place's are.
+     */
+    public let openNow: Bool
+    /**
+     * When it is open; empty where it never closes.
+     */
+    public let hours: [OpeningSpan]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */storeId: StoreId,
+        /**
+         * Its name.
+         */name: String,
+        /**
+         * True when it is open now: its own hours, whatever the place's are.
+         */openNow: Bool,
+        /**
+         * When it is open; empty where it never closes.
+         */hours: [OpeningSpan]) {
+        self.storeId = storeId
+        self.name = name
+        self.openNow = openNow
+        self.hours = hours
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TenantView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTenantView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TenantView {
+        return
+            try TenantView(
+                storeId: FfiConverterTypeStoreId.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                openNow: FfiConverterBool.read(from: &buf),
+                hours: FfiConverterSequenceTypeOpeningSpan.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TenantView, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.storeId, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterBool.write(value.openNow, into: &buf)
+        FfiConverterSequenceTypeOpeningSpan.write(value.hours, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTenantView_lift(_ buf: RustBuffer) throws -> TenantView {
+    return try FfiConverterTypeTenantView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTenantView_lower(_ value: TenantView) -> RustBuffer {
+    return FfiConverterTypeTenantView.lower(value)
+}
+
+
+/**
  * A moment, and whether it is known.
  */
 public struct TrustedTime: Equatable, Hashable {
@@ -3017,6 +5033,392 @@ public func FfiConverterTypeTrustedTime_lift(_ buf: RustBuffer) throws -> Truste
 #endif
 public func FfiConverterTypeTrustedTime_lower(_ value: TrustedTime) -> RustBuffer {
     return FfiConverterTypeTrustedTime.lower(value)
+}
+
+
+/**
+ * A coupon that is left out.
+ */
+public struct UnusedCouponView: Equatable, Hashable {
+    /**
+     * The grant.
+     */
+    public let serial: UInt64
+    /**
+     * The offer's number.
+     */
+    public let offer: UInt32
+    /**
+     * Its title in Japanese.
+     */
+    public let titleJa: String
+    /**
+     * Its title in English.
+     */
+    public let titleEn: String
+    /**
+     * Why not, as a snake_case word.
+     */
+    public let reason: String
+    /**
+     * The reason in Japanese.
+     */
+    public let reasonJa: String
+    /**
+     * The reason in English.
+     */
+    public let reasonEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The grant.
+         */serial: UInt64,
+        /**
+         * The offer's number.
+         */offer: UInt32,
+        /**
+         * Its title in Japanese.
+         */titleJa: String,
+        /**
+         * Its title in English.
+         */titleEn: String,
+        /**
+         * Why not, as a snake_case word.
+         */reason: String,
+        /**
+         * The reason in Japanese.
+         */reasonJa: String,
+        /**
+         * The reason in English.
+         */reasonEn: String) {
+        self.serial = serial
+        self.offer = offer
+        self.titleJa = titleJa
+        self.titleEn = titleEn
+        self.reason = reason
+        self.reasonJa = reasonJa
+        self.reasonEn = reasonEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension UnusedCouponView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeUnusedCouponView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UnusedCouponView {
+        return
+            try UnusedCouponView(
+                serial: FfiConverterUInt64.read(from: &buf),
+                offer: FfiConverterUInt32.read(from: &buf),
+                titleJa: FfiConverterString.read(from: &buf),
+                titleEn: FfiConverterString.read(from: &buf),
+                reason: FfiConverterString.read(from: &buf),
+                reasonJa: FfiConverterString.read(from: &buf),
+                reasonEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: UnusedCouponView, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.serial, into: &buf)
+        FfiConverterUInt32.write(value.offer, into: &buf)
+        FfiConverterString.write(value.titleJa, into: &buf)
+        FfiConverterString.write(value.titleEn, into: &buf)
+        FfiConverterString.write(value.reason, into: &buf)
+        FfiConverterString.write(value.reasonJa, into: &buf)
+        FfiConverterString.write(value.reasonEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnusedCouponView_lift(_ buf: RustBuffer) throws -> UnusedCouponView {
+    return try FfiConverterTypeUnusedCouponView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnusedCouponView_lower(_ value: UnusedCouponView) -> RustBuffer {
+    return FfiConverterTypeUnusedCouponView.lower(value)
+}
+
+
+/**
+ * A coupon of the best set.
+ */
+public struct UsedCouponView: Equatable, Hashable {
+    /**
+     * The grant.
+     */
+    public let serial: UInt64
+    /**
+     * The offer's number.
+     */
+    public let offer: UInt32
+    /**
+     * Its title in Japanese.
+     */
+    public let titleJa: String
+    /**
+     * Its title in English.
+     */
+    public let titleEn: String
+    /**
+     * What it takes off, in minor units, tax included.
+     */
+    public let discountMinor: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The grant.
+         */serial: UInt64,
+        /**
+         * The offer's number.
+         */offer: UInt32,
+        /**
+         * Its title in Japanese.
+         */titleJa: String,
+        /**
+         * Its title in English.
+         */titleEn: String,
+        /**
+         * What it takes off, in minor units, tax included.
+         */discountMinor: Int64) {
+        self.serial = serial
+        self.offer = offer
+        self.titleJa = titleJa
+        self.titleEn = titleEn
+        self.discountMinor = discountMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension UsedCouponView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeUsedCouponView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UsedCouponView {
+        return
+            try UsedCouponView(
+                serial: FfiConverterUInt64.read(from: &buf),
+                offer: FfiConverterUInt32.read(from: &buf),
+                titleJa: FfiConverterString.read(from: &buf),
+                titleEn: FfiConverterString.read(from: &buf),
+                discountMinor: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: UsedCouponView, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.serial, into: &buf)
+        FfiConverterUInt32.write(value.offer, into: &buf)
+        FfiConverterString.write(value.titleJa, into: &buf)
+        FfiConverterString.write(value.titleEn, into: &buf)
+        FfiConverterInt64.write(value.discountMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUsedCouponView_lift(_ buf: RustBuffer) throws -> UsedCouponView {
+    return try FfiConverterTypeUsedCouponView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUsedCouponView_lower(_ value: UsedCouponView) -> RustBuffer {
+    return FfiConverterTypeUsedCouponView.lower(value)
+}
+
+
+/**
+ * The app was opened and this is missing for a check-in.
+ */
+public struct WaitingVisit: Equatable, Hashable {
+    /**
+     * Where; `None` when no place is near, or nothing is known of where the phone is.
+     */
+    public let place: PlaceId?
+    /**
+     * Its name; empty without a place.
+     */
+    public let placeName: String
+    /**
+     * What is missing.
+     */
+    public let missing: Missing
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where; `None` when no place is near, or nothing is known of where the phone is.
+         */place: PlaceId?,
+        /**
+         * Its name; empty without a place.
+         */placeName: String,
+        /**
+         * What is missing.
+         */missing: Missing) {
+        self.place = place
+        self.placeName = placeName
+        self.missing = missing
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension WaitingVisit: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWaitingVisit: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WaitingVisit {
+        return
+            try WaitingVisit(
+                place: FfiConverterOptionTypePlaceId.read(from: &buf),
+                placeName: FfiConverterString.read(from: &buf),
+                missing: FfiConverterTypeMissing.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: WaitingVisit, into buf: inout [UInt8]) {
+        FfiConverterOptionTypePlaceId.write(value.place, into: &buf)
+        FfiConverterString.write(value.placeName, into: &buf)
+        FfiConverterTypeMissing.write(value.missing, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWaitingVisit_lift(_ buf: RustBuffer) throws -> WaitingVisit {
+    return try FfiConverterTypeWaitingVisit.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWaitingVisit_lower(_ value: WaitingVisit) -> RustBuffer {
+    return FfiConverterTypeWaitingVisit.lower(value)
+}
+
+
+/**
+ * A circle for the operating system to watch.
+ */
+public struct WatchedRegion: Equatable, Hashable {
+    /**
+     * Under this id it is registered, and reported back.
+     */
+    public let id: String
+    /**
+     * Latitude of its middle in degrees.
+     */
+    public let latDeg: Double
+    /**
+     * Longitude of its middle in degrees.
+     */
+    public let lonDeg: Double
+    /**
+     * In metres.
+     */
+    public let radiusM: Double
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Under this id it is registered, and reported back.
+         */id: String,
+        /**
+         * Latitude of its middle in degrees.
+         */latDeg: Double,
+        /**
+         * Longitude of its middle in degrees.
+         */lonDeg: Double,
+        /**
+         * In metres.
+         */radiusM: Double) {
+        self.id = id
+        self.latDeg = latDeg
+        self.lonDeg = lonDeg
+        self.radiusM = radiusM
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension WatchedRegion: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWatchedRegion: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WatchedRegion {
+        return
+            try WatchedRegion(
+                id: FfiConverterString.read(from: &buf),
+                latDeg: FfiConverterDouble.read(from: &buf),
+                lonDeg: FfiConverterDouble.read(from: &buf),
+                radiusM: FfiConverterDouble.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: WatchedRegion, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterDouble.write(value.latDeg, into: &buf)
+        FfiConverterDouble.write(value.lonDeg, into: &buf)
+        FfiConverterDouble.write(value.radiusM, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWatchedRegion_lift(_ buf: RustBuffer) throws -> WatchedRegion {
+    return try FfiConverterTypeWatchedRegion.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWatchedRegion_lower(_ value: WatchedRegion) -> RustBuffer {
+    return FfiConverterTypeWatchedRegion.lower(value)
 }
 
 
@@ -3261,6 +5663,18 @@ public enum Change: Equatable, Hashable {
      */
     case purchases
     /**
+     * Places and what is known of an area: ask `places()` again.
+     */
+    case places
+    /**
+     * Coupons, stamps or what may be shown of them: ask `coupons().list()` again.
+     */
+    case coupons
+    /**
+     * A check-in was made, taken or refused: ask `check_in().recent()` again.
+     */
+    case checkIns
+    /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
     case outbox
@@ -3289,7 +5703,13 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
 
         case 2: return .purchases
 
-        case 3: return .outbox
+        case 3: return .places
+
+        case 4: return .coupons
+
+        case 5: return .checkIns
+
+        case 6: return .outbox
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -3307,8 +5727,20 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
             writeInt(&buf, Int32(2))
 
 
-        case .outbox:
+        case .places:
             writeInt(&buf, Int32(3))
+
+
+        case .coupons:
+            writeInt(&buf, Int32(4))
+
+
+        case .checkIns:
+            writeInt(&buf, Int32(5))
+
+
+        case .outbox:
+            writeInt(&buf, Int32(6))
 
         }
     }
@@ -3329,6 +5761,530 @@ public func FfiConverterTypeChange_lower(_ value: Change) -> RustBuffer {
     return FfiConverterTypeChange.lower(value)
 }
 
+
+
+/**
+ * How a check-in was made.
+ */
+
+public enum CheckInBy: Equatable, Hashable {
+
+    /**
+     * By location.
+     */
+    case location
+    /**
+     * By passing the gates of a route in order.
+     */
+    case route
+    /**
+     * By the signed code at the place: lower assurance.
+     */
+    case placeCode
+    /**
+     * By the code on a receipt: lower assurance; the backend says where.
+     */
+    case receiptCode
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckInBy: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInBy: FfiConverterRustBuffer {
+    typealias SwiftType = CheckInBy
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInBy {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .location
+
+        case 2: return .route
+
+        case 3: return .placeCode
+
+        case 4: return .receiptCode
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CheckInBy, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .location:
+            writeInt(&buf, Int32(1))
+
+
+        case .route:
+            writeInt(&buf, Int32(2))
+
+
+        case .placeCode:
+            writeInt(&buf, Int32(3))
+
+
+        case .receiptCode:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInBy_lift(_ buf: RustBuffer) throws -> CheckInBy {
+    return try FfiConverterTypeCheckInBy.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInBy_lower(_ value: CheckInBy) -> RustBuffer {
+    return FfiConverterTypeCheckInBy.lower(value)
+}
+
+
+
+/**
+ * The verbs of check-in had no good end. Nothing is half done: an observation that was not taken can be made again.
+ */
+public
+enum CheckInError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    case NotEnrolled
+    /**
+     * What was scanned or typed is no code that checks in.
+     */
+    case BadCode(
+        /**
+         * What is wrong with it, and what to do.
+         */detail: String
+    )
+    /**
+     * There was a check-in here a short while ago.
+     */
+    case CoolDown
+    /**
+     * The platform failed.
+     */
+    case Platform(
+        /**
+         * Why.
+         */error: PlatformError
+    )
+    /**
+     * The files failed.
+     */
+    case Storage(
+        /**
+         * Why.
+         */error: StorageError
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension CheckInError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInError: FfiConverterRustBuffer {
+    typealias SwiftType = CheckInError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .NotEnrolled
+        case 2: return .BadCode(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 3: return .CoolDown
+        case 4: return .Platform(
+            error: try FfiConverterTypePlatformError.read(from: &buf)
+            )
+        case 5: return .Storage(
+            error: try FfiConverterTypeStorageError.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CheckInError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .NotEnrolled:
+            writeInt(&buf, Int32(1))
+
+
+        case let .BadCode(detail):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case .CoolDown:
+            writeInt(&buf, Int32(3))
+
+
+        case let .Platform(error):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypePlatformError.write(error, into: &buf)
+
+
+        case let .Storage(error):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeStorageError.write(error, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInError_lift(_ buf: RustBuffer) throws -> CheckInError {
+    return try FfiConverterTypeCheckInError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInError_lower(_ value: CheckInError) -> RustBuffer {
+    return FfiConverterTypeCheckInError.lower(value)
+}
+
+
+/**
+ * Where a check-in stands.
+ */
+
+public enum CheckInState: Equatable, Hashable {
+
+    /**
+     * The backend has not heard of it yet; on the phone it counts.
+     */
+    case waiting
+    /**
+     * It counts.
+     */
+    case accepted
+    /**
+     * The backend decided otherwise.
+     */
+    case refused(
+        /**
+         * Why.
+         */reason: CheckInRefusal
+    )
+    /**
+     * The backend did not take the record at all.
+     */
+    case notTaken(
+        /**
+         * Its reason.
+         */code: Reason
+    )
+    /**
+     * It found no network in seven days.
+     */
+    case expired
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckInState: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInState: FfiConverterRustBuffer {
+    typealias SwiftType = CheckInState
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInState {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .waiting
+
+        case 2: return .accepted
+
+        case 3: return .refused(reason: try FfiConverterTypeCheckInRefusal.read(from: &buf)
+        )
+
+        case 4: return .notTaken(code: try FfiConverterTypeReason.read(from: &buf)
+        )
+
+        case 5: return .expired
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CheckInState, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .waiting:
+            writeInt(&buf, Int32(1))
+
+
+        case .accepted:
+            writeInt(&buf, Int32(2))
+
+
+        case let .refused(reason):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeCheckInRefusal.write(reason, into: &buf)
+
+
+        case let .notTaken(code):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeReason.write(code, into: &buf)
+
+
+        case .expired:
+            writeInt(&buf, Int32(5))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInState_lift(_ buf: RustBuffer) throws -> CheckInState {
+    return try FfiConverterTypeCheckInState.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInState_lower(_ value: CheckInState) -> RustBuffer {
+    return FfiConverterTypeCheckInState.lower(value)
+}
+
+
+
+/**
+ * The verbs of coupons had no good end. What is on the device stays readable in every case.
+ */
+public
+enum CouponsError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    case NotEnrolled
+    /**
+     * The amounts cannot be a basket.
+     */
+    case BadBasket(
+        /**
+         * What is wrong with it.
+         */detail: String
+    )
+    /**
+     * What came by push is no condition that counts: not signed by a known issuer, over, or older than what is known.
+     */
+    case BadPush(
+        /**
+         * What is wrong with it.
+         */detail: String
+    )
+    /**
+     * The server refused for another reason.
+     */
+    case Refused(
+        /**
+         * Its reason.
+         */code: Reason,
+        /**
+         * Its words.
+         */detail: String
+    )
+    /**
+     * The network or the server failed: try again.
+     */
+    case Call(
+        /**
+         * Why.
+         */error: CallError
+    )
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    case Platform(
+        /**
+         * Why.
+         */error: PlatformError
+    )
+    /**
+     * The files failed.
+     */
+    case Storage(
+        /**
+         * Why.
+         */error: StorageError
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension CouponsError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCouponsError: FfiConverterRustBuffer {
+    typealias SwiftType = CouponsError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CouponsError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .NotEnrolled
+        case 2: return .BadBasket(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 3: return .BadPush(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 4: return .Refused(
+            code: try FfiConverterTypeReason.read(from: &buf),
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 5: return .Call(
+            error: try FfiConverterTypeCallError.read(from: &buf)
+            )
+        case 6: return .Platform(
+            error: try FfiConverterTypePlatformError.read(from: &buf)
+            )
+        case 7: return .Storage(
+            error: try FfiConverterTypeStorageError.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CouponsError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .NotEnrolled:
+            writeInt(&buf, Int32(1))
+
+
+        case let .BadBasket(detail):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .BadPush(detail):
+            writeInt(&buf, Int32(3))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Refused(code,detail):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeReason.write(code, into: &buf)
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Call(error):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeCallError.write(error, into: &buf)
+
+
+        case let .Platform(error):
+            writeInt(&buf, Int32(6))
+            FfiConverterTypePlatformError.write(error, into: &buf)
+
+
+        case let .Storage(error):
+            writeInt(&buf, Int32(7))
+            FfiConverterTypeStorageError.write(error, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponsError_lift(_ buf: RustBuffer) throws -> CouponsError {
+    return try FfiConverterTypeCouponsError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCouponsError_lower(_ value: CouponsError) -> RustBuffer {
+    return FfiConverterTypeCouponsError.lower(value)
+}
 
 
 /**
@@ -4084,6 +7040,205 @@ public func FfiConverterTypeMemberState_lower(_ value: MemberState) -> RustBuffe
 
 
 /**
+ * What the operating system says. Reboots and proven times the core notices by itself.
+ */
+
+public enum Observation: Equatable, Hashable {
+
+    /**
+     * A fix.
+     */
+    case fix(
+        /**
+         * Latitude in degrees (WGS84), north positive.
+         */latDeg: Double,
+        /**
+         * Longitude in degrees, east positive.
+         */lonDeg: Double,
+        /**
+         * The phone's wall clock at the fix, in milliseconds since the Unix epoch.
+         */atMs: Int64,
+        /**
+         * A clock that counts from the boot and through sleep, in milliseconds, where the platform stamps fixes with it.
+         */bootMs: Int64?,
+        /**
+         * Radius of 68 % in metres; absent, zero or negative: unknown.
+         */accuracyM: Double?,
+        /**
+         * Metres a second; absent or negative: unknown.
+         */speedMps: Double?,
+        /**
+         * True when the system says that an app made it up (`isMock`, `isSimulatedBySoftware`).
+         */mock: Bool
+    )
+    /**
+     * A watched region was entered, now or minutes ago.
+     */
+    case regionEntered(
+        /**
+         * Its id, as in [`WatchedRegion`].
+         */id: String,
+        /**
+         * The phone's wall clock, in milliseconds since the Unix epoch.
+         */atMs: Int64
+    )
+    /**
+     * A watched region was left, the refresh region among them.
+     */
+    case regionLeft(
+        /**
+         * Its id, as in [`WatchedRegion`].
+         */id: String,
+        /**
+         * The phone's wall clock.
+         */atMs: Int64
+    )
+    /**
+     * The system says that the phone stayed somewhere (`CLVisit`).
+     */
+    case osVisit(
+        /**
+         * Latitude in degrees.
+         */latDeg: Double,
+        /**
+         * Longitude in degrees.
+         */lonDeg: Double,
+        /**
+         * Radius in metres, as for a fix.
+         */accuracyM: Double?,
+        /**
+         * When it came, by the phone's wall clock.
+         */arrivedMs: Int64,
+        /**
+         * When it left, or the clock now when it is still there.
+         */untilMs: Int64
+    )
+    /**
+     * The app was opened by a person: the report answers with a check-in or with what is missing.
+     */
+    case opened(
+        /**
+         * The phone's wall clock.
+         */atMs: Int64
+    )
+    /**
+     * Time has passed.
+     */
+    case tick(
+        /**
+         * The phone's wall clock.
+         */atMs: Int64
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Observation: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeObservation: FfiConverterRustBuffer {
+    typealias SwiftType = Observation
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Observation {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .fix(latDeg: try FfiConverterDouble.read(from: &buf), lonDeg: try FfiConverterDouble.read(from: &buf), atMs: try FfiConverterInt64.read(from: &buf), bootMs: try FfiConverterOptionInt64.read(from: &buf), accuracyM: try FfiConverterOptionDouble.read(from: &buf), speedMps: try FfiConverterOptionDouble.read(from: &buf), mock: try FfiConverterBool.read(from: &buf)
+        )
+
+        case 2: return .regionEntered(id: try FfiConverterString.read(from: &buf), atMs: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 3: return .regionLeft(id: try FfiConverterString.read(from: &buf), atMs: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 4: return .osVisit(latDeg: try FfiConverterDouble.read(from: &buf), lonDeg: try FfiConverterDouble.read(from: &buf), accuracyM: try FfiConverterOptionDouble.read(from: &buf), arrivedMs: try FfiConverterInt64.read(from: &buf), untilMs: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 5: return .opened(atMs: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 6: return .tick(atMs: try FfiConverterInt64.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Observation, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .fix(latDeg,lonDeg,atMs,bootMs,accuracyM,speedMps,mock):
+            writeInt(&buf, Int32(1))
+            FfiConverterDouble.write(latDeg, into: &buf)
+            FfiConverterDouble.write(lonDeg, into: &buf)
+            FfiConverterInt64.write(atMs, into: &buf)
+            FfiConverterOptionInt64.write(bootMs, into: &buf)
+            FfiConverterOptionDouble.write(accuracyM, into: &buf)
+            FfiConverterOptionDouble.write(speedMps, into: &buf)
+            FfiConverterBool.write(mock, into: &buf)
+
+
+        case let .regionEntered(id,atMs):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(id, into: &buf)
+            FfiConverterInt64.write(atMs, into: &buf)
+
+
+        case let .regionLeft(id,atMs):
+            writeInt(&buf, Int32(3))
+            FfiConverterString.write(id, into: &buf)
+            FfiConverterInt64.write(atMs, into: &buf)
+
+
+        case let .osVisit(latDeg,lonDeg,accuracyM,arrivedMs,untilMs):
+            writeInt(&buf, Int32(4))
+            FfiConverterDouble.write(latDeg, into: &buf)
+            FfiConverterDouble.write(lonDeg, into: &buf)
+            FfiConverterOptionDouble.write(accuracyM, into: &buf)
+            FfiConverterInt64.write(arrivedMs, into: &buf)
+            FfiConverterInt64.write(untilMs, into: &buf)
+
+
+        case let .opened(atMs):
+            writeInt(&buf, Int32(5))
+            FfiConverterInt64.write(atMs, into: &buf)
+
+
+        case let .tick(atMs):
+            writeInt(&buf, Int32(6))
+            FfiConverterInt64.write(atMs, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeObservation_lift(_ buf: RustBuffer) throws -> Observation {
+    return try FfiConverterTypeObservation.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeObservation_lower(_ value: Observation) -> RustBuffer {
+    return FfiConverterTypeObservation.lower(value)
+}
+
+
+
+/**
  * The app core could not be opened.
  */
 public
@@ -4333,6 +7488,156 @@ public func FfiConverterTypeOutboxError_lift(_ buf: RustBuffer) throws -> Outbox
 #endif
 public func FfiConverterTypeOutboxError_lower(_ value: OutboxError) -> RustBuffer {
     return FfiConverterTypeOutboxError.lower(value)
+}
+
+
+/**
+ * The verbs of places had no good end. What is on the device stays readable in every case.
+ */
+public
+enum PlacesError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    case NotEnrolled
+    /**
+     * No cached place has this id.
+     */
+    case NoSuchPlace
+    /**
+     * Latitude and longitude are not a position.
+     */
+    case BadPosition(
+        /**
+         * What is wrong with them; names no number.
+         */detail: String
+    )
+    /**
+     * The network or the server failed: try again.
+     */
+    case Call(
+        /**
+         * Why.
+         */error: CallError
+    )
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    case Platform(
+        /**
+         * Why.
+         */error: PlatformError
+    )
+    /**
+     * The files failed.
+     */
+    case Storage(
+        /**
+         * Why.
+         */error: StorageError
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension PlacesError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlacesError: FfiConverterRustBuffer {
+    typealias SwiftType = PlacesError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlacesError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .NotEnrolled
+        case 2: return .NoSuchPlace
+        case 3: return .BadPosition(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 4: return .Call(
+            error: try FfiConverterTypeCallError.read(from: &buf)
+            )
+        case 5: return .Platform(
+            error: try FfiConverterTypePlatformError.read(from: &buf)
+            )
+        case 6: return .Storage(
+            error: try FfiConverterTypeStorageError.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: PlacesError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .NotEnrolled:
+            writeInt(&buf, Int32(1))
+
+
+        case .NoSuchPlace:
+            writeInt(&buf, Int32(2))
+
+
+        case let .BadPosition(detail):
+            writeInt(&buf, Int32(3))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Call(error):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeCallError.write(error, into: &buf)
+
+
+        case let .Platform(error):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypePlatformError.write(error, into: &buf)
+
+
+        case let .Storage(error):
+            writeInt(&buf, Int32(6))
+            FfiConverterTypeStorageError.write(error, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlacesError_lift(_ buf: RustBuffer) throws -> PlacesError {
+    return try FfiConverterTypePlacesError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlacesError_lower(_ value: PlacesError) -> RustBuffer {
+    return FfiConverterTypePlacesError.lower(value)
 }
 
 
@@ -4625,6 +7930,81 @@ public func FfiConverterTypePurchasesError_lift(_ buf: RustBuffer) throws -> Pur
 public func FfiConverterTypePurchasesError_lower(_ value: PurchasesError) -> RustBuffer {
     return FfiConverterTypePurchasesError.lower(value)
 }
+
+
+/**
+ * Whose limit of watched regions holds.
+ */
+
+public enum RegionLimit: Equatable, Hashable {
+
+    /**
+     * 20 regions: safe everywhere.
+     */
+    case ios
+    /**
+     * 100 regions.
+     */
+    case android
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RegionLimit: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRegionLimit: FfiConverterRustBuffer {
+    typealias SwiftType = RegionLimit
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RegionLimit {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .ios
+
+        case 2: return .android
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RegionLimit, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .ios:
+            writeInt(&buf, Int32(1))
+
+
+        case .android:
+            writeInt(&buf, Int32(2))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRegionLimit_lift(_ buf: RustBuffer) throws -> RegionLimit {
+    return try FfiConverterTypeRegionLimit.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRegionLimit_lower(_ value: RegionLimit) -> RustBuffer {
+    return FfiConverterTypeRegionLimit.lower(value)
+}
+
 
 
 /**
@@ -5288,6 +8668,30 @@ fileprivate struct FfiConverterOptionInt64: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionDouble: FfiConverterRustBuffer {
+    typealias SwiftType = Double?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterDouble.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterDouble.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
     typealias SwiftType = String?
 
@@ -5304,6 +8708,102 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterString.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeRegionPlan: FfiConverterRustBuffer {
+    typealias SwiftType = RegionPlan?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRegionPlan.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRegionPlan.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeWatchedRegion: FfiConverterRustBuffer {
+    typealias SwiftType = WatchedRegion?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeWatchedRegion.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeWatchedRegion.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeChannel: FfiConverterRustBuffer {
+    typealias SwiftType = Channel?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeChannel.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeChannel.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeDirection: FfiConverterRustBuffer {
+    typealias SwiftType = Direction?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeDirection.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeDirection.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -5336,6 +8836,79 @@ fileprivate struct FfiConverterOptionTypeReason: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypePlaceId: FfiConverterRustBuffer {
+    typealias SwiftType = PlaceId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePlaceId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePlaceId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeStoreId: FfiConverterRustBuffer {
+    typealias SwiftType = StoreId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeStoreId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeStoreId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceUInt64: FfiConverterRustBuffer {
+    typealias SwiftType = [UInt64]
+
+    public static func write(_ value: [UInt64], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterUInt64.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [UInt64] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [UInt64]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterUInt64.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -5353,6 +8926,31 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer {
+    typealias SwiftType = [CouponView]
+
+    public static func write(_ value: [CouponView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCouponView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CouponView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CouponView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCouponView.read(from: &buf))
         }
         return seq
     }
@@ -5411,6 +9009,81 @@ fileprivate struct FfiConverterSequenceTypeLostItem: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeNewCheckIn: FfiConverterRustBuffer {
+    typealias SwiftType = [NewCheckIn]
+
+    public static func write(_ value: [NewCheckIn], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNewCheckIn.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NewCheckIn] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NewCheckIn]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNewCheckIn.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePlaceNear: FfiConverterRustBuffer {
+    typealias SwiftType = [PlaceNear]
+
+    public static func write(_ value: [PlaceNear], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePlaceNear.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PlaceNear] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PlaceNear]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePlaceNear.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePlaceView: FfiConverterRustBuffer {
+    typealias SwiftType = [PlaceView]
+
+    public static func write(_ value: [PlaceView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePlaceView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PlaceView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PlaceView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePlaceView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeReceiptSummary: FfiConverterRustBuffer {
     typealias SwiftType = [ReceiptSummary]
 
@@ -5436,6 +9109,206 @@ fileprivate struct FfiConverterSequenceTypeReceiptSummary: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeRefusedVisit: FfiConverterRustBuffer {
+    typealias SwiftType = [RefusedVisit]
+
+    public static func write(_ value: [RefusedVisit], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRefusedVisit.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RefusedVisit] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RefusedVisit]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRefusedVisit.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStampView: FfiConverterRustBuffer {
+    typealias SwiftType = [StampView]
+
+    public static func write(_ value: [StampView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStampView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StampView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StampView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStampView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTenantView: FfiConverterRustBuffer {
+    typealias SwiftType = [TenantView]
+
+    public static func write(_ value: [TenantView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTenantView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TenantView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TenantView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTenantView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeUnusedCouponView: FfiConverterRustBuffer {
+    typealias SwiftType = [UnusedCouponView]
+
+    public static func write(_ value: [UnusedCouponView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeUnusedCouponView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [UnusedCouponView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [UnusedCouponView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeUnusedCouponView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeUsedCouponView: FfiConverterRustBuffer {
+    typealias SwiftType = [UsedCouponView]
+
+    public static func write(_ value: [UsedCouponView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeUsedCouponView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [UsedCouponView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [UsedCouponView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeUsedCouponView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeWaitingVisit: FfiConverterRustBuffer {
+    typealias SwiftType = [WaitingVisit]
+
+    public static func write(_ value: [WaitingVisit], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeWaitingVisit.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [WaitingVisit] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [WaitingVisit]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeWaitingVisit.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeWatchedRegion: FfiConverterRustBuffer {
+    typealias SwiftType = [WatchedRegion]
+
+    public static func write(_ value: [WatchedRegion], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeWatchedRegion.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [WatchedRegion] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [WatchedRegion]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeWatchedRegion.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer {
+    typealias SwiftType = [OpeningSpan]
+
+    public static func write(_ value: [OpeningSpan], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeOpeningSpan.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [OpeningSpan] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [OpeningSpan]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeOpeningSpan.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffer {
     typealias SwiftType = [LinkedIdentity]
 
@@ -5453,6 +9326,31 @@ fileprivate struct FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffe
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeLinkedIdentity.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer {
+    typealias SwiftType = [PlaceId]
+
+    public static func write(_ value: [PlaceId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePlaceId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PlaceId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PlaceId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePlaceId.read(from: &buf))
         }
         return seq
     }

@@ -497,6 +497,22 @@ fileprivate struct FfiConverterInt64: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterDouble: FfiConverterPrimitive {
+    typealias FfiType = Double
+    typealias SwiftType = Double
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Double {
+        return try lift(readDouble(&buf))
+    }
+
+    public static func write(_ value: Double, into buf: inout [UInt8]) {
+        writeDouble(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterBool : FfiConverter {
     typealias FfiType = Int8
     typealias SwiftType = Bool
@@ -700,7 +716,7 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * # Errors
      * None of its own.
      */
-    func observe(observer: ChangeObserver) throws  -> Observation
+    func observe(observer: ChangeObserver) throws  -> ObserverHandle
 
     /**
      * Before the system suspends the app: closes the databases so that no file lock is held. The card still shows.
@@ -781,6 +797,151 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * `Outbox`: `Storage`.
      */
     func waiting() throws  -> [IntentView]
+
+    /**
+     * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
+     *
+     * # Errors
+     * None of its own: where it cannot be noted, the card shows without coupons.
+     */
+    func beginPresentation() throws  -> Presentation
+
+    /**
+     * The best set of coupons for a basket that the phone knows. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `BadBasket`, `Storage`.
+     */
+    func bestSet(currency: String, lines: [BasketLine], situation: CouponSituation) throws  -> BestSetView
+
+    /**
+     * A check-in by the code on a receipt; the backend says at which place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `NotEnrolled`, `Storage`.
+     */
+    func checkInByReceipt(code: String) throws  -> NewCheckIn
+
+    /**
+     * Check-ins of the last 40 days and where they stand, newest first. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`, `Storage`.
+     */
+    func checkIns() throws  -> [CheckInView]
+
+    /**
+     * Every coupon, usable ones first, each with its state and why not now. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+    func coupons(situation: CouponSituation) throws  -> [CouponView]
+
+    /**
+     * The card is put away: its QR carries no coupons any more. Local.
+     *
+     * # Errors
+     * None of its own.
+     */
+    func endPresentation() throws
+
+    /**
+     * Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
+     * is missing, regions to register. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`; `Storage` when a check-in could not be kept: then nothing was taken, give the same again.
+     */
+    func follow(observations: [Observation]) throws  -> CheckInReport
+
+    /**
+     * Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+    func holdBackCoupon(offer: UInt32, held: Bool) throws
+
+    /**
+     * Whose limit of watched regions holds on this phone: that of iOS unless it is said. Local.
+     *
+     * # Errors
+     * `CheckIn`: `Storage`.
+     */
+    func limitRegions(limit: RegionLimit) throws
+
+    /**
+     * The places that are nearest, at most 200. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+    func nearestPlaces(latDeg: Double, lonDeg: Double, count: UInt32) throws  -> NearPage
+
+    /**
+     * A place with its shops. Local.
+     *
+     * # Errors
+     * `Places`: `NoSuchPlace`, `Storage`.
+     */
+    func place(id: PlaceId) throws  -> PlaceView
+
+    /**
+     * The places whose ground is at most `radius_m` metres away, nearest first. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+    func placesWithin(latDeg: Double, lonDeg: Double, radiusM: UInt32) throws  -> NearPage
+
+    /**
+     * Brings what is new of coupons: rules, grants for tills without a connection, the wallet.
+     *
+     * # Errors
+     * `Coupons`; `Cancelled`. What is known stays readable.
+     */
+    func refreshCoupons(cancel: CancelToken?) async throws  -> CouponsReport
+
+    /**
+     * Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
+     *
+     * # Errors
+     * `Places`; `Cancelled`. What is known stays readable.
+     */
+    func refreshPlaces(latDeg: Double, lonDeg: Double, cancel: CancelToken?) async throws  -> AreaReport
+
+    /**
+     * A check-in by the signed code at the place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `CoolDown`, `NotEnrolled`, `Storage`.
+     */
+    func scanPlaceCode(text: String) throws  -> NewCheckIn
+
+    /**
+     * Places whose name or reading holds `text`: one character is enough; width, case and kana do not matter. Local.
+     *
+     * # Errors
+     * `Places`: `Storage`.
+     */
+    func searchPlaces(text: String, limit: UInt32) throws  -> PlacePage
+
+    /**
+     * Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+    func stampCards() throws  -> [StampCardView]
+
+    /**
+     * A signed condition that came by push: rain, a time sale. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+    func takePush(text: String) throws  -> ConditionView
 
 }
 /**
@@ -1095,8 +1256,8 @@ open func networkReturned(cancel: CancelToken?)async throws  -> SendReport  {
      * # Errors
      * None of its own.
      */
-open func observe(observer: ChangeObserver)throws  -> Observation  {
-    return try  FfiConverterTypeObservation_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+open func observe(observer: ChangeObserver)throws  -> ObserverHandle  {
+    return try  FfiConverterTypeObserverHandle_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_observe(
             self.uniffiCloneHandle(),
@@ -1280,6 +1441,308 @@ open func waiting()throws  -> [IntentView]  {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_waiting(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
+     *
+     * # Errors
+     * None of its own: where it cannot be noted, the card shows without coupons.
+     */
+open func beginPresentation()throws  -> Presentation  {
+    return try  FfiConverterTypePresentation_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_begin_presentation(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The best set of coupons for a basket that the phone knows. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `BadBasket`, `Storage`.
+     */
+open func bestSet(currency: String, lines: [BasketLine], situation: CouponSituation)throws  -> BestSetView  {
+    return try  FfiConverterTypeBestSetView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_best_set(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(currency),
+        FfiConverterSequenceTypeBasketLine.lower(lines),
+        FfiConverterTypeCouponSituation_lower(situation),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * A check-in by the code on a receipt; the backend says at which place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `NotEnrolled`, `Storage`.
+     */
+open func checkInByReceipt(code: String)throws  -> NewCheckIn  {
+    return try  FfiConverterTypeNewCheckIn_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(code),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Check-ins of the last 40 days and where they stand, newest first. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`, `Storage`.
+     */
+open func checkIns()throws  -> [CheckInView]  {
+    return try  FfiConverterSequenceTypeCheckInView.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_check_ins(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Every coupon, usable ones first, each with its state and why not now. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+open func coupons(situation: CouponSituation)throws  -> [CouponView]  {
+    return try  FfiConverterSequenceTypeCouponView.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_coupons(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCouponSituation_lower(situation),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The card is put away: its QR carries no coupons any more. Local.
+     *
+     * # Errors
+     * None of its own.
+     */
+open func endPresentation()throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_end_presentation(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
+     * is missing, regions to register. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`; `Storage` when a check-in could not be kept: then nothing was taken, give the same again.
+     */
+open func follow(observations: [Observation])throws  -> CheckInReport  {
+    return try  FfiConverterTypeCheckInReport_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_follow(
+            self.uniffiCloneHandle(),
+        FfiConverterSequenceTypeObservation.lower(observations),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+open func holdBackCoupon(offer: UInt32, held: Bool)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_hold_back_coupon(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt32.lower(offer),
+        FfiConverterBool.lower(held),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Whose limit of watched regions holds on this phone: that of iOS unless it is said. Local.
+     *
+     * # Errors
+     * `CheckIn`: `Storage`.
+     */
+open func limitRegions(limit: RegionLimit)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_limit_regions(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeRegionLimit_lower(limit),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * The places that are nearest, at most 200. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+open func nearestPlaces(latDeg: Double, lonDeg: Double, count: UInt32)throws  -> NearPage  {
+    return try  FfiConverterTypeNearPage_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_nearest_places(
+            self.uniffiCloneHandle(),
+        FfiConverterDouble.lower(latDeg),
+        FfiConverterDouble.lower(lonDeg),
+        FfiConverterUInt32.lower(count),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * A place with its shops. Local.
+     *
+     * # Errors
+     * `Places`: `NoSuchPlace`, `Storage`.
+     */
+open func place(id: PlaceId)throws  -> PlaceView  {
+    return try  FfiConverterTypePlaceView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_place(
+            self.uniffiCloneHandle(),
+        FfiConverterTypePlaceId_lower(id),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The places whose ground is at most `radius_m` metres away, nearest first. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+open func placesWithin(latDeg: Double, lonDeg: Double, radiusM: UInt32)throws  -> NearPage  {
+    return try  FfiConverterTypeNearPage_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_places_within(
+            self.uniffiCloneHandle(),
+        FfiConverterDouble.lower(latDeg),
+        FfiConverterDouble.lower(lonDeg),
+        FfiConverterUInt32.lower(radiusM),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Brings what is new of coupons: rules, grants for tills without a connection, the wallet.
+     *
+     * # Errors
+     * `Coupons`; `Cancelled`. What is known stays readable.
+     */
+open func refreshCoupons(cancel: CancelToken?)async throws  -> CouponsReport  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_coupons(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeCouponsReport_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
+     *
+     * # Errors
+     * `Places`; `Cancelled`. What is known stays readable.
+     */
+open func refreshPlaces(latDeg: Double, lonDeg: Double, cancel: CancelToken?)async throws  -> AreaReport  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_places(
+                        self.uniffiCloneHandle(),FfiConverterDouble.lower(latDeg),FfiConverterDouble.lower(lonDeg),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeAreaReport_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * A check-in by the signed code at the place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `CoolDown`, `NotEnrolled`, `Storage`.
+     */
+open func scanPlaceCode(text: String)throws  -> NewCheckIn  {
+    return try  FfiConverterTypeNewCheckIn_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_scan_place_code(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Places whose name or reading holds `text`: one character is enough; width, case and kana do not matter. Local.
+     *
+     * # Errors
+     * `Places`: `Storage`.
+     */
+open func searchPlaces(text: String, limit: UInt32)throws  -> PlacePage  {
+    return try  FfiConverterTypePlacePage_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_search_places(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),
+        FfiConverterUInt32.lower(limit),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+open func stampCards()throws  -> [StampCardView]  {
+    return try  FfiConverterSequenceTypeStampCardView.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_stamp_cards(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * A signed condition that came by push: rain, a time sale. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+open func takePush(text: String)throws  -> ConditionView  {
+    return try  FfiConverterTypeConditionView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_take_push(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),uniffiCallStatus
     )
 })
 }
@@ -1493,7 +1956,7 @@ public func FfiConverterTypeCancelToken_lower(_ value: CancelToken) -> UInt64 {
 /**
  * Keeps an observer in place; dropping it, or `cancel()`, ends the observing.
  */
-public protocol ObservationProtocol: AnyObject, Sendable {
+public protocol ObserverHandleProtocol: AnyObject, Sendable {
 
     /**
      * Ends the observing now.
@@ -1504,7 +1967,7 @@ public protocol ObservationProtocol: AnyObject, Sendable {
 /**
  * Keeps an observer in place; dropping it, or `cancel()`, ends the observing.
  */
-open class Observation: ObservationProtocol, @unchecked Sendable {
+open class ObserverHandle: ObserverHandleProtocol, @unchecked Sendable {
     fileprivate let handle: UInt64
 
     /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
@@ -1541,7 +2004,7 @@ open class Observation: ObservationProtocol, @unchecked Sendable {
     @_documentation(visibility: private)
 #endif
     public func uniffiCloneHandle() -> UInt64 {
-        return try! rustCall { uniffi_noren_ffi_fn_clone_observation(self.handle, $0) }
+        return try! rustCall { uniffi_noren_ffi_fn_clone_observerhandle(self.handle, $0) }
     }
     // No primary constructor declared for this class.
 
@@ -1551,7 +2014,7 @@ open class Observation: ObservationProtocol, @unchecked Sendable {
             return
         }
 
-        try! rustCall { uniffi_noren_ffi_fn_free_observation(handle, $0) }
+        try! rustCall { uniffi_noren_ffi_fn_free_observerhandle(handle, $0) }
     }
 
 
@@ -1562,7 +2025,7 @@ open class Observation: ObservationProtocol, @unchecked Sendable {
      */
 open func cancel()  {try! rustCall() {
         uniffiCallStatus in
-    uniffi_noren_ffi_fn_method_observation_cancel(
+    uniffi_noren_ffi_fn_method_observerhandle_cancel(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 }
@@ -1576,24 +2039,24 @@ open func cancel()  {try! rustCall() {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public struct FfiConverterTypeObservation: FfiConverter {
+public struct FfiConverterTypeObserverHandle: FfiConverter {
     typealias FfiType = UInt64
-    typealias SwiftType = Observation
+    typealias SwiftType = ObserverHandle
 
-    public static func lift(_ handle: UInt64) throws -> Observation {
-        return Observation(unsafeFromHandle: handle)
+    public static func lift(_ handle: UInt64) throws -> ObserverHandle {
+        return ObserverHandle(unsafeFromHandle: handle)
     }
 
-    public static func lower(_ value: Observation) -> UInt64 {
+    public static func lower(_ value: ObserverHandle) -> UInt64 {
         return value.uniffiCloneHandle()
     }
 
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Observation {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ObserverHandle {
         let handle: UInt64 = try readInt(&buf)
         return try lift(handle)
     }
 
-    public static func write(_ value: Observation, into buf: inout [UInt8]) {
+    public static func write(_ value: ObserverHandle, into buf: inout [UInt8]) {
         writeInt(&buf, lower(value))
     }
 }
@@ -1602,15 +2065,15 @@ public struct FfiConverterTypeObservation: FfiConverter {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public func FfiConverterTypeObservation_lift(_ handle: UInt64) throws -> Observation {
-    return try FfiConverterTypeObservation.lift(handle)
+public func FfiConverterTypeObserverHandle_lift(_ handle: UInt64) throws -> ObserverHandle {
+    return try FfiConverterTypeObserverHandle.lift(handle)
 }
 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public func FfiConverterTypeObservation_lower(_ value: Observation) -> UInt64 {
-    return FfiConverterTypeObservation.lower(value)
+public func FfiConverterTypeObserverHandle_lower(_ value: ObserverHandle) -> UInt64 {
+    return FfiConverterTypeObserverHandle.lower(value)
 }
 
 
@@ -1740,6 +2203,30 @@ enum NorenError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
          */error: PurchasesError
     )
     /**
+     * Places.
+     */
+    case Places(
+        /**
+         * Why.
+         */error: PlacesError
+    )
+    /**
+     * Check-in.
+     */
+    case CheckIn(
+        /**
+         * Why.
+         */error: CheckInError
+    )
+    /**
+     * Coupons and stamps.
+     */
+    case Coupons(
+        /**
+         * Why.
+         */error: CouponsError
+    )
+    /**
      * The outbox.
      */
     case Outbox(
@@ -1813,17 +2300,26 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
         case 3: return .Purchases(
             error: try FfiConverterTypePurchasesError.read(from: &buf)
             )
-        case 4: return .Outbox(
+        case 4: return .Places(
+            error: try FfiConverterTypePlacesError.read(from: &buf)
+            )
+        case 5: return .CheckIn(
+            error: try FfiConverterTypeCheckInError.read(from: &buf)
+            )
+        case 6: return .Coupons(
+            error: try FfiConverterTypeCouponsError.read(from: &buf)
+            )
+        case 7: return .Outbox(
             error: try FfiConverterTypeOutboxError.read(from: &buf)
             )
-        case 5: return .Forget(
+        case 8: return .Forget(
             error: try FfiConverterTypeForgetError.read(from: &buf)
             )
-        case 6: return .Storage(
+        case 9: return .Storage(
             error: try FfiConverterTypeStorageError.read(from: &buf)
             )
-        case 7: return .Cancelled
-        case 8: return .Runtime(
+        case 10: return .Cancelled
+        case 11: return .Runtime(
             reason: try FfiConverterString.read(from: &buf)
             )
 
@@ -1853,27 +2349,42 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
             FfiConverterTypePurchasesError.write(error, into: &buf)
 
 
-        case let .Outbox(error):
+        case let .Places(error):
             writeInt(&buf, Int32(4))
+            FfiConverterTypePlacesError.write(error, into: &buf)
+
+
+        case let .CheckIn(error):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeCheckInError.write(error, into: &buf)
+
+
+        case let .Coupons(error):
+            writeInt(&buf, Int32(6))
+            FfiConverterTypeCouponsError.write(error, into: &buf)
+
+
+        case let .Outbox(error):
+            writeInt(&buf, Int32(7))
             FfiConverterTypeOutboxError.write(error, into: &buf)
 
 
         case let .Forget(error):
-            writeInt(&buf, Int32(5))
+            writeInt(&buf, Int32(8))
             FfiConverterTypeForgetError.write(error, into: &buf)
 
 
         case let .Storage(error):
-            writeInt(&buf, Int32(6))
+            writeInt(&buf, Int32(9))
             FfiConverterTypeStorageError.write(error, into: &buf)
 
 
         case .Cancelled:
-            writeInt(&buf, Int32(7))
+            writeInt(&buf, Int32(10))
 
 
         case let .Runtime(reason):
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(11))
             FfiConverterString.write(reason, into: &buf)
 
         }
@@ -1970,6 +2481,56 @@ fileprivate struct FfiConverterOptionTypeLink: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeCheckInView: FfiConverterRustBuffer {
+    typealias SwiftType = [CheckInView]
+
+    public static func write(_ value: [CheckInView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCheckInView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CheckInView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CheckInView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCheckInView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer {
+    typealias SwiftType = [CouponView]
+
+    public static func write(_ value: [CouponView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCouponView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CouponView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CouponView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCouponView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeIntentView: FfiConverterRustBuffer {
     typealias SwiftType = [IntentView]
 
@@ -2012,6 +2573,81 @@ fileprivate struct FfiConverterSequenceTypeMonthTotal: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeMonthTotal.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStampCardView: FfiConverterRustBuffer {
+    typealias SwiftType = [StampCardView]
+
+    public static func write(_ value: [StampCardView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStampCardView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StampCardView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StampCardView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStampCardView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeBasketLine: FfiConverterRustBuffer {
+    typealias SwiftType = [BasketLine]
+
+    public static func write(_ value: [BasketLine], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeBasketLine.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [BasketLine] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [BasketLine]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeBasketLine.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeObservation: FfiConverterRustBuffer {
+    typealias SwiftType = [Observation]
+
+    public static func write(_ value: [Observation], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeObservation.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Observation] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Observation]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeObservation.read(from: &buf))
         }
         return seq
     }
@@ -2171,7 +2807,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_network_returned() != 56470) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_observe() != 32976) {
+    if (uniffi_noren_ffi_checksum_method_appcore_observe() != 31990) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_pause() != 63914) {
@@ -2204,7 +2840,61 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_waiting() != 39558) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_observation_cancel() != 1705) {
+    if (uniffi_noren_ffi_checksum_method_appcore_begin_presentation() != 47594) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_best_set() != 16408) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt() != 18100) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_check_ins() != 64625) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_coupons() != 17814) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_end_presentation() != 20481) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_follow() != 19183) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon() != 9421) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_limit_regions() != 61159) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_nearest_places() != 13371) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_place() != 5857) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_places_within() != 2723) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_coupons() != 33312) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_places() != 13115) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_scan_place_code() != 37099) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_search_places() != 59774) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_stamp_cards() != 60346) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_take_push() != 36258) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_observerhandle_cancel() != 1431) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_canceltoken_cancel() != 39679) {

@@ -465,11 +465,59 @@ fileprivate final class UniffiHandleMap<T>: @unchecked Sendable {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt8: FfiConverterPrimitive {
+    typealias FfiType = UInt8
+    typealias SwiftType = UInt8
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt8 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: UInt8, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterUInt16: FfiConverterPrimitive {
+    typealias FfiType = UInt16
+    typealias SwiftType = UInt16
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt16 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     typealias FfiType = UInt32
     typealias SwiftType = UInt32
 
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt32 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterUInt64: FfiConverterPrimitive {
+    typealias FfiType = UInt64
+    typealias SwiftType = UInt64
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt64 {
         return try lift(readInt(&buf))
     }
 
@@ -491,6 +539,22 @@ fileprivate struct FfiConverterInt64: FfiConverterPrimitive {
 
     public static func write(_ value: Int64, into buf: inout [UInt8]) {
         writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterDouble: FfiConverterPrimitive {
+    typealias FfiType = Double
+    typealias SwiftType = Double
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Double {
+        return try lift(readDouble(&buf))
+    }
+
+    public static func write(_ value: Double, into buf: inout [UInt8]) {
+        writeDouble(&buf, lower(value))
     }
 }
 
@@ -566,6 +630,115 @@ fileprivate struct FfiConverterString: FfiConverter {
 
 
 /**
+ * One line of a basket.
+ */
+public struct BasketLine: Equatable, Hashable {
+    /**
+     * The shop's own article code.
+     */
+    public let sku: String
+    /**
+     * Its class of goods, if the shop has classes.
+     */
+    public let `class`: String?
+    /**
+     * Pieces. A line of zero or fewer (a return in the same sale) takes no coupon.
+     */
+    public let quantity: Int64
+    /**
+     * What it comes to before coupons, in minor units, tax included.
+     */
+    public let amountMinor: Int64
+    /**
+     * Tax rate in thousandths; `None` where it is not recorded.
+     */
+    public let taxPermille: UInt32?
+    /**
+     * The most that all coupons together may take off it; `None` is the whole line. Goods that may not be discounted have 0.
+     */
+    public let greatestDiscountMinor: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The shop's own article code.
+         */sku: String,
+        /**
+         * Its class of goods, if the shop has classes.
+         */`class`: String?,
+        /**
+         * Pieces. A line of zero or fewer (a return in the same sale) takes no coupon.
+         */quantity: Int64,
+        /**
+         * What it comes to before coupons, in minor units, tax included.
+         */amountMinor: Int64,
+        /**
+         * Tax rate in thousandths; `None` where it is not recorded.
+         */taxPermille: UInt32?,
+        /**
+         * The most that all coupons together may take off it; `None` is the whole line. Goods that may not be discounted have 0.
+         */greatestDiscountMinor: Int64?) {
+        self.sku = sku
+        self.`class` = `class`
+        self.quantity = quantity
+        self.amountMinor = amountMinor
+        self.taxPermille = taxPermille
+        self.greatestDiscountMinor = greatestDiscountMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BasketLine: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBasketLine: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BasketLine {
+        return
+            try BasketLine(
+                sku: FfiConverterString.read(from: &buf),
+                class: FfiConverterOptionString.read(from: &buf),
+                quantity: FfiConverterInt64.read(from: &buf),
+                amountMinor: FfiConverterInt64.read(from: &buf),
+                taxPermille: FfiConverterOptionUInt32.read(from: &buf),
+                greatestDiscountMinor: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: BasketLine, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.sku, into: &buf)
+        FfiConverterOptionString.write(value.`class`, into: &buf)
+        FfiConverterInt64.write(value.quantity, into: &buf)
+        FfiConverterInt64.write(value.amountMinor, into: &buf)
+        FfiConverterOptionUInt32.write(value.taxPermille, into: &buf)
+        FfiConverterOptionInt64.write(value.greatestDiscountMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBasketLine_lift(_ buf: RustBuffer) throws -> BasketLine {
+    return try FfiConverterTypeBasketLine.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBasketLine_lower(_ value: BasketLine) -> RustBuffer {
+    return FfiConverterTypeBasketLine.lower(value)
+}
+
+
+/**
  * The seller named on the receipt. The tenants of one rest stop are different issuers.
  */
 public struct Issuer: Equatable, Hashable {
@@ -631,6 +804,85 @@ public func FfiConverterTypeIssuer_lift(_ buf: RustBuffer) throws -> Issuer {
 #endif
 public func FfiConverterTypeIssuer_lower(_ value: Issuer) -> RustBuffer {
     return FfiConverterTypeIssuer.lower(value)
+}
+
+
+/**
+ * One span of a weekly plan.
+ */
+public struct OpeningSpan: Equatable, Hashable {
+    /**
+     * The day on which it opens: 0 is Monday.
+     */
+    public let weekday: UInt8
+    /**
+     * Minute of that day at which it opens.
+     */
+    public let opensMin: UInt16
+    /**
+     * Minute at which it closes, counted from the same midnight: 25 o'clock is 1500.
+     */
+    public let closesMin: UInt16
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The day on which it opens: 0 is Monday.
+         */weekday: UInt8,
+        /**
+         * Minute of that day at which it opens.
+         */opensMin: UInt16,
+        /**
+         * Minute at which it closes, counted from the same midnight: 25 o'clock is 1500.
+         */closesMin: UInt16) {
+        self.weekday = weekday
+        self.opensMin = opensMin
+        self.closesMin = closesMin
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OpeningSpan: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOpeningSpan: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OpeningSpan {
+        return
+            try OpeningSpan(
+                weekday: FfiConverterUInt8.read(from: &buf),
+                opensMin: FfiConverterUInt16.read(from: &buf),
+                closesMin: FfiConverterUInt16.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OpeningSpan, into buf: inout [UInt8]) {
+        FfiConverterUInt8.write(value.weekday, into: &buf)
+        FfiConverterUInt16.write(value.opensMin, into: &buf)
+        FfiConverterUInt16.write(value.closesMin, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOpeningSpan_lift(_ buf: RustBuffer) throws -> OpeningSpan {
+    return try FfiConverterTypeOpeningSpan.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOpeningSpan_lower(_ value: OpeningSpan) -> RustBuffer {
+    return FfiConverterTypeOpeningSpan.lower(value)
 }
 
 
@@ -799,6 +1051,10 @@ public struct Receipt: Equatable, Hashable {
      * True when the till cancelled it (取消): it stays in the history and counts nothing.
      */
     public let voided: Bool
+    /**
+     * The coupons that were shown, and what became of each.
+     */
+    public let coupons: [ReceiptCoupon]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -856,7 +1112,10 @@ public struct Receipt: Equatable, Hashable {
          */reissued: Bool,
         /**
          * True when the till cancelled it (取消): it stays in the history and counts nothing.
-         */voided: Bool) {
+         */voided: Bool,
+        /**
+         * The coupons that were shown, and what became of each.
+         */coupons: [ReceiptCoupon]) {
         self.id = id
         self.number = number
         self.tillId = tillId
@@ -875,6 +1134,7 @@ public struct Receipt: Equatable, Hashable {
         self.points = points
         self.reissued = reissued
         self.voided = voided
+        self.coupons = coupons
     }
 
 
@@ -910,7 +1170,8 @@ public struct FfiConverterTypeReceipt: FfiConverterRustBuffer {
                 taxes: FfiConverterOptionSequenceTypeTaxLine.read(from: &buf),
                 points: FfiConverterInt64.read(from: &buf),
                 reissued: FfiConverterBool.read(from: &buf),
-                voided: FfiConverterBool.read(from: &buf)
+                voided: FfiConverterBool.read(from: &buf),
+                coupons: FfiConverterSequenceTypeReceiptCoupon.read(from: &buf)
         )
     }
 
@@ -933,6 +1194,7 @@ public struct FfiConverterTypeReceipt: FfiConverterRustBuffer {
         FfiConverterInt64.write(value.points, into: &buf)
         FfiConverterBool.write(value.reissued, into: &buf)
         FfiConverterBool.write(value.voided, into: &buf)
+        FfiConverterSequenceTypeReceiptCoupon.write(value.coupons, into: &buf)
     }
 }
 
@@ -949,6 +1211,135 @@ public func FfiConverterTypeReceipt_lift(_ buf: RustBuffer) throws -> Receipt {
 #endif
 public func FfiConverterTypeReceipt_lower(_ value: Receipt) -> RustBuffer {
     return FfiConverterTypeReceipt.lower(value)
+}
+
+
+/**
+ * A coupon that was shown for a purchase: what it took off, or why it was not used.
+ */
+public struct ReceiptCoupon: Equatable, Hashable {
+    /**
+     * The grant.
+     */
+    public let serial: UInt64
+    /**
+     * Its offer's number.
+     */
+    public let offer: UInt32
+    /**
+     * The offer's title, in Japanese.
+     */
+    public let titleJa: String
+    /**
+     * The same in English.
+     */
+    public let titleEn: String
+    /**
+     * What it took off, in minor units, tax included; 0 for one that was not used.
+     */
+    public let discountMinor: Int64
+    /**
+     * Why it was not used, as a snake_case word; `None` for one that was.
+     */
+    public let reason: String?
+    /**
+     * The reason in Japanese; empty for one that was used.
+     */
+    public let reasonJa: String
+    /**
+     * The same in English.
+     */
+    public let reasonEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The grant.
+         */serial: UInt64,
+        /**
+         * Its offer's number.
+         */offer: UInt32,
+        /**
+         * The offer's title, in Japanese.
+         */titleJa: String,
+        /**
+         * The same in English.
+         */titleEn: String,
+        /**
+         * What it took off, in minor units, tax included; 0 for one that was not used.
+         */discountMinor: Int64,
+        /**
+         * Why it was not used, as a snake_case word; `None` for one that was.
+         */reason: String?,
+        /**
+         * The reason in Japanese; empty for one that was used.
+         */reasonJa: String,
+        /**
+         * The same in English.
+         */reasonEn: String) {
+        self.serial = serial
+        self.offer = offer
+        self.titleJa = titleJa
+        self.titleEn = titleEn
+        self.discountMinor = discountMinor
+        self.reason = reason
+        self.reasonJa = reasonJa
+        self.reasonEn = reasonEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReceiptCoupon: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReceiptCoupon: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReceiptCoupon {
+        return
+            try ReceiptCoupon(
+                serial: FfiConverterUInt64.read(from: &buf),
+                offer: FfiConverterUInt32.read(from: &buf),
+                titleJa: FfiConverterString.read(from: &buf),
+                titleEn: FfiConverterString.read(from: &buf),
+                discountMinor: FfiConverterInt64.read(from: &buf),
+                reason: FfiConverterOptionString.read(from: &buf),
+                reasonJa: FfiConverterString.read(from: &buf),
+                reasonEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReceiptCoupon, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.serial, into: &buf)
+        FfiConverterUInt32.write(value.offer, into: &buf)
+        FfiConverterString.write(value.titleJa, into: &buf)
+        FfiConverterString.write(value.titleEn, into: &buf)
+        FfiConverterInt64.write(value.discountMinor, into: &buf)
+        FfiConverterOptionString.write(value.reason, into: &buf)
+        FfiConverterString.write(value.reasonJa, into: &buf)
+        FfiConverterString.write(value.reasonEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReceiptCoupon_lift(_ buf: RustBuffer) throws -> ReceiptCoupon {
+    return try FfiConverterTypeReceiptCoupon.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReceiptCoupon_lower(_ value: ReceiptCoupon) -> RustBuffer {
+    return FfiConverterTypeReceiptCoupon.lower(value)
 }
 
 
@@ -1226,6 +1617,91 @@ public func FfiConverterTypeAssurance_lower(_ value: Assurance) -> RustBuffer {
 
 
 /**
+ * What proved a check-in.
+ */
+
+public enum Basis: Equatable, Hashable {
+
+    /**
+     * A stay.
+     */
+    case dwell
+    /**
+     * The app was opened within the outline, standing.
+     */
+    case opened
+    /**
+     * The operating system reported the visit.
+     */
+    case osVisit
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Basis: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBasis: FfiConverterRustBuffer {
+    typealias SwiftType = Basis
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Basis {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .dwell
+
+        case 2: return .opened
+
+        case 3: return .osVisit
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Basis, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .dwell:
+            writeInt(&buf, Int32(1))
+
+
+        case .opened:
+            writeInt(&buf, Int32(2))
+
+
+        case .osVisit:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBasis_lift(_ buf: RustBuffer) throws -> Basis {
+    return try FfiConverterTypeBasis.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBasis_lower(_ value: Basis) -> RustBuffer {
+    return FfiConverterTypeBasis.lower(value)
+}
+
+
+
+/**
  * Where a purchase was made.
  */
 
@@ -1306,6 +1782,588 @@ public func FfiConverterTypeChannel_lift(_ buf: RustBuffer) throws -> Channel {
 #endif
 public func FfiConverterTypeChannel_lower(_ value: Channel) -> RustBuffer {
     return FfiConverterTypeChannel.lower(value)
+}
+
+
+
+/**
+ * Why a visit was no check-in.
+ */
+
+public enum CheckInRefusal: Equatable, Hashable {
+
+    /**
+     * An app made a fix up.
+     */
+    case mockLocation
+    /**
+     * The clock was set during the visit.
+     */
+    case clockShift
+    /**
+     * The phone came here faster than anything can.
+     */
+    case jump
+    /**
+     * Never stood.
+     */
+    case passedBy
+    /**
+     * Slow, but never stayed: a jam.
+     */
+    case crawledPast
+    /**
+     * Stood, but not on the site: beside it on the road, or on the ordinary road.
+     */
+    case besideTheSite
+    /**
+     * Stood on the other side of the road.
+     */
+    case oppositeSide
+    /**
+     * Stood where the two sides lie on top of each other, or between them.
+     */
+    case sideUndecidable
+    /**
+     * Left too early.
+     */
+    case tooShort
+    /**
+     * Too long without a fix to call it one stay.
+     */
+    case timeGap
+    /**
+     * Not enough fixes that are exact enough.
+     */
+    case poorAccuracy
+    /**
+     * A check-in here a short while ago.
+     */
+    case coolDown
+    /**
+     * The place's code is over, of another place, or no issuer made it.
+     */
+    case placeCode
+    /**
+     * No receipt of a store here has this code, or it is over or was used.
+     */
+    case receiptCode
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckInRefusal: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInRefusal: FfiConverterRustBuffer {
+    typealias SwiftType = CheckInRefusal
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInRefusal {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .mockLocation
+
+        case 2: return .clockShift
+
+        case 3: return .jump
+
+        case 4: return .passedBy
+
+        case 5: return .crawledPast
+
+        case 6: return .besideTheSite
+
+        case 7: return .oppositeSide
+
+        case 8: return .sideUndecidable
+
+        case 9: return .tooShort
+
+        case 10: return .timeGap
+
+        case 11: return .poorAccuracy
+
+        case 12: return .coolDown
+
+        case 13: return .placeCode
+
+        case 14: return .receiptCode
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CheckInRefusal, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .mockLocation:
+            writeInt(&buf, Int32(1))
+
+
+        case .clockShift:
+            writeInt(&buf, Int32(2))
+
+
+        case .jump:
+            writeInt(&buf, Int32(3))
+
+
+        case .passedBy:
+            writeInt(&buf, Int32(4))
+
+
+        case .crawledPast:
+            writeInt(&buf, Int32(5))
+
+
+        case .besideTheSite:
+            writeInt(&buf, Int32(6))
+
+
+        case .oppositeSide:
+            writeInt(&buf, Int32(7))
+
+
+        case .sideUndecidable:
+            writeInt(&buf, Int32(8))
+
+
+        case .tooShort:
+            writeInt(&buf, Int32(9))
+
+
+        case .timeGap:
+            writeInt(&buf, Int32(10))
+
+
+        case .poorAccuracy:
+            writeInt(&buf, Int32(11))
+
+
+        case .coolDown:
+            writeInt(&buf, Int32(12))
+
+
+        case .placeCode:
+            writeInt(&buf, Int32(13))
+
+
+        case .receiptCode:
+            writeInt(&buf, Int32(14))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInRefusal_lift(_ buf: RustBuffer) throws -> CheckInRefusal {
+    return try FfiConverterTypeCheckInRefusal.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInRefusal_lower(_ value: CheckInRefusal) -> RustBuffer {
+    return FfiConverterTypeCheckInRefusal.lower(value)
+}
+
+
+
+/**
+ * What can be on in an area.
+ */
+
+public enum ConditionKind: Equatable, Hashable {
+
+    /**
+     * 雨の日限定.
+     */
+    case rain
+    /**
+     * Snow.
+     */
+    case snow
+    /**
+     * A hot day.
+     */
+    case heat
+    /**
+     * A cold day.
+     */
+    case cold
+    /**
+     * タイムセール, started by hand.
+     */
+    case timeSale
+    /**
+     * The road is jammed ahead.
+     */
+    case congestion
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ConditionKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeConditionKind: FfiConverterRustBuffer {
+    typealias SwiftType = ConditionKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ConditionKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .rain
+
+        case 2: return .snow
+
+        case 3: return .heat
+
+        case 4: return .cold
+
+        case 5: return .timeSale
+
+        case 6: return .congestion
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ConditionKind, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .rain:
+            writeInt(&buf, Int32(1))
+
+
+        case .snow:
+            writeInt(&buf, Int32(2))
+
+
+        case .heat:
+            writeInt(&buf, Int32(3))
+
+
+        case .cold:
+            writeInt(&buf, Int32(4))
+
+
+        case .timeSale:
+            writeInt(&buf, Int32(5))
+
+
+        case .congestion:
+            writeInt(&buf, Int32(6))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConditionKind_lift(_ buf: RustBuffer) throws -> ConditionKind {
+    return try FfiConverterTypeConditionKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConditionKind_lower(_ value: ConditionKind) -> RustBuffer {
+    return FfiConverterTypeConditionKind.lower(value)
+}
+
+
+
+/**
+ * What a rotation promises.
+ */
+
+public enum Coverage: Equatable, Hashable {
+
+    /**
+     * No fence left out can be reached before the regions are chosen anew.
+     */
+    case guaranteed
+    /**
+     * Too many places in reach. The promise holds for whoever moves no faster than this, in metres a second; at 0 it holds for nobody. Whoever
+     * is faster may be at a place before it is registered: a stay that is longer than the operating system is late is found all the same.
+     */
+    case limited(
+        /**
+         * Metres a second.
+         */speedMps: Double
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Coverage: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCoverage: FfiConverterRustBuffer {
+    typealias SwiftType = Coverage
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Coverage {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .guaranteed
+
+        case 2: return .limited(speedMps: try FfiConverterDouble.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Coverage, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .guaranteed:
+            writeInt(&buf, Int32(1))
+
+
+        case let .limited(speedMps):
+            writeInt(&buf, Int32(2))
+            FfiConverterDouble.write(speedMps, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCoverage_lift(_ buf: RustBuffer) throws -> Coverage {
+    return try FfiConverterTypeCoverage.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCoverage_lower(_ value: Coverage) -> RustBuffer {
+    return FfiConverterTypeCoverage.lower(value)
+}
+
+
+
+/**
+ * The side of an expressway. 上り and 下り are two places, even where they are a few metres apart.
+ */
+
+public enum Direction: Equatable, Hashable {
+
+    /**
+     * 上り: towards Tokyo.
+     */
+    case inbound
+    /**
+     * 下り: away from Tokyo.
+     */
+    case outbound
+    /**
+     * Reached from both sides, or beside no expressway at all.
+     */
+    case both
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Direction: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDirection: FfiConverterRustBuffer {
+    typealias SwiftType = Direction
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Direction {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .inbound
+
+        case 2: return .outbound
+
+        case 3: return .both
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Direction, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .inbound:
+            writeInt(&buf, Int32(1))
+
+
+        case .outbound:
+            writeInt(&buf, Int32(2))
+
+
+        case .both:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDirection_lift(_ buf: RustBuffer) throws -> Direction {
+    return try FfiConverterTypeDirection.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDirection_lower(_ value: Direction) -> RustBuffer {
+    return FfiConverterTypeDirection.lower(value)
+}
+
+
+
+/**
+ * The state of a grant.
+ */
+
+public enum GrantState: Equatable, Hashable {
+
+    /**
+     * Can be used.
+     */
+    case granted
+    /**
+     * Held for an order: can be used by that order only.
+     */
+    case locked
+    /**
+     * Used.
+     */
+    case redeemed
+    /**
+     * Its sale was voided: can be used again.
+     */
+    case rolledBack
+    /**
+     * Over.
+     */
+    case expired
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension GrantState: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGrantState: FfiConverterRustBuffer {
+    typealias SwiftType = GrantState
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> GrantState {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .granted
+
+        case 2: return .locked
+
+        case 3: return .redeemed
+
+        case 4: return .rolledBack
+
+        case 5: return .expired
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: GrantState, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .granted:
+            writeInt(&buf, Int32(1))
+
+
+        case .locked:
+            writeInt(&buf, Int32(2))
+
+
+        case .redeemed:
+            writeInt(&buf, Int32(3))
+
+
+        case .rolledBack:
+            writeInt(&buf, Int32(4))
+
+
+        case .expired:
+            writeInt(&buf, Int32(5))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGrantState_lift(_ buf: RustBuffer) throws -> GrantState {
+    return try FfiConverterTypeGrantState.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGrantState_lower(_ value: GrantState) -> RustBuffer {
+    return FfiConverterTypeGrantState.lower(value)
 }
 
 
@@ -1484,6 +2542,212 @@ public func FfiConverterTypeLinkedIdentity_lift(_ buf: RustBuffer) throws -> Lin
 #endif
 public func FfiConverterTypeLinkedIdentity_lower(_ value: LinkedIdentity) -> RustBuffer {
     return FfiConverterTypeLinkedIdentity.lower(value)
+}
+
+
+
+/**
+ * What is still missing for a check-in.
+ */
+
+public enum Missing: Equatable, Hashable {
+
+    /**
+     * Any fix: location may be off or not allowed. The place QR works without.
+     */
+    case fix
+    /**
+     * A fix of 65 m or better, and two of 30 m: outdoors, with precise location allowed.
+     */
+    case accuracy
+    /**
+     * Being there: the fixes are outside.
+     */
+    case place
+    /**
+     * The side of the road: the place QR tells it.
+     */
+    case side
+    /**
+     * Standing.
+     */
+    case stop
+    /**
+     * Time.
+     */
+    case dwell(
+        /**
+         * Seconds to go.
+         */leftS: UInt32
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Missing: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMissing: FfiConverterRustBuffer {
+    typealias SwiftType = Missing
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Missing {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .fix
+
+        case 2: return .accuracy
+
+        case 3: return .place
+
+        case 4: return .side
+
+        case 5: return .stop
+
+        case 6: return .dwell(leftS: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Missing, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .fix:
+            writeInt(&buf, Int32(1))
+
+
+        case .accuracy:
+            writeInt(&buf, Int32(2))
+
+
+        case .place:
+            writeInt(&buf, Int32(3))
+
+
+        case .side:
+            writeInt(&buf, Int32(4))
+
+
+        case .stop:
+            writeInt(&buf, Int32(5))
+
+
+        case let .dwell(leftS):
+            writeInt(&buf, Int32(6))
+            FfiConverterUInt32.write(leftS, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMissing_lift(_ buf: RustBuffer) throws -> Missing {
+    return try FfiConverterTypeMissing.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMissing_lower(_ value: Missing) -> RustBuffer {
+    return FfiConverterTypeMissing.lower(value)
+}
+
+
+
+/**
+ * What a place is.
+ */
+
+public enum PlaceKind: Equatable, Hashable {
+
+    /**
+     * A store.
+     */
+    case store
+    /**
+     * A service or parking area of an expressway.
+     */
+    case restStop
+    /**
+     * A gate of a route: passing it counts, stopping is not asked for.
+     */
+    case gate
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PlaceKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlaceKind: FfiConverterRustBuffer {
+    typealias SwiftType = PlaceKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlaceKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .store
+
+        case 2: return .restStop
+
+        case 3: return .gate
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: PlaceKind, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .store:
+            writeInt(&buf, Int32(1))
+
+
+        case .restStop:
+            writeInt(&buf, Int32(2))
+
+
+        case .gate:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceKind_lift(_ buf: RustBuffer) throws -> PlaceKind {
+    return try FfiConverterTypePlaceKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceKind_lower(_ value: PlaceKind) -> RustBuffer {
+    return FfiConverterTypePlaceKind.lower(value)
 }
 
 
@@ -1672,6 +2936,18 @@ public enum Reason: Equatable, Hashable {
      */
     case claimRefused
     /**
+     * 401: the record of a check-in is none, or not signed by the device that sends it.
+     */
+    case recordInvalid
+    /**
+     * 409: a condition with this sequence or a later one is known.
+     */
+    case conditionOlder
+    /**
+     * 422: an offer, a place, a route or a stamp card that cannot be.
+     */
+    case invalidRule
+    /**
      * 404: there is no such thing.
      */
     case notFound
@@ -1756,19 +3032,25 @@ public struct FfiConverterTypeReason: FfiConverterRustBuffer {
 
         case 18: return .claimRefused
 
-        case 19: return .notFound
+        case 19: return .recordInvalid
 
-        case 20: return .cursorUnknown
+        case 20: return .conditionOlder
 
-        case 21: return .tooLarge
+        case 21: return .invalidRule
 
-        case 22: return .methodNotAllowed
+        case 22: return .notFound
 
-        case 23: return .unavailable
+        case 23: return .cursorUnknown
 
-        case 24: return .`internal`
+        case 24: return .tooLarge
 
-        case 25: return .other
+        case 25: return .methodNotAllowed
+
+        case 26: return .unavailable
+
+        case 27: return .`internal`
+
+        case 28: return .other
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -1850,32 +3132,44 @@ public struct FfiConverterTypeReason: FfiConverterRustBuffer {
             writeInt(&buf, Int32(18))
 
 
-        case .notFound:
+        case .recordInvalid:
             writeInt(&buf, Int32(19))
 
 
-        case .cursorUnknown:
+        case .conditionOlder:
             writeInt(&buf, Int32(20))
 
 
-        case .tooLarge:
+        case .invalidRule:
             writeInt(&buf, Int32(21))
 
 
-        case .methodNotAllowed:
+        case .notFound:
             writeInt(&buf, Int32(22))
 
 
-        case .unavailable:
+        case .cursorUnknown:
             writeInt(&buf, Int32(23))
 
 
-        case .`internal`:
+        case .tooLarge:
             writeInt(&buf, Int32(24))
 
 
-        case .other:
+        case .methodNotAllowed:
             writeInt(&buf, Int32(25))
+
+
+        case .unavailable:
+            writeInt(&buf, Int32(26))
+
+
+        case .`internal`:
+            writeInt(&buf, Int32(27))
+
+
+        case .other:
+            writeInt(&buf, Int32(28))
 
         }
     }
@@ -2176,6 +3470,30 @@ fileprivate struct FfiConverterOptionUInt32: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionInt64: FfiConverterRustBuffer {
+    typealias SwiftType = Int64?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterInt64.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterInt64.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
     typealias SwiftType = String?
 
@@ -2272,6 +3590,31 @@ fileprivate struct FfiConverterOptionTypeReceiptId: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeReceiptCoupon: FfiConverterRustBuffer {
+    typealias SwiftType = [ReceiptCoupon]
+
+    public static func write(_ value: [ReceiptCoupon], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeReceiptCoupon.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ReceiptCoupon] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ReceiptCoupon]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeReceiptCoupon.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeReceiptLine: FfiConverterRustBuffer {
     typealias SwiftType = [ReceiptLine]
 
@@ -2318,6 +3661,46 @@ fileprivate struct FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer {
         return seq
     }
 }
+
+
+public typealias CheckInId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckInId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckInId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: CheckInId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> CheckInId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: CheckInId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInId_lift(_ value: RustBuffer) throws -> CheckInId {
+    return try FfiConverterTypeCheckInId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckInId_lower(_ value: CheckInId) -> RustBuffer {
+    return FfiConverterTypeCheckInId.lower(value)
+}
+
 
 
 public typealias DeviceId = String
@@ -2556,6 +3939,46 @@ public func FfiConverterTypeReceiptId_lift(_ value: RustBuffer) throws -> Receip
 #endif
 public func FfiConverterTypeReceiptId_lower(_ value: ReceiptId) -> RustBuffer {
     return FfiConverterTypeReceiptId.lower(value)
+}
+
+
+
+public typealias StampCardId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStampCardId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StampCardId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: StampCardId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> StampCardId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: StampCardId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStampCardId_lift(_ value: RustBuffer) throws -> StampCardId {
+    return try FfiConverterTypeStampCardId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStampCardId_lower(_ value: StampCardId) -> RustBuffer {
+    return FfiConverterTypeStampCardId.lower(value)
 }
 
 

@@ -750,6 +750,92 @@ _uniffi_check_contract_api_version(_UniffiLib)
 # Public interface members begin here.
 
 
+class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u32"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**32
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u32()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u32(value)
+
+class _UniffiFfiConverterBoolean:
+    @classmethod
+    def check_lower(cls, value):
+        return not not value
+
+    @classmethod
+    def lower(cls, value):
+        return 1 if value else 0
+
+    @staticmethod
+    def lift(value):
+        return value != 0
+
+    @classmethod
+    def read(cls, buf):
+        return cls.lift(buf.read_u8())
+
+    @classmethod
+    def write(cls, value, buf):
+        buf.write_u8(value)
+
+@dataclass
+class AreaReport:
+    """
+    What a refresh of an area brought.
+"""
+    def __init__(self, *, new_tiles:int, new_rules:bool):
+        self.new_tiles = new_tiles
+        self.new_rules = new_rules
+
+
+
+
+    def __str__(self):
+        return "AreaReport(new_tiles={}, new_rules={})".format(self.new_tiles, self.new_rules)
+    def __eq__(self, other):
+        if self.new_tiles != other.new_tiles:
+            return False
+        if self.new_rules != other.new_rules:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeAreaReport(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return AreaReport(
+            new_tiles=_UniffiFfiConverterUInt32.read(buf),
+            new_rules=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt32.check_lower(value.new_tiles)
+        _UniffiFfiConverterBoolean.check_lower(value.new_rules)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt32.write(value.new_tiles, buf)
+        _UniffiFfiConverterBoolean.write(value.new_rules, buf)
+
+class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u64"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**64
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u64()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u64(value)
+
 class _UniffiFfiConverterString:
     @staticmethod
     def check_lower(value):
@@ -781,6 +867,248 @@ class _UniffiFfiConverterString:
         with _UniffiRustBuffer.alloc_with_builder() as builder:
             builder.write(value.encode("utf-8"))
             return builder.finalize()
+
+class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "i64"
+    VALUE_MIN = -2**63
+    VALUE_MAX = 2**63
+
+    @staticmethod
+    def read(buf):
+        return buf.read_i64()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i64(value)
+
+@dataclass
+class UsedCouponView:
+    """
+    A coupon of the best set.
+"""
+    def __init__(self, *, serial:int, offer:int, title_ja:str, title_en:str, discount_minor:int):
+        self.serial = serial
+        self.offer = offer
+        self.title_ja = title_ja
+        self.title_en = title_en
+        self.discount_minor = discount_minor
+
+
+
+
+    def __str__(self):
+        return "UsedCouponView(serial={}, offer={}, title_ja={}, title_en={}, discount_minor={})".format(self.serial, self.offer, self.title_ja, self.title_en, self.discount_minor)
+    def __eq__(self, other):
+        if self.serial != other.serial:
+            return False
+        if self.offer != other.offer:
+            return False
+        if self.title_ja != other.title_ja:
+            return False
+        if self.title_en != other.title_en:
+            return False
+        if self.discount_minor != other.discount_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeUsedCouponView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return UsedCouponView(
+            serial=_UniffiFfiConverterUInt64.read(buf),
+            offer=_UniffiFfiConverterUInt32.read(buf),
+            title_ja=_UniffiFfiConverterString.read(buf),
+            title_en=_UniffiFfiConverterString.read(buf),
+            discount_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt64.check_lower(value.serial)
+        _UniffiFfiConverterUInt32.check_lower(value.offer)
+        _UniffiFfiConverterString.check_lower(value.title_ja)
+        _UniffiFfiConverterString.check_lower(value.title_en)
+        _UniffiFfiConverterInt64.check_lower(value.discount_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt64.write(value.serial, buf)
+        _UniffiFfiConverterUInt32.write(value.offer, buf)
+        _UniffiFfiConverterString.write(value.title_ja, buf)
+        _UniffiFfiConverterString.write(value.title_en, buf)
+        _UniffiFfiConverterInt64.write(value.discount_minor, buf)
+
+class _UniffiFfiConverterSequenceTypeUsedCouponView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeUsedCouponView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeUsedCouponView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeUsedCouponView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class UnusedCouponView:
+    """
+    A coupon that is left out.
+"""
+    def __init__(self, *, serial:int, offer:int, title_ja:str, title_en:str, reason:str, reason_ja:str, reason_en:str):
+        self.serial = serial
+        self.offer = offer
+        self.title_ja = title_ja
+        self.title_en = title_en
+        self.reason = reason
+        self.reason_ja = reason_ja
+        self.reason_en = reason_en
+
+
+
+
+    def __str__(self):
+        return "UnusedCouponView(serial={}, offer={}, title_ja={}, title_en={}, reason={}, reason_ja={}, reason_en={})".format(self.serial, self.offer, self.title_ja, self.title_en, self.reason, self.reason_ja, self.reason_en)
+    def __eq__(self, other):
+        if self.serial != other.serial:
+            return False
+        if self.offer != other.offer:
+            return False
+        if self.title_ja != other.title_ja:
+            return False
+        if self.title_en != other.title_en:
+            return False
+        if self.reason != other.reason:
+            return False
+        if self.reason_ja != other.reason_ja:
+            return False
+        if self.reason_en != other.reason_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeUnusedCouponView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return UnusedCouponView(
+            serial=_UniffiFfiConverterUInt64.read(buf),
+            offer=_UniffiFfiConverterUInt32.read(buf),
+            title_ja=_UniffiFfiConverterString.read(buf),
+            title_en=_UniffiFfiConverterString.read(buf),
+            reason=_UniffiFfiConverterString.read(buf),
+            reason_ja=_UniffiFfiConverterString.read(buf),
+            reason_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt64.check_lower(value.serial)
+        _UniffiFfiConverterUInt32.check_lower(value.offer)
+        _UniffiFfiConverterString.check_lower(value.title_ja)
+        _UniffiFfiConverterString.check_lower(value.title_en)
+        _UniffiFfiConverterString.check_lower(value.reason)
+        _UniffiFfiConverterString.check_lower(value.reason_ja)
+        _UniffiFfiConverterString.check_lower(value.reason_en)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt64.write(value.serial, buf)
+        _UniffiFfiConverterUInt32.write(value.offer, buf)
+        _UniffiFfiConverterString.write(value.title_ja, buf)
+        _UniffiFfiConverterString.write(value.title_en, buf)
+        _UniffiFfiConverterString.write(value.reason, buf)
+        _UniffiFfiConverterString.write(value.reason_ja, buf)
+        _UniffiFfiConverterString.write(value.reason_en, buf)
+
+class _UniffiFfiConverterSequenceTypeUnusedCouponView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeUnusedCouponView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeUnusedCouponView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeUnusedCouponView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class BestSetView:
+    """
+    The best set of coupons for a basket that the phone knows.
+"""
+    def __init__(self, *, used:typing.List[UsedCouponView], unused:typing.List[UnusedCouponView], discount_minor:int, total_minor:int, gap_minor:int):
+        self.used = used
+        self.unused = unused
+        self.discount_minor = discount_minor
+        self.total_minor = total_minor
+        self.gap_minor = gap_minor
+
+
+
+
+    def __str__(self):
+        return "BestSetView(used={}, unused={}, discount_minor={}, total_minor={}, gap_minor={})".format(self.used, self.unused, self.discount_minor, self.total_minor, self.gap_minor)
+    def __eq__(self, other):
+        if self.used != other.used:
+            return False
+        if self.unused != other.unused:
+            return False
+        if self.discount_minor != other.discount_minor:
+            return False
+        if self.total_minor != other.total_minor:
+            return False
+        if self.gap_minor != other.gap_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeBestSetView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return BestSetView(
+            used=_UniffiFfiConverterSequenceTypeUsedCouponView.read(buf),
+            unused=_UniffiFfiConverterSequenceTypeUnusedCouponView.read(buf),
+            discount_minor=_UniffiFfiConverterInt64.read(buf),
+            total_minor=_UniffiFfiConverterInt64.read(buf),
+            gap_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeUsedCouponView.check_lower(value.used)
+        _UniffiFfiConverterSequenceTypeUnusedCouponView.check_lower(value.unused)
+        _UniffiFfiConverterInt64.check_lower(value.discount_minor)
+        _UniffiFfiConverterInt64.check_lower(value.total_minor)
+        _UniffiFfiConverterInt64.check_lower(value.gap_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeUsedCouponView.write(value.used, buf)
+        _UniffiFfiConverterSequenceTypeUnusedCouponView.write(value.unused, buf)
+        _UniffiFfiConverterInt64.write(value.discount_minor, buf)
+        _UniffiFfiConverterInt64.write(value.total_minor, buf)
+        _UniffiFfiConverterInt64.write(value.gap_minor, buf)
 
 
 
@@ -853,19 +1181,6 @@ class _UniffiFfiConverterTypeSymbology(_UniffiConverterRustBuffer):
 
 
 
-class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u64"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**64
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u64()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u64(value)
-
 class _UniffiFfiConverterOptionalUInt64(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -890,19 +1205,6 @@ class _UniffiFfiConverterOptionalUInt64(_UniffiConverterRustBuffer):
             return _UniffiFfiConverterUInt64.read(buf)
         else:
             raise InternalError("Unexpected flag byte for optional type")
-
-class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "i64"
-    VALUE_MIN = -2**63
-    VALUE_MAX = 2**63
-
-    @staticmethod
-    def read(buf):
-        return buf.read_i64()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_i64(value)
 
 class _UniffiFfiConverterOptionalInt64(_UniffiConverterRustBuffer):
     @classmethod
@@ -1000,19 +1302,6 @@ class _UniffiFfiConverterTypeCardStanding(_UniffiConverterRustBuffer):
 
 
 
-class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u32"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**32
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u32()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u32(value)
-
 class _UniffiFfiConverterBytes(_UniffiConverterRustBuffer):
     @staticmethod
     def read(buf):
@@ -1083,27 +1372,6 @@ class _UniffiFfiConverterTypeModuleMatrix(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.height, buf)
         _UniffiFfiConverterBytes.write(value.bits, buf)
         _UniffiFfiConverterUInt32.write(value.quiet_zone, buf)
-
-class _UniffiFfiConverterBoolean:
-    @classmethod
-    def check_lower(cls, value):
-        return not not value
-
-    @classmethod
-    def lower(cls, value):
-        return 1 if value else 0
-
-    @staticmethod
-    def lift(value):
-        return value != 0
-
-    @classmethod
-    def read(cls, buf):
-        return cls.lift(buf.read_u8())
-
-    @classmethod
-    def write(cls, value, buf):
-        buf.write_u8(value)
 
 @dataclass
 class TrustedTime:
@@ -1232,6 +1500,1426 @@ class _UniffiFfiConverterTypeCardView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterTypeTrustedTime.write(value.time, buf)
 
 @dataclass
+class CheckInNotice:
+    """
+    The text of a check-in's own notice: silent, allowed at night.
+"""
+    def __init__(self, *, title_ja:str, title_en:str, body_ja:str, body_en:str, silent:bool, at_night:bool):
+        self.title_ja = title_ja
+        self.title_en = title_en
+        self.body_ja = body_ja
+        self.body_en = body_en
+        self.silent = silent
+        self.at_night = at_night
+
+
+
+
+    def __str__(self):
+        return "CheckInNotice(title_ja={}, title_en={}, body_ja={}, body_en={}, silent={}, at_night={})".format(self.title_ja, self.title_en, self.body_ja, self.body_en, self.silent, self.at_night)
+    def __eq__(self, other):
+        if self.title_ja != other.title_ja:
+            return False
+        if self.title_en != other.title_en:
+            return False
+        if self.body_ja != other.body_ja:
+            return False
+        if self.body_en != other.body_en:
+            return False
+        if self.silent != other.silent:
+            return False
+        if self.at_night != other.at_night:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCheckInNotice(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CheckInNotice(
+            title_ja=_UniffiFfiConverterString.read(buf),
+            title_en=_UniffiFfiConverterString.read(buf),
+            body_ja=_UniffiFfiConverterString.read(buf),
+            body_en=_UniffiFfiConverterString.read(buf),
+            silent=_UniffiFfiConverterBoolean.read(buf),
+            at_night=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.title_ja)
+        _UniffiFfiConverterString.check_lower(value.title_en)
+        _UniffiFfiConverterString.check_lower(value.body_ja)
+        _UniffiFfiConverterString.check_lower(value.body_en)
+        _UniffiFfiConverterBoolean.check_lower(value.silent)
+        _UniffiFfiConverterBoolean.check_lower(value.at_night)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.title_ja, buf)
+        _UniffiFfiConverterString.write(value.title_en, buf)
+        _UniffiFfiConverterString.write(value.body_ja, buf)
+        _UniffiFfiConverterString.write(value.body_en, buf)
+        _UniffiFfiConverterBoolean.write(value.silent, buf)
+        _UniffiFfiConverterBoolean.write(value.at_night, buf)
+
+
+
+
+
+
+
+class _UniffiFfiConverterOptionalTypeDirection(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeDirection.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeDirection.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeDirection.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+class CheckInBy(enum.Enum):
+    """
+    How a check-in was made.
+"""
+
+    LOCATION = 0
+    """
+    By location.
+"""
+
+    ROUTE = 1
+    """
+    By passing the gates of a route in order.
+"""
+
+    PLACE_CODE = 2
+    """
+    By the signed code at the place: lower assurance.
+"""
+
+    RECEIPT_CODE = 3
+    """
+    By the code on a receipt: lower assurance; the backend says where.
+"""
+
+
+
+class _UniffiFfiConverterTypeCheckInBy(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CheckInBy.LOCATION
+        if variant == 2:
+            return CheckInBy.ROUTE
+        if variant == 3:
+            return CheckInBy.PLACE_CODE
+        if variant == 4:
+            return CheckInBy.RECEIPT_CODE
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == CheckInBy.LOCATION:
+            return
+        if value == CheckInBy.ROUTE:
+            return
+        if value == CheckInBy.PLACE_CODE:
+            return
+        if value == CheckInBy.RECEIPT_CODE:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == CheckInBy.LOCATION:
+            buf.write_i32(1)
+        if value == CheckInBy.ROUTE:
+            buf.write_i32(2)
+        if value == CheckInBy.PLACE_CODE:
+            buf.write_i32(3)
+        if value == CheckInBy.RECEIPT_CODE:
+            buf.write_i32(4)
+
+
+
+
+
+
+
+
+
+
+
+
+class CheckInState:
+    """
+    Where a check-in stands.
+"""
+    def __init__(self):
+        raise RuntimeError("CheckInState cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class WAITING:
+        """
+        The backend has not heard of it yet; on the phone it counts.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CheckInState.WAITING()".format()
+        def __eq__(self, other):
+            if not isinstance(other, CheckInState):
+                return NotImplemented
+            if not other.is_WAITING():
+                return False
+            return True
+
+    @dataclass
+    class ACCEPTED:
+        """
+        It counts.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CheckInState.ACCEPTED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, CheckInState):
+                return NotImplemented
+            if not other.is_ACCEPTED():
+                return False
+            return True
+
+    @dataclass
+    class REFUSED:
+        """
+        The backend decided otherwise.
+"""
+
+        def __init__(self, reason:noren_rules.CheckInRefusal):
+            self.reason = reason
+
+            """
+        Why.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CheckInState.REFUSED(reason={})".format(self.reason)
+        def __eq__(self, other):
+            if not isinstance(other, CheckInState):
+                return NotImplemented
+            if not other.is_REFUSED():
+                return False
+            if self.reason != other.reason:
+                return False
+            return True
+
+    @dataclass
+    class NOT_TAKEN:
+        """
+        The backend did not take the record at all.
+"""
+
+        def __init__(self, code:noren_rules.Reason):
+            self.code = code
+
+            """
+        Its reason.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CheckInState.NOT_TAKEN(code={})".format(self.code)
+        def __eq__(self, other):
+            if not isinstance(other, CheckInState):
+                return NotImplemented
+            if not other.is_NOT_TAKEN():
+                return False
+            if self.code != other.code:
+                return False
+            return True
+
+    @dataclass
+    class EXPIRED:
+        """
+        It found no network in seven days.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CheckInState.EXPIRED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, CheckInState):
+                return NotImplemented
+            if not other.is_EXPIRED():
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_WAITING(self) -> bool:
+        return isinstance(self, CheckInState.WAITING)
+    def is_waiting(self) -> bool:
+        return isinstance(self, CheckInState.WAITING)
+    def is_ACCEPTED(self) -> bool:
+        return isinstance(self, CheckInState.ACCEPTED)
+    def is_accepted(self) -> bool:
+        return isinstance(self, CheckInState.ACCEPTED)
+    def is_REFUSED(self) -> bool:
+        return isinstance(self, CheckInState.REFUSED)
+    def is_refused(self) -> bool:
+        return isinstance(self, CheckInState.REFUSED)
+    def is_NOT_TAKEN(self) -> bool:
+        return isinstance(self, CheckInState.NOT_TAKEN)
+    def is_not_taken(self) -> bool:
+        return isinstance(self, CheckInState.NOT_TAKEN)
+    def is_EXPIRED(self) -> bool:
+        return isinstance(self, CheckInState.EXPIRED)
+    def is_expired(self) -> bool:
+        return isinstance(self, CheckInState.EXPIRED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+CheckInState.WAITING = type("CheckInState.WAITING", (CheckInState.WAITING, CheckInState,), {})  # type: ignore
+CheckInState.ACCEPTED = type("CheckInState.ACCEPTED", (CheckInState.ACCEPTED, CheckInState,), {})  # type: ignore
+CheckInState.REFUSED = type("CheckInState.REFUSED", (CheckInState.REFUSED, CheckInState,), {})  # type: ignore
+CheckInState.NOT_TAKEN = type("CheckInState.NOT_TAKEN", (CheckInState.NOT_TAKEN, CheckInState,), {})  # type: ignore
+CheckInState.EXPIRED = type("CheckInState.EXPIRED", (CheckInState.EXPIRED, CheckInState,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeCheckInState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CheckInState.WAITING(
+            )
+        if variant == 2:
+            return CheckInState.ACCEPTED(
+            )
+        if variant == 3:
+            return CheckInState.REFUSED(
+                noren_rules._UniffiFfiConverterTypeCheckInRefusal.read(buf),
+            )
+        if variant == 4:
+            return CheckInState.NOT_TAKEN(
+                noren_rules._UniffiFfiConverterTypeReason.read(buf),
+            )
+        if variant == 5:
+            return CheckInState.EXPIRED(
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_WAITING():
+            return
+        if value.is_ACCEPTED():
+            return
+        if value.is_REFUSED():
+            noren_rules._UniffiFfiConverterTypeCheckInRefusal.check_lower(value.reason)
+            return
+        if value.is_NOT_TAKEN():
+            noren_rules._UniffiFfiConverterTypeReason.check_lower(value.code)
+            return
+        if value.is_EXPIRED():
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_WAITING():
+            buf.write_i32(1)
+        if value.is_ACCEPTED():
+            buf.write_i32(2)
+        if value.is_REFUSED():
+            buf.write_i32(3)
+            noren_rules._UniffiFfiConverterTypeCheckInRefusal.write(value.reason, buf)
+        if value.is_NOT_TAKEN():
+            buf.write_i32(4)
+            noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
+        if value.is_EXPIRED():
+            buf.write_i32(5)
+
+
+
+class _UniffiFfiConverterSequenceUInt64(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterUInt64.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterUInt64.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterUInt64.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class CheckInView:
+    """
+    A check-in.
+"""
+    def __init__(self, *, id:noren_rules.CheckInId, place:noren_rules.PlaceId, place_name:str, direction:typing.Optional[noren_rules.Direction], at_ms:int, time_proven:bool, by:CheckInBy, state:CheckInState, unlocked:typing.List[int]):
+        self.id = id
+        self.place = place
+        self.place_name = place_name
+        self.direction = direction
+        self.at_ms = at_ms
+        self.time_proven = time_proven
+        self.by = by
+        self.state = state
+        self.unlocked = unlocked
+
+
+
+
+    def __str__(self):
+        return "CheckInView(id={}, place={}, place_name={}, direction={}, at_ms={}, time_proven={}, by={}, state={}, unlocked={})".format(self.id, self.place, self.place_name, self.direction, self.at_ms, self.time_proven, self.by, self.state, self.unlocked)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.place != other.place:
+            return False
+        if self.place_name != other.place_name:
+            return False
+        if self.direction != other.direction:
+            return False
+        if self.at_ms != other.at_ms:
+            return False
+        if self.time_proven != other.time_proven:
+            return False
+        if self.by != other.by:
+            return False
+        if self.state != other.state:
+            return False
+        if self.unlocked != other.unlocked:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCheckInView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CheckInView(
+            id=noren_rules._UniffiFfiConverterTypeCheckInId.read(buf),
+            place=noren_rules._UniffiFfiConverterTypePlaceId.read(buf),
+            place_name=_UniffiFfiConverterString.read(buf),
+            direction=_UniffiFfiConverterOptionalTypeDirection.read(buf),
+            at_ms=_UniffiFfiConverterInt64.read(buf),
+            time_proven=_UniffiFfiConverterBoolean.read(buf),
+            by=_UniffiFfiConverterTypeCheckInBy.read(buf),
+            state=_UniffiFfiConverterTypeCheckInState.read(buf),
+            unlocked=_UniffiFfiConverterSequenceUInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeCheckInId.check_lower(value.id)
+        noren_rules._UniffiFfiConverterTypePlaceId.check_lower(value.place)
+        _UniffiFfiConverterString.check_lower(value.place_name)
+        _UniffiFfiConverterOptionalTypeDirection.check_lower(value.direction)
+        _UniffiFfiConverterInt64.check_lower(value.at_ms)
+        _UniffiFfiConverterBoolean.check_lower(value.time_proven)
+        _UniffiFfiConverterTypeCheckInBy.check_lower(value.by)
+        _UniffiFfiConverterTypeCheckInState.check_lower(value.state)
+        _UniffiFfiConverterSequenceUInt64.check_lower(value.unlocked)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeCheckInId.write(value.id, buf)
+        noren_rules._UniffiFfiConverterTypePlaceId.write(value.place, buf)
+        _UniffiFfiConverterString.write(value.place_name, buf)
+        _UniffiFfiConverterOptionalTypeDirection.write(value.direction, buf)
+        _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        _UniffiFfiConverterBoolean.write(value.time_proven, buf)
+        _UniffiFfiConverterTypeCheckInBy.write(value.by, buf)
+        _UniffiFfiConverterTypeCheckInState.write(value.state, buf)
+        _UniffiFfiConverterSequenceUInt64.write(value.unlocked, buf)
+
+
+
+class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterString.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterString.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterString.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypePlaceId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypePlaceId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypePlaceId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypePlaceId.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class CouponView:
+    """
+    A coupon.
+"""
+    def __init__(self, *, serial:typing.Optional[int], offer:int, title_ja:str, title_en:str, occasion_ja:str, occasion_en:str, state:noren_rules.GrantState, usable_now:bool, reason:typing.Optional[str], reason_ja:str, reason_en:str, offline_ok:bool, needs_connection:bool, held_back:bool, unheard:bool, until_ms:typing.Optional[int], places:typing.List[noren_rules.PlaceId]):
+        self.serial = serial
+        self.offer = offer
+        self.title_ja = title_ja
+        self.title_en = title_en
+        self.occasion_ja = occasion_ja
+        self.occasion_en = occasion_en
+        self.state = state
+        self.usable_now = usable_now
+        self.reason = reason
+        self.reason_ja = reason_ja
+        self.reason_en = reason_en
+        self.offline_ok = offline_ok
+        self.needs_connection = needs_connection
+        self.held_back = held_back
+        self.unheard = unheard
+        self.until_ms = until_ms
+        self.places = places
+
+
+
+
+    def __str__(self):
+        return "CouponView(serial={}, offer={}, title_ja={}, title_en={}, occasion_ja={}, occasion_en={}, state={}, usable_now={}, reason={}, reason_ja={}, reason_en={}, offline_ok={}, needs_connection={}, held_back={}, unheard={}, until_ms={}, places={})".format(self.serial, self.offer, self.title_ja, self.title_en, self.occasion_ja, self.occasion_en, self.state, self.usable_now, self.reason, self.reason_ja, self.reason_en, self.offline_ok, self.needs_connection, self.held_back, self.unheard, self.until_ms, self.places)
+    def __eq__(self, other):
+        if self.serial != other.serial:
+            return False
+        if self.offer != other.offer:
+            return False
+        if self.title_ja != other.title_ja:
+            return False
+        if self.title_en != other.title_en:
+            return False
+        if self.occasion_ja != other.occasion_ja:
+            return False
+        if self.occasion_en != other.occasion_en:
+            return False
+        if self.state != other.state:
+            return False
+        if self.usable_now != other.usable_now:
+            return False
+        if self.reason != other.reason:
+            return False
+        if self.reason_ja != other.reason_ja:
+            return False
+        if self.reason_en != other.reason_en:
+            return False
+        if self.offline_ok != other.offline_ok:
+            return False
+        if self.needs_connection != other.needs_connection:
+            return False
+        if self.held_back != other.held_back:
+            return False
+        if self.unheard != other.unheard:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        if self.places != other.places:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCouponView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CouponView(
+            serial=_UniffiFfiConverterOptionalUInt64.read(buf),
+            offer=_UniffiFfiConverterUInt32.read(buf),
+            title_ja=_UniffiFfiConverterString.read(buf),
+            title_en=_UniffiFfiConverterString.read(buf),
+            occasion_ja=_UniffiFfiConverterString.read(buf),
+            occasion_en=_UniffiFfiConverterString.read(buf),
+            state=noren_rules._UniffiFfiConverterTypeGrantState.read(buf),
+            usable_now=_UniffiFfiConverterBoolean.read(buf),
+            reason=_UniffiFfiConverterOptionalString.read(buf),
+            reason_ja=_UniffiFfiConverterString.read(buf),
+            reason_en=_UniffiFfiConverterString.read(buf),
+            offline_ok=_UniffiFfiConverterBoolean.read(buf),
+            needs_connection=_UniffiFfiConverterBoolean.read(buf),
+            held_back=_UniffiFfiConverterBoolean.read(buf),
+            unheard=_UniffiFfiConverterBoolean.read(buf),
+            until_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            places=_UniffiFfiConverterSequenceTypePlaceId.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalUInt64.check_lower(value.serial)
+        _UniffiFfiConverterUInt32.check_lower(value.offer)
+        _UniffiFfiConverterString.check_lower(value.title_ja)
+        _UniffiFfiConverterString.check_lower(value.title_en)
+        _UniffiFfiConverterString.check_lower(value.occasion_ja)
+        _UniffiFfiConverterString.check_lower(value.occasion_en)
+        noren_rules._UniffiFfiConverterTypeGrantState.check_lower(value.state)
+        _UniffiFfiConverterBoolean.check_lower(value.usable_now)
+        _UniffiFfiConverterOptionalString.check_lower(value.reason)
+        _UniffiFfiConverterString.check_lower(value.reason_ja)
+        _UniffiFfiConverterString.check_lower(value.reason_en)
+        _UniffiFfiConverterBoolean.check_lower(value.offline_ok)
+        _UniffiFfiConverterBoolean.check_lower(value.needs_connection)
+        _UniffiFfiConverterBoolean.check_lower(value.held_back)
+        _UniffiFfiConverterBoolean.check_lower(value.unheard)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+        _UniffiFfiConverterSequenceTypePlaceId.check_lower(value.places)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalUInt64.write(value.serial, buf)
+        _UniffiFfiConverterUInt32.write(value.offer, buf)
+        _UniffiFfiConverterString.write(value.title_ja, buf)
+        _UniffiFfiConverterString.write(value.title_en, buf)
+        _UniffiFfiConverterString.write(value.occasion_ja, buf)
+        _UniffiFfiConverterString.write(value.occasion_en, buf)
+        noren_rules._UniffiFfiConverterTypeGrantState.write(value.state, buf)
+        _UniffiFfiConverterBoolean.write(value.usable_now, buf)
+        _UniffiFfiConverterOptionalString.write(value.reason, buf)
+        _UniffiFfiConverterString.write(value.reason_ja, buf)
+        _UniffiFfiConverterString.write(value.reason_en, buf)
+        _UniffiFfiConverterBoolean.write(value.offline_ok, buf)
+        _UniffiFfiConverterBoolean.write(value.needs_connection, buf)
+        _UniffiFfiConverterBoolean.write(value.held_back, buf)
+        _UniffiFfiConverterBoolean.write(value.unheard, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+        _UniffiFfiConverterSequenceTypePlaceId.write(value.places, buf)
+
+class _UniffiFfiConverterSequenceTypeCouponView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeCouponView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeCouponView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeCouponView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class NewCheckIn:
+    """
+    A check-in that was just made.
+"""
+    def __init__(self, *, check_in:CheckInView, coupons:typing.List[CouponView], notice:CheckInNotice):
+        self.check_in = check_in
+        self.coupons = coupons
+        self.notice = notice
+
+
+
+
+    def __str__(self):
+        return "NewCheckIn(check_in={}, coupons={}, notice={})".format(self.check_in, self.coupons, self.notice)
+    def __eq__(self, other):
+        if self.check_in != other.check_in:
+            return False
+        if self.coupons != other.coupons:
+            return False
+        if self.notice != other.notice:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeNewCheckIn(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return NewCheckIn(
+            check_in=_UniffiFfiConverterTypeCheckInView.read(buf),
+            coupons=_UniffiFfiConverterSequenceTypeCouponView.read(buf),
+            notice=_UniffiFfiConverterTypeCheckInNotice.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeCheckInView.check_lower(value.check_in)
+        _UniffiFfiConverterSequenceTypeCouponView.check_lower(value.coupons)
+        _UniffiFfiConverterTypeCheckInNotice.check_lower(value.notice)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeCheckInView.write(value.check_in, buf)
+        _UniffiFfiConverterSequenceTypeCouponView.write(value.coupons, buf)
+        _UniffiFfiConverterTypeCheckInNotice.write(value.notice, buf)
+
+class _UniffiFfiConverterSequenceTypeNewCheckIn(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeNewCheckIn.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeNewCheckIn.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeNewCheckIn.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class RefusedVisit:
+    """
+    A visit that was no check-in.
+"""
+    def __init__(self, *, place:noren_rules.PlaceId, place_name:str, at_ms:int, reason:noren_rules.CheckInRefusal):
+        self.place = place
+        self.place_name = place_name
+        self.at_ms = at_ms
+        self.reason = reason
+
+
+
+
+    def __str__(self):
+        return "RefusedVisit(place={}, place_name={}, at_ms={}, reason={})".format(self.place, self.place_name, self.at_ms, self.reason)
+    def __eq__(self, other):
+        if self.place != other.place:
+            return False
+        if self.place_name != other.place_name:
+            return False
+        if self.at_ms != other.at_ms:
+            return False
+        if self.reason != other.reason:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeRefusedVisit(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return RefusedVisit(
+            place=noren_rules._UniffiFfiConverterTypePlaceId.read(buf),
+            place_name=_UniffiFfiConverterString.read(buf),
+            at_ms=_UniffiFfiConverterInt64.read(buf),
+            reason=noren_rules._UniffiFfiConverterTypeCheckInRefusal.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypePlaceId.check_lower(value.place)
+        _UniffiFfiConverterString.check_lower(value.place_name)
+        _UniffiFfiConverterInt64.check_lower(value.at_ms)
+        noren_rules._UniffiFfiConverterTypeCheckInRefusal.check_lower(value.reason)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypePlaceId.write(value.place, buf)
+        _UniffiFfiConverterString.write(value.place_name, buf)
+        _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        noren_rules._UniffiFfiConverterTypeCheckInRefusal.write(value.reason, buf)
+
+class _UniffiFfiConverterSequenceTypeRefusedVisit(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeRefusedVisit.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeRefusedVisit.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeRefusedVisit.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterOptionalTypePlaceId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypePlaceId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypePlaceId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypePlaceId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+@dataclass
+class WaitingVisit:
+    """
+    The app was opened and this is missing for a check-in.
+"""
+    def __init__(self, *, place:typing.Optional[noren_rules.PlaceId], place_name:str, missing:noren_rules.Missing):
+        self.place = place
+        self.place_name = place_name
+        self.missing = missing
+
+
+
+
+    def __str__(self):
+        return "WaitingVisit(place={}, place_name={}, missing={})".format(self.place, self.place_name, self.missing)
+    def __eq__(self, other):
+        if self.place != other.place:
+            return False
+        if self.place_name != other.place_name:
+            return False
+        if self.missing != other.missing:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeWaitingVisit(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return WaitingVisit(
+            place=_UniffiFfiConverterOptionalTypePlaceId.read(buf),
+            place_name=_UniffiFfiConverterString.read(buf),
+            missing=noren_rules._UniffiFfiConverterTypeMissing.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypePlaceId.check_lower(value.place)
+        _UniffiFfiConverterString.check_lower(value.place_name)
+        noren_rules._UniffiFfiConverterTypeMissing.check_lower(value.missing)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypePlaceId.write(value.place, buf)
+        _UniffiFfiConverterString.write(value.place_name, buf)
+        noren_rules._UniffiFfiConverterTypeMissing.write(value.missing, buf)
+
+class _UniffiFfiConverterSequenceTypeWaitingVisit(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeWaitingVisit.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeWaitingVisit.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeWaitingVisit.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterFloat64(_UniffiConverterPrimitiveFloat):
+    @staticmethod
+    def read(buf):
+        return buf.read_double()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_double(value)
+
+@dataclass
+class WatchedRegion:
+    """
+    A circle for the operating system to watch.
+"""
+    def __init__(self, *, id:str, lat_deg:float, lon_deg:float, radius_m:float):
+        self.id = id
+        self.lat_deg = lat_deg
+        self.lon_deg = lon_deg
+        self.radius_m = radius_m
+
+
+
+
+    def __str__(self):
+        return "WatchedRegion(id={}, lat_deg={}, lon_deg={}, radius_m={})".format(self.id, self.lat_deg, self.lon_deg, self.radius_m)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.lat_deg != other.lat_deg:
+            return False
+        if self.lon_deg != other.lon_deg:
+            return False
+        if self.radius_m != other.radius_m:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeWatchedRegion(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return WatchedRegion(
+            id=_UniffiFfiConverterString.read(buf),
+            lat_deg=_UniffiFfiConverterFloat64.read(buf),
+            lon_deg=_UniffiFfiConverterFloat64.read(buf),
+            radius_m=_UniffiFfiConverterFloat64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.id)
+        _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+        _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+        _UniffiFfiConverterFloat64.check_lower(value.radius_m)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.id, buf)
+        _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+        _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+        _UniffiFfiConverterFloat64.write(value.radius_m, buf)
+
+class _UniffiFfiConverterSequenceTypeWatchedRegion(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeWatchedRegion.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeWatchedRegion.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeWatchedRegion.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterString.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterString.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterString.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterOptionalTypeWatchedRegion(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeWatchedRegion.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeWatchedRegion.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeWatchedRegion.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+@dataclass
+class RegionPlan:
+    """
+    What the operating system shall watch from now on: take back what is removed, then register what is added. The same id again replaces.
+"""
+    def __init__(self, *, add:typing.List[WatchedRegion], remove:typing.List[str], refresh:typing.Optional[WatchedRegion], coverage:noren_rules.Coverage):
+        self.add = add
+        self.remove = remove
+        self.refresh = refresh
+        self.coverage = coverage
+
+
+
+
+    def __str__(self):
+        return "RegionPlan(add={}, remove={}, refresh={}, coverage={})".format(self.add, self.remove, self.refresh, self.coverage)
+    def __eq__(self, other):
+        if self.add != other.add:
+            return False
+        if self.remove != other.remove:
+            return False
+        if self.refresh != other.refresh:
+            return False
+        if self.coverage != other.coverage:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeRegionPlan(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return RegionPlan(
+            add=_UniffiFfiConverterSequenceTypeWatchedRegion.read(buf),
+            remove=_UniffiFfiConverterSequenceString.read(buf),
+            refresh=_UniffiFfiConverterOptionalTypeWatchedRegion.read(buf),
+            coverage=noren_rules._UniffiFfiConverterTypeCoverage.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeWatchedRegion.check_lower(value.add)
+        _UniffiFfiConverterSequenceString.check_lower(value.remove)
+        _UniffiFfiConverterOptionalTypeWatchedRegion.check_lower(value.refresh)
+        noren_rules._UniffiFfiConverterTypeCoverage.check_lower(value.coverage)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeWatchedRegion.write(value.add, buf)
+        _UniffiFfiConverterSequenceString.write(value.remove, buf)
+        _UniffiFfiConverterOptionalTypeWatchedRegion.write(value.refresh, buf)
+        noren_rules._UniffiFfiConverterTypeCoverage.write(value.coverage, buf)
+
+class _UniffiFfiConverterOptionalTypeRegionPlan(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeRegionPlan.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeRegionPlan.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeRegionPlan.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class CheckInReport:
+    """
+    What follows from observations.
+"""
+    def __init__(self, *, check_ins:typing.List[NewCheckIn], refused:typing.List[RefusedVisit], waiting:typing.List[WaitingVisit], regions:typing.Optional[RegionPlan], needs_fixes:bool, area_due:bool, left_out:int):
+        self.check_ins = check_ins
+        self.refused = refused
+        self.waiting = waiting
+        self.regions = regions
+        self.needs_fixes = needs_fixes
+        self.area_due = area_due
+        self.left_out = left_out
+
+
+
+
+    def __str__(self):
+        return "CheckInReport(check_ins={}, refused={}, waiting={}, regions={}, needs_fixes={}, area_due={}, left_out={})".format(self.check_ins, self.refused, self.waiting, self.regions, self.needs_fixes, self.area_due, self.left_out)
+    def __eq__(self, other):
+        if self.check_ins != other.check_ins:
+            return False
+        if self.refused != other.refused:
+            return False
+        if self.waiting != other.waiting:
+            return False
+        if self.regions != other.regions:
+            return False
+        if self.needs_fixes != other.needs_fixes:
+            return False
+        if self.area_due != other.area_due:
+            return False
+        if self.left_out != other.left_out:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCheckInReport(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CheckInReport(
+            check_ins=_UniffiFfiConverterSequenceTypeNewCheckIn.read(buf),
+            refused=_UniffiFfiConverterSequenceTypeRefusedVisit.read(buf),
+            waiting=_UniffiFfiConverterSequenceTypeWaitingVisit.read(buf),
+            regions=_UniffiFfiConverterOptionalTypeRegionPlan.read(buf),
+            needs_fixes=_UniffiFfiConverterBoolean.read(buf),
+            area_due=_UniffiFfiConverterBoolean.read(buf),
+            left_out=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeNewCheckIn.check_lower(value.check_ins)
+        _UniffiFfiConverterSequenceTypeRefusedVisit.check_lower(value.refused)
+        _UniffiFfiConverterSequenceTypeWaitingVisit.check_lower(value.waiting)
+        _UniffiFfiConverterOptionalTypeRegionPlan.check_lower(value.regions)
+        _UniffiFfiConverterBoolean.check_lower(value.needs_fixes)
+        _UniffiFfiConverterBoolean.check_lower(value.area_due)
+        _UniffiFfiConverterUInt32.check_lower(value.left_out)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeNewCheckIn.write(value.check_ins, buf)
+        _UniffiFfiConverterSequenceTypeRefusedVisit.write(value.refused, buf)
+        _UniffiFfiConverterSequenceTypeWaitingVisit.write(value.waiting, buf)
+        _UniffiFfiConverterOptionalTypeRegionPlan.write(value.regions, buf)
+        _UniffiFfiConverterBoolean.write(value.needs_fixes, buf)
+        _UniffiFfiConverterBoolean.write(value.area_due, buf)
+        _UniffiFfiConverterUInt32.write(value.left_out, buf)
+
+
+
+@dataclass
+class ConditionView:
+    """
+    Something that is on in an area until a moment.
+"""
+    def __init__(self, *, kind:noren_rules.ConditionKind, area:str, from_ms:int, until_ms:int):
+        self.kind = kind
+        self.area = area
+        self.from_ms = from_ms
+        self.until_ms = until_ms
+
+
+
+
+    def __str__(self):
+        return "ConditionView(kind={}, area={}, from_ms={}, until_ms={})".format(self.kind, self.area, self.from_ms, self.until_ms)
+    def __eq__(self, other):
+        if self.kind != other.kind:
+            return False
+        if self.area != other.area:
+            return False
+        if self.from_ms != other.from_ms:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeConditionView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ConditionView(
+            kind=noren_rules._UniffiFfiConverterTypeConditionKind.read(buf),
+            area=_UniffiFfiConverterString.read(buf),
+            from_ms=_UniffiFfiConverterInt64.read(buf),
+            until_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeConditionKind.check_lower(value.kind)
+        _UniffiFfiConverterString.check_lower(value.area)
+        _UniffiFfiConverterInt64.check_lower(value.from_ms)
+        _UniffiFfiConverterInt64.check_lower(value.until_ms)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeConditionKind.write(value.kind, buf)
+        _UniffiFfiConverterString.write(value.area, buf)
+        _UniffiFfiConverterInt64.write(value.from_ms, buf)
+        _UniffiFfiConverterInt64.write(value.until_ms, buf)
+
+
+
+class _UniffiFfiConverterOptionalTypeStoreId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeStoreId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterOptionalTypeChannel(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeChannel.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeChannel.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeChannel.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class CouponSituation:
+    """
+    Where a coupon would be used. What is not known stays open.
+"""
+    def __init__(self, *, place:typing.Optional[noren_rules.PlaceId], store:typing.Optional[noren_rules.StoreId], channel:typing.Optional[noren_rules.Channel]):
+        self.place = place
+        self.store = store
+        self.channel = channel
+
+
+
+
+    def __str__(self):
+        return "CouponSituation(place={}, store={}, channel={})".format(self.place, self.store, self.channel)
+    def __eq__(self, other):
+        if self.place != other.place:
+            return False
+        if self.store != other.store:
+            return False
+        if self.channel != other.channel:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCouponSituation(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CouponSituation(
+            place=_UniffiFfiConverterOptionalTypePlaceId.read(buf),
+            store=_UniffiFfiConverterOptionalTypeStoreId.read(buf),
+            channel=_UniffiFfiConverterOptionalTypeChannel.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypePlaceId.check_lower(value.place)
+        _UniffiFfiConverterOptionalTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterOptionalTypeChannel.check_lower(value.channel)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypePlaceId.write(value.place, buf)
+        _UniffiFfiConverterOptionalTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterOptionalTypeChannel.write(value.channel, buf)
+
+@dataclass
+class CouponsReport:
+    """
+    What a refresh brought.
+"""
+    def __init__(self, *, new_rules:bool, leased:bool, new_wallet:bool):
+        self.new_rules = new_rules
+        self.leased = leased
+        self.new_wallet = new_wallet
+
+
+
+
+    def __str__(self):
+        return "CouponsReport(new_rules={}, leased={}, new_wallet={})".format(self.new_rules, self.leased, self.new_wallet)
+    def __eq__(self, other):
+        if self.new_rules != other.new_rules:
+            return False
+        if self.leased != other.leased:
+            return False
+        if self.new_wallet != other.new_wallet:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCouponsReport(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CouponsReport(
+            new_rules=_UniffiFfiConverterBoolean.read(buf),
+            leased=_UniffiFfiConverterBoolean.read(buf),
+            new_wallet=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterBoolean.check_lower(value.new_rules)
+        _UniffiFfiConverterBoolean.check_lower(value.leased)
+        _UniffiFfiConverterBoolean.check_lower(value.new_wallet)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterBoolean.write(value.new_rules, buf)
+        _UniffiFfiConverterBoolean.write(value.leased, buf)
+        _UniffiFfiConverterBoolean.write(value.new_wallet, buf)
+
+@dataclass
 class FileSize:
     """
     A file and its size.
@@ -1291,29 +2979,6 @@ class _UniffiFfiConverterSequenceTypeFileSize(_UniffiConverterRustBuffer):
 
         return [
             _UniffiFfiConverterTypeFileSize.read(buf) for i in range(count)
-        ]
-
-class _UniffiFfiConverterSequenceString(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        for item in value:
-            _UniffiFfiConverterString.check_lower(item)
-
-    @classmethod
-    def write(cls, value, buf):
-        items = len(value)
-        buf.write_i32(items)
-        for item in value:
-            _UniffiFfiConverterString.write(item, buf)
-
-    @classmethod
-    def read(cls, buf):
-        count = buf.read_i32()
-        if count < 0:
-            raise InternalError("Unexpected negative sequence length")
-
-        return [
-            _UniffiFfiConverterString.read(buf) for i in range(count)
         ]
 
 
@@ -1682,8 +3347,6 @@ class _UniffiFfiConverterTypeDiagnostics(_UniffiConverterRustBuffer):
 
 
 
-
-
 class ServerErasure:
     """
     What became of an erasure on the server.
@@ -1934,31 +3597,6 @@ class _UniffiFfiConverterTypeForgetReport(_UniffiConverterRustBuffer):
     def write(value, buf):
         _UniffiFfiConverterTypeServerErasure.write(value.server, buf)
 
-class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterString.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterString.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterString.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
-
 @dataclass
 class Freshness:
     """
@@ -2009,8 +3647,6 @@ class _UniffiFfiConverterTypeFreshness(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.write(value.complete, buf)
         _UniffiFfiConverterOptionalInt64.write(value.last_attempt_ms, buf)
         _UniffiFfiConverterOptionalString.write(value.last_error, buf)
-
-
 
 
 
@@ -2483,6 +4119,414 @@ class _UniffiFfiConverterTypeMonthTotal(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.sales_count, buf)
         _UniffiFfiConverterUInt32.write(value.returns_count, buf)
 
+
+
+
+
+class _UniffiFfiConverterSequenceTypeOpeningSpan(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeOpeningSpan.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeOpeningSpan.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeOpeningSpan.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class TenantView:
+    """
+    A shop of a place.
+"""
+    def __init__(self, *, store_id:noren_rules.StoreId, name:str, open_now:bool, hours:typing.List[noren_rules.OpeningSpan]):
+        self.store_id = store_id
+        self.name = name
+        self.open_now = open_now
+        self.hours = hours
+
+
+
+
+    def __str__(self):
+        return "TenantView(store_id={}, name={}, open_now={}, hours={})".format(self.store_id, self.name, self.open_now, self.hours)
+    def __eq__(self, other):
+        if self.store_id != other.store_id:
+            return False
+        if self.name != other.name:
+            return False
+        if self.open_now != other.open_now:
+            return False
+        if self.hours != other.hours:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeTenantView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return TenantView(
+            store_id=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            name=_UniffiFfiConverterString.read(buf),
+            open_now=_UniffiFfiConverterBoolean.read(buf),
+            hours=_UniffiFfiConverterSequenceTypeOpeningSpan.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store_id)
+        _UniffiFfiConverterString.check_lower(value.name)
+        _UniffiFfiConverterBoolean.check_lower(value.open_now)
+        _UniffiFfiConverterSequenceTypeOpeningSpan.check_lower(value.hours)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store_id, buf)
+        _UniffiFfiConverterString.write(value.name, buf)
+        _UniffiFfiConverterBoolean.write(value.open_now, buf)
+        _UniffiFfiConverterSequenceTypeOpeningSpan.write(value.hours, buf)
+
+class _UniffiFfiConverterSequenceTypeTenantView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeTenantView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeTenantView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeTenantView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class PlaceView:
+    """
+    A store or a rest stop.
+"""
+    def __init__(self, *, id:noren_rules.PlaceId, kind:noren_rules.PlaceKind, name:str, reading:typing.Optional[str], direction:noren_rules.Direction, lat_deg:float, lon_deg:float, radius_m:int, open_to_ordinary_road:bool, open_now:bool, hours:typing.List[noren_rules.OpeningSpan], tenants:typing.List[TenantView]):
+        self.id = id
+        self.kind = kind
+        self.name = name
+        self.reading = reading
+        self.direction = direction
+        self.lat_deg = lat_deg
+        self.lon_deg = lon_deg
+        self.radius_m = radius_m
+        self.open_to_ordinary_road = open_to_ordinary_road
+        self.open_now = open_now
+        self.hours = hours
+        self.tenants = tenants
+
+
+
+
+    def __str__(self):
+        return "PlaceView(id={}, kind={}, name={}, reading={}, direction={}, lat_deg={}, lon_deg={}, radius_m={}, open_to_ordinary_road={}, open_now={}, hours={}, tenants={})".format(self.id, self.kind, self.name, self.reading, self.direction, self.lat_deg, self.lon_deg, self.radius_m, self.open_to_ordinary_road, self.open_now, self.hours, self.tenants)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.kind != other.kind:
+            return False
+        if self.name != other.name:
+            return False
+        if self.reading != other.reading:
+            return False
+        if self.direction != other.direction:
+            return False
+        if self.lat_deg != other.lat_deg:
+            return False
+        if self.lon_deg != other.lon_deg:
+            return False
+        if self.radius_m != other.radius_m:
+            return False
+        if self.open_to_ordinary_road != other.open_to_ordinary_road:
+            return False
+        if self.open_now != other.open_now:
+            return False
+        if self.hours != other.hours:
+            return False
+        if self.tenants != other.tenants:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePlaceView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PlaceView(
+            id=noren_rules._UniffiFfiConverterTypePlaceId.read(buf),
+            kind=noren_rules._UniffiFfiConverterTypePlaceKind.read(buf),
+            name=_UniffiFfiConverterString.read(buf),
+            reading=_UniffiFfiConverterOptionalString.read(buf),
+            direction=noren_rules._UniffiFfiConverterTypeDirection.read(buf),
+            lat_deg=_UniffiFfiConverterFloat64.read(buf),
+            lon_deg=_UniffiFfiConverterFloat64.read(buf),
+            radius_m=_UniffiFfiConverterUInt32.read(buf),
+            open_to_ordinary_road=_UniffiFfiConverterBoolean.read(buf),
+            open_now=_UniffiFfiConverterBoolean.read(buf),
+            hours=_UniffiFfiConverterSequenceTypeOpeningSpan.read(buf),
+            tenants=_UniffiFfiConverterSequenceTypeTenantView.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypePlaceId.check_lower(value.id)
+        noren_rules._UniffiFfiConverterTypePlaceKind.check_lower(value.kind)
+        _UniffiFfiConverterString.check_lower(value.name)
+        _UniffiFfiConverterOptionalString.check_lower(value.reading)
+        noren_rules._UniffiFfiConverterTypeDirection.check_lower(value.direction)
+        _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+        _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+        _UniffiFfiConverterUInt32.check_lower(value.radius_m)
+        _UniffiFfiConverterBoolean.check_lower(value.open_to_ordinary_road)
+        _UniffiFfiConverterBoolean.check_lower(value.open_now)
+        _UniffiFfiConverterSequenceTypeOpeningSpan.check_lower(value.hours)
+        _UniffiFfiConverterSequenceTypeTenantView.check_lower(value.tenants)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypePlaceId.write(value.id, buf)
+        noren_rules._UniffiFfiConverterTypePlaceKind.write(value.kind, buf)
+        _UniffiFfiConverterString.write(value.name, buf)
+        _UniffiFfiConverterOptionalString.write(value.reading, buf)
+        noren_rules._UniffiFfiConverterTypeDirection.write(value.direction, buf)
+        _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+        _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+        _UniffiFfiConverterUInt32.write(value.radius_m, buf)
+        _UniffiFfiConverterBoolean.write(value.open_to_ordinary_road, buf)
+        _UniffiFfiConverterBoolean.write(value.open_now, buf)
+        _UniffiFfiConverterSequenceTypeOpeningSpan.write(value.hours, buf)
+        _UniffiFfiConverterSequenceTypeTenantView.write(value.tenants, buf)
+
+@dataclass
+class PlaceNear:
+    """
+    A place and how far away it is.
+"""
+    def __init__(self, *, place:PlaceView, distance_m:int):
+        self.place = place
+        self.distance_m = distance_m
+
+
+
+
+    def __str__(self):
+        return "PlaceNear(place={}, distance_m={})".format(self.place, self.distance_m)
+    def __eq__(self, other):
+        if self.place != other.place:
+            return False
+        if self.distance_m != other.distance_m:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePlaceNear(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PlaceNear(
+            place=_UniffiFfiConverterTypePlaceView.read(buf),
+            distance_m=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypePlaceView.check_lower(value.place)
+        _UniffiFfiConverterUInt32.check_lower(value.distance_m)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypePlaceView.write(value.place, buf)
+        _UniffiFfiConverterUInt32.write(value.distance_m, buf)
+
+class _UniffiFfiConverterSequenceTypePlaceNear(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypePlaceNear.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypePlaceNear.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypePlaceNear.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class NearPage:
+    """
+    Places near a position.
+"""
+    def __init__(self, *, places:typing.List[PlaceNear], area_known:bool, freshness:Freshness):
+        self.places = places
+        self.area_known = area_known
+        self.freshness = freshness
+
+
+
+
+    def __str__(self):
+        return "NearPage(places={}, area_known={}, freshness={})".format(self.places, self.area_known, self.freshness)
+    def __eq__(self, other):
+        if self.places != other.places:
+            return False
+        if self.area_known != other.area_known:
+            return False
+        if self.freshness != other.freshness:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeNearPage(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return NearPage(
+            places=_UniffiFfiConverterSequenceTypePlaceNear.read(buf),
+            area_known=_UniffiFfiConverterBoolean.read(buf),
+            freshness=_UniffiFfiConverterTypeFreshness.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypePlaceNear.check_lower(value.places)
+        _UniffiFfiConverterBoolean.check_lower(value.area_known)
+        _UniffiFfiConverterTypeFreshness.check_lower(value.freshness)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypePlaceNear.write(value.places, buf)
+        _UniffiFfiConverterBoolean.write(value.area_known, buf)
+        _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
+
+class _UniffiFfiConverterSequenceTypePlaceView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypePlaceView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypePlaceView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypePlaceView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class PlacePage:
+    """
+    Places by name.
+"""
+    def __init__(self, *, places:typing.List[PlaceView], freshness:Freshness):
+        self.places = places
+        self.freshness = freshness
+
+
+
+
+    def __str__(self):
+        return "PlacePage(places={}, freshness={})".format(self.places, self.freshness)
+    def __eq__(self, other):
+        if self.places != other.places:
+            return False
+        if self.freshness != other.freshness:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePlacePage(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PlacePage(
+            places=_UniffiFfiConverterSequenceTypePlaceView.read(buf),
+            freshness=_UniffiFfiConverterTypeFreshness.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypePlaceView.check_lower(value.places)
+        _UniffiFfiConverterTypeFreshness.check_lower(value.freshness)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypePlaceView.write(value.places, buf)
+        _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
+
+@dataclass
+class Presentation:
+    """
+    Coupons that the card shows now.
+"""
+    def __init__(self, *, serials:typing.List[int], noted:bool):
+        self.serials = serials
+        self.noted = noted
+
+
+
+
+    def __str__(self):
+        return "Presentation(serials={}, noted={})".format(self.serials, self.noted)
+    def __eq__(self, other):
+        if self.serials != other.serials:
+            return False
+        if self.noted != other.noted:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePresentation(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Presentation(
+            serials=_UniffiFfiConverterSequenceUInt64.read(buf),
+            noted=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceUInt64.check_lower(value.serials)
+        _UniffiFfiConverterBoolean.check_lower(value.noted)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceUInt64.write(value.serials, buf)
+        _UniffiFfiConverterBoolean.write(value.noted, buf)
+
 @dataclass
 class SendReport:
     """
@@ -2551,6 +4595,145 @@ class _UniffiFfiConverterTypeSendReport(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.open, buf)
         _UniffiFfiConverterOptionalInt64.write(value.next_due_ms, buf)
         _UniffiFfiConverterBoolean.write(value.offline, buf)
+
+
+
+@dataclass
+class StampView:
+    """
+    A stamp: place and day name it.
+"""
+    def __init__(self, *, place:noren_rules.PlaceId, day:str, waiting:bool):
+        self.place = place
+        self.day = day
+        self.waiting = waiting
+
+
+
+
+    def __str__(self):
+        return "StampView(place={}, day={}, waiting={})".format(self.place, self.day, self.waiting)
+    def __eq__(self, other):
+        if self.place != other.place:
+            return False
+        if self.day != other.day:
+            return False
+        if self.waiting != other.waiting:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStampView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StampView(
+            place=noren_rules._UniffiFfiConverterTypePlaceId.read(buf),
+            day=_UniffiFfiConverterString.read(buf),
+            waiting=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypePlaceId.check_lower(value.place)
+        _UniffiFfiConverterString.check_lower(value.day)
+        _UniffiFfiConverterBoolean.check_lower(value.waiting)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypePlaceId.write(value.place, buf)
+        _UniffiFfiConverterString.write(value.day, buf)
+        _UniffiFfiConverterBoolean.write(value.waiting, buf)
+
+class _UniffiFfiConverterSequenceTypeStampView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeStampView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeStampView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeStampView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class StampCardView:
+    """
+    A stamp card.
+"""
+    def __init__(self, *, card:noren_rules.StampCardId, title_ja:str, title_en:str, stamps:typing.List[StampView], goal:int, rewards:int, full_cards:int):
+        self.card = card
+        self.title_ja = title_ja
+        self.title_en = title_en
+        self.stamps = stamps
+        self.goal = goal
+        self.rewards = rewards
+        self.full_cards = full_cards
+
+
+
+
+    def __str__(self):
+        return "StampCardView(card={}, title_ja={}, title_en={}, stamps={}, goal={}, rewards={}, full_cards={})".format(self.card, self.title_ja, self.title_en, self.stamps, self.goal, self.rewards, self.full_cards)
+    def __eq__(self, other):
+        if self.card != other.card:
+            return False
+        if self.title_ja != other.title_ja:
+            return False
+        if self.title_en != other.title_en:
+            return False
+        if self.stamps != other.stamps:
+            return False
+        if self.goal != other.goal:
+            return False
+        if self.rewards != other.rewards:
+            return False
+        if self.full_cards != other.full_cards:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStampCardView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StampCardView(
+            card=noren_rules._UniffiFfiConverterTypeStampCardId.read(buf),
+            title_ja=_UniffiFfiConverterString.read(buf),
+            title_en=_UniffiFfiConverterString.read(buf),
+            stamps=_UniffiFfiConverterSequenceTypeStampView.read(buf),
+            goal=_UniffiFfiConverterUInt32.read(buf),
+            rewards=_UniffiFfiConverterUInt32.read(buf),
+            full_cards=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStampCardId.check_lower(value.card)
+        _UniffiFfiConverterString.check_lower(value.title_ja)
+        _UniffiFfiConverterString.check_lower(value.title_en)
+        _UniffiFfiConverterSequenceTypeStampView.check_lower(value.stamps)
+        _UniffiFfiConverterUInt32.check_lower(value.goal)
+        _UniffiFfiConverterUInt32.check_lower(value.rewards)
+        _UniffiFfiConverterUInt32.check_lower(value.full_cards)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStampCardId.write(value.card, buf)
+        _UniffiFfiConverterString.write(value.title_ja, buf)
+        _UniffiFfiConverterString.write(value.title_en, buf)
+        _UniffiFfiConverterSequenceTypeStampView.write(value.stamps, buf)
+        _UniffiFfiConverterUInt32.write(value.goal, buf)
+        _UniffiFfiConverterUInt32.write(value.rewards, buf)
+        _UniffiFfiConverterUInt32.write(value.full_cards, buf)
 
 @dataclass
 class SyncReport:
@@ -2925,7 +5108,22 @@ class Change(enum.Enum):
     The purchase history: ask for the page again.
 """
 
-    OUTBOX = 2
+    PLACES = 2
+    """
+    Places and what is known of an area: ask `places()` again.
+"""
+
+    COUPONS = 3
+    """
+    Coupons, stamps or what may be shown of them: ask `coupons().list()` again.
+"""
+
+    CHECK_INS = 4
+    """
+    A check-in was made, taken or refused: ask `check_in().recent()` again.
+"""
+
+    OUTBOX = 5
     """
     Something was said, sent or refused: ask `outbox().waiting()` again.
 """
@@ -2941,6 +5139,12 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
         if variant == 2:
             return Change.PURCHASES
         if variant == 3:
+            return Change.PLACES
+        if variant == 4:
+            return Change.COUPONS
+        if variant == 5:
+            return Change.CHECK_INS
+        if variant == 6:
             return Change.OUTBOX
         raise InternalError("Raw enum value doesn't match any cases")
 
@@ -2950,6 +5154,12 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
             return
         if value == Change.PURCHASES:
             return
+        if value == Change.PLACES:
+            return
+        if value == Change.COUPONS:
+            return
+        if value == Change.CHECK_INS:
+            return
         if value == Change.OUTBOX:
             return
         raise ValueError(value)
@@ -2960,68 +5170,14 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
             buf.write_i32(1)
         if value == Change.PURCHASES:
             buf.write_i32(2)
+        if value == Change.PLACES:
+            buf.write_i32(3)
+        if value == Change.COUPONS:
+            buf.write_i32(4)
+        if value == Change.CHECK_INS:
+            buf.write_i32(5)
         if value == Change.OUTBOX:
-            buf.write_i32(3)
-
-
-
-
-
-
-
-
-class EnrolmentCause(enum.Enum):
-    """
-    Why a device has to enrol again.
-"""
-
-    KEY_LOST = 0
-    """
-    The files came without their key: a restored or copied phone, or a key that the platform has dropped.
-"""
-
-    CARD_DAMAGED = 1
-    """
-    The card's file was damaged. If the device's key still stands, the next `renew_if_due()` brings the card back.
-"""
-
-    REVOKED = 2
-    """
-    The server does not know this device any more: it was reported lost, replaced, or erased elsewhere.
-"""
-
-
-
-class _UniffiFfiConverterTypeEnrolmentCause(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return EnrolmentCause.KEY_LOST
-        if variant == 2:
-            return EnrolmentCause.CARD_DAMAGED
-        if variant == 3:
-            return EnrolmentCause.REVOKED
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == EnrolmentCause.KEY_LOST:
-            return
-        if value == EnrolmentCause.CARD_DAMAGED:
-            return
-        if value == EnrolmentCause.REVOKED:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == EnrolmentCause.KEY_LOST:
-            buf.write_i32(1)
-        if value == EnrolmentCause.CARD_DAMAGED:
-            buf.write_i32(2)
-        if value == EnrolmentCause.REVOKED:
-            buf.write_i32(3)
+            buf.write_i32(6)
 
 
 
@@ -3350,6 +5506,417 @@ class _UniffiFfiConverterTypeStorageError(_UniffiConverterRustBuffer):
         if isinstance(value, StorageError.Io):
             buf.write_i32(8)
             _UniffiFfiConverterString.write(value.reason, buf)
+
+
+
+# CheckInError
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class CheckInError(Exception):
+    """
+    The verbs of check-in had no good end. Nothing is half done: an observation that was not taken can be made again.
+"""
+    pass
+
+_UniffiTempCheckInError = CheckInError
+
+class CheckInError:  # type: ignore
+    """
+    The verbs of check-in had no good end. Nothing is half done: an observation that was not taken can be made again.
+"""
+
+    class NotEnrolled(_UniffiTempCheckInError):
+        """
+        There is no card yet: enrol first.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "CheckInError.NotEnrolled({})".format(str(self))
+    _UniffiTempCheckInError.NotEnrolled = NotEnrolled # type: ignore
+    class BadCode(_UniffiTempCheckInError):
+        """
+        What was scanned or typed is no code that checks in.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "CheckInError.BadCode({})".format(str(self))
+    _UniffiTempCheckInError.BadCode = BadCode # type: ignore
+    class CoolDown(_UniffiTempCheckInError):
+        """
+        There was a check-in here a short while ago.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "CheckInError.CoolDown({})".format(str(self))
+    _UniffiTempCheckInError.CoolDown = CoolDown # type: ignore
+    class Platform(_UniffiTempCheckInError):
+        """
+        The platform failed.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CheckInError.Platform({})".format(str(self))
+    _UniffiTempCheckInError.Platform = Platform # type: ignore
+    class Storage(_UniffiTempCheckInError):
+        """
+        The files failed.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CheckInError.Storage({})".format(str(self))
+    _UniffiTempCheckInError.Storage = Storage # type: ignore
+
+CheckInError = _UniffiTempCheckInError # type: ignore
+del _UniffiTempCheckInError
+
+
+class _UniffiFfiConverterTypeCheckInError(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CheckInError.NotEnrolled(
+            )
+        if variant == 2:
+            return CheckInError.BadCode(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 3:
+            return CheckInError.CoolDown(
+            )
+        if variant == 4:
+            return CheckInError.Platform(
+                _UniffiFfiConverterTypePlatformError.read(buf),
+            )
+        if variant == 5:
+            return CheckInError.Storage(
+                _UniffiFfiConverterTypeStorageError.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, CheckInError.NotEnrolled):
+            return
+        if isinstance(value, CheckInError.BadCode):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CheckInError.CoolDown):
+            return
+        if isinstance(value, CheckInError.Platform):
+            _UniffiFfiConverterTypePlatformError.check_lower(value.error)
+            return
+        if isinstance(value, CheckInError.Storage):
+            _UniffiFfiConverterTypeStorageError.check_lower(value.error)
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, CheckInError.NotEnrolled):
+            buf.write_i32(1)
+        if isinstance(value, CheckInError.BadCode):
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CheckInError.CoolDown):
+            buf.write_i32(3)
+        if isinstance(value, CheckInError.Platform):
+            buf.write_i32(4)
+            _UniffiFfiConverterTypePlatformError.write(value.error, buf)
+        if isinstance(value, CheckInError.Storage):
+            buf.write_i32(5)
+            _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+
+
+# CouponsError
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class CouponsError(Exception):
+    """
+    The verbs of coupons had no good end. What is on the device stays readable in every case.
+"""
+    pass
+
+_UniffiTempCouponsError = CouponsError
+
+class CouponsError:  # type: ignore
+    """
+    The verbs of coupons had no good end. What is on the device stays readable in every case.
+"""
+
+    class NotEnrolled(_UniffiTempCouponsError):
+        """
+        There is no card yet: enrol first.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "CouponsError.NotEnrolled({})".format(str(self))
+    _UniffiTempCouponsError.NotEnrolled = NotEnrolled # type: ignore
+    class BadBasket(_UniffiTempCouponsError):
+        """
+        The amounts cannot be a basket.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "CouponsError.BadBasket({})".format(str(self))
+    _UniffiTempCouponsError.BadBasket = BadBasket # type: ignore
+    class BadPush(_UniffiTempCouponsError):
+        """
+        What came by push is no condition that counts: not signed by a known issuer, over, or older than what is known.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "CouponsError.BadPush({})".format(str(self))
+    _UniffiTempCouponsError.BadPush = BadPush # type: ignore
+    class Refused(_UniffiTempCouponsError):
+        """
+        The server refused for another reason.
+"""
+
+        def __init__(self, code, detail):
+            super().__init__(", ".join([
+                "code={!r}".format(code),
+                "detail={!r}".format(detail),
+            ]))
+            self.code = code
+            self.detail = detail
+
+        def __repr__(self):
+            return "CouponsError.Refused({})".format(str(self))
+    _UniffiTempCouponsError.Refused = Refused # type: ignore
+    class Call(_UniffiTempCouponsError):
+        """
+        The network or the server failed: try again.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CouponsError.Call({})".format(str(self))
+    _UniffiTempCouponsError.Call = Call # type: ignore
+    class Platform(_UniffiTempCouponsError):
+        """
+        The platform failed; `Locked` means: try again after the device has been unlocked.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CouponsError.Platform({})".format(str(self))
+    _UniffiTempCouponsError.Platform = Platform # type: ignore
+    class Storage(_UniffiTempCouponsError):
+        """
+        The files failed.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CouponsError.Storage({})".format(str(self))
+    _UniffiTempCouponsError.Storage = Storage # type: ignore
+
+CouponsError = _UniffiTempCouponsError # type: ignore
+del _UniffiTempCouponsError
+
+
+class _UniffiFfiConverterTypeCouponsError(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CouponsError.NotEnrolled(
+            )
+        if variant == 2:
+            return CouponsError.BadBasket(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 3:
+            return CouponsError.BadPush(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 4:
+            return CouponsError.Refused(
+                noren_rules._UniffiFfiConverterTypeReason.read(buf),
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 5:
+            return CouponsError.Call(
+                _UniffiFfiConverterTypeCallError.read(buf),
+            )
+        if variant == 6:
+            return CouponsError.Platform(
+                _UniffiFfiConverterTypePlatformError.read(buf),
+            )
+        if variant == 7:
+            return CouponsError.Storage(
+                _UniffiFfiConverterTypeStorageError.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, CouponsError.NotEnrolled):
+            return
+        if isinstance(value, CouponsError.BadBasket):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CouponsError.BadPush):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CouponsError.Refused):
+            noren_rules._UniffiFfiConverterTypeReason.check_lower(value.code)
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CouponsError.Call):
+            _UniffiFfiConverterTypeCallError.check_lower(value.error)
+            return
+        if isinstance(value, CouponsError.Platform):
+            _UniffiFfiConverterTypePlatformError.check_lower(value.error)
+            return
+        if isinstance(value, CouponsError.Storage):
+            _UniffiFfiConverterTypeStorageError.check_lower(value.error)
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, CouponsError.NotEnrolled):
+            buf.write_i32(1)
+        if isinstance(value, CouponsError.BadBasket):
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CouponsError.BadPush):
+            buf.write_i32(3)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CouponsError.Refused):
+            buf.write_i32(4)
+            noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CouponsError.Call):
+            buf.write_i32(5)
+            _UniffiFfiConverterTypeCallError.write(value.error, buf)
+        if isinstance(value, CouponsError.Platform):
+            buf.write_i32(6)
+            _UniffiFfiConverterTypePlatformError.write(value.error, buf)
+        if isinstance(value, CouponsError.Storage):
+            buf.write_i32(7)
+            _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+
+
+
+
+
+class EnrolmentCause(enum.Enum):
+    """
+    Why a device has to enrol again.
+"""
+
+    KEY_LOST = 0
+    """
+    The files came without their key: a restored or copied phone, or a key that the platform has dropped.
+"""
+
+    CARD_DAMAGED = 1
+    """
+    The card's file was damaged. If the device's key still stands, the next `renew_if_due()` brings the card back.
+"""
+
+    REVOKED = 2
+    """
+    The server does not know this device any more: it was reported lost, replaced, or erased elsewhere.
+"""
+
+
+
+class _UniffiFfiConverterTypeEnrolmentCause(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return EnrolmentCause.KEY_LOST
+        if variant == 2:
+            return EnrolmentCause.CARD_DAMAGED
+        if variant == 3:
+            return EnrolmentCause.REVOKED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == EnrolmentCause.KEY_LOST:
+            return
+        if value == EnrolmentCause.CARD_DAMAGED:
+            return
+        if value == EnrolmentCause.REVOKED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == EnrolmentCause.KEY_LOST:
+            buf.write_i32(1)
+        if value == EnrolmentCause.CARD_DAMAGED:
+            buf.write_i32(2)
+        if value == EnrolmentCause.REVOKED:
+            buf.write_i32(3)
+
+
 
 
 
@@ -4030,6 +6597,474 @@ class _UniffiFfiConverterTypeMemberState(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterOptionalFloat64(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterFloat64.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterFloat64.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterFloat64.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+class Observation:
+    """
+    What the operating system says. Reboots and proven times the core notices by itself.
+"""
+    def __init__(self):
+        raise RuntimeError("Observation cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class FIX:
+        """
+        A fix.
+"""
+
+        def __init__(self, lat_deg:float, lon_deg:float, at_ms:int, boot_ms:typing.Optional[int], accuracy_m:typing.Optional[float], speed_mps:typing.Optional[float], mock:bool):
+            self.lat_deg = lat_deg
+
+            """
+        Latitude in degrees (WGS84), north positive.
+"""
+
+            self.lon_deg = lon_deg
+
+            """
+        Longitude in degrees, east positive.
+"""
+
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock at the fix, in milliseconds since the Unix epoch.
+"""
+
+            self.boot_ms = boot_ms
+
+            """
+        A clock that counts from the boot and through sleep, in milliseconds, where the platform stamps fixes with it.
+"""
+
+            self.accuracy_m = accuracy_m
+
+            """
+        Radius of 68 % in metres; absent, zero or negative: unknown.
+"""
+
+            self.speed_mps = speed_mps
+
+            """
+        Metres a second; absent or negative: unknown.
+"""
+
+            self.mock = mock
+
+            """
+        True when the system says that an app made it up (`isMock`, `isSimulatedBySoftware`).
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.FIX(lat_deg={}, lon_deg={}, at_ms={}, boot_ms={}, accuracy_m={}, speed_mps={}, mock={})".format(self.lat_deg, self.lon_deg, self.at_ms, self.boot_ms, self.accuracy_m, self.speed_mps, self.mock)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_FIX():
+                return False
+            if self.lat_deg != other.lat_deg:
+                return False
+            if self.lon_deg != other.lon_deg:
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            if self.boot_ms != other.boot_ms:
+                return False
+            if self.accuracy_m != other.accuracy_m:
+                return False
+            if self.speed_mps != other.speed_mps:
+                return False
+            if self.mock != other.mock:
+                return False
+            return True
+
+    @dataclass
+    class REGION_ENTERED:
+        """
+        A watched region was entered, now or minutes ago.
+"""
+
+        def __init__(self, id:str, at_ms:int):
+            self.id = id
+
+            """
+        Its id, as in [`WatchedRegion`].
+"""
+
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock, in milliseconds since the Unix epoch.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.REGION_ENTERED(id={}, at_ms={})".format(self.id, self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_REGION_ENTERED():
+                return False
+            if self.id != other.id:
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+    @dataclass
+    class REGION_LEFT:
+        """
+        A watched region was left, the refresh region among them.
+"""
+
+        def __init__(self, id:str, at_ms:int):
+            self.id = id
+
+            """
+        Its id, as in [`WatchedRegion`].
+"""
+
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.REGION_LEFT(id={}, at_ms={})".format(self.id, self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_REGION_LEFT():
+                return False
+            if self.id != other.id:
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+    @dataclass
+    class OS_VISIT:
+        """
+        The system says that the phone stayed somewhere (`CLVisit`).
+"""
+
+        def __init__(self, lat_deg:float, lon_deg:float, accuracy_m:typing.Optional[float], arrived_ms:int, until_ms:int):
+            self.lat_deg = lat_deg
+
+            """
+        Latitude in degrees.
+"""
+
+            self.lon_deg = lon_deg
+
+            """
+        Longitude in degrees.
+"""
+
+            self.accuracy_m = accuracy_m
+
+            """
+        Radius in metres, as for a fix.
+"""
+
+            self.arrived_ms = arrived_ms
+
+            """
+        When it came, by the phone's wall clock.
+"""
+
+            self.until_ms = until_ms
+
+            """
+        When it left, or the clock now when it is still there.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.OS_VISIT(lat_deg={}, lon_deg={}, accuracy_m={}, arrived_ms={}, until_ms={})".format(self.lat_deg, self.lon_deg, self.accuracy_m, self.arrived_ms, self.until_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_OS_VISIT():
+                return False
+            if self.lat_deg != other.lat_deg:
+                return False
+            if self.lon_deg != other.lon_deg:
+                return False
+            if self.accuracy_m != other.accuracy_m:
+                return False
+            if self.arrived_ms != other.arrived_ms:
+                return False
+            if self.until_ms != other.until_ms:
+                return False
+            return True
+
+    @dataclass
+    class OPENED:
+        """
+        The app was opened by a person: the report answers with a check-in or with what is missing.
+"""
+
+        def __init__(self, at_ms:int):
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.OPENED(at_ms={})".format(self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_OPENED():
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+    @dataclass
+    class TICK:
+        """
+        Time has passed.
+"""
+
+        def __init__(self, at_ms:int):
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.TICK(at_ms={})".format(self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_TICK():
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_FIX(self) -> bool:
+        return isinstance(self, Observation.FIX)
+    def is_fix(self) -> bool:
+        return isinstance(self, Observation.FIX)
+    def is_REGION_ENTERED(self) -> bool:
+        return isinstance(self, Observation.REGION_ENTERED)
+    def is_region_entered(self) -> bool:
+        return isinstance(self, Observation.REGION_ENTERED)
+    def is_REGION_LEFT(self) -> bool:
+        return isinstance(self, Observation.REGION_LEFT)
+    def is_region_left(self) -> bool:
+        return isinstance(self, Observation.REGION_LEFT)
+    def is_OS_VISIT(self) -> bool:
+        return isinstance(self, Observation.OS_VISIT)
+    def is_os_visit(self) -> bool:
+        return isinstance(self, Observation.OS_VISIT)
+    def is_OPENED(self) -> bool:
+        return isinstance(self, Observation.OPENED)
+    def is_opened(self) -> bool:
+        return isinstance(self, Observation.OPENED)
+    def is_TICK(self) -> bool:
+        return isinstance(self, Observation.TICK)
+    def is_tick(self) -> bool:
+        return isinstance(self, Observation.TICK)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+Observation.FIX = type("Observation.FIX", (Observation.FIX, Observation,), {})  # type: ignore
+Observation.REGION_ENTERED = type("Observation.REGION_ENTERED", (Observation.REGION_ENTERED, Observation,), {})  # type: ignore
+Observation.REGION_LEFT = type("Observation.REGION_LEFT", (Observation.REGION_LEFT, Observation,), {})  # type: ignore
+Observation.OS_VISIT = type("Observation.OS_VISIT", (Observation.OS_VISIT, Observation,), {})  # type: ignore
+Observation.OPENED = type("Observation.OPENED", (Observation.OPENED, Observation,), {})  # type: ignore
+Observation.TICK = type("Observation.TICK", (Observation.TICK, Observation,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeObservation(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Observation.FIX(
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterOptionalInt64.read(buf),
+                _UniffiFfiConverterOptionalFloat64.read(buf),
+                _UniffiFfiConverterOptionalFloat64.read(buf),
+                _UniffiFfiConverterBoolean.read(buf),
+            )
+        if variant == 2:
+            return Observation.REGION_ENTERED(
+                _UniffiFfiConverterString.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 3:
+            return Observation.REGION_LEFT(
+                _UniffiFfiConverterString.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 4:
+            return Observation.OS_VISIT(
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterOptionalFloat64.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 5:
+            return Observation.OPENED(
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 6:
+            return Observation.TICK(
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_FIX():
+            _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+            _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            _UniffiFfiConverterOptionalInt64.check_lower(value.boot_ms)
+            _UniffiFfiConverterOptionalFloat64.check_lower(value.accuracy_m)
+            _UniffiFfiConverterOptionalFloat64.check_lower(value.speed_mps)
+            _UniffiFfiConverterBoolean.check_lower(value.mock)
+            return
+        if value.is_REGION_ENTERED():
+            _UniffiFfiConverterString.check_lower(value.id)
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_REGION_LEFT():
+            _UniffiFfiConverterString.check_lower(value.id)
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_OS_VISIT():
+            _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+            _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+            _UniffiFfiConverterOptionalFloat64.check_lower(value.accuracy_m)
+            _UniffiFfiConverterInt64.check_lower(value.arrived_ms)
+            _UniffiFfiConverterInt64.check_lower(value.until_ms)
+            return
+        if value.is_OPENED():
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_TICK():
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_FIX():
+            buf.write_i32(1)
+            _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+            _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+            _UniffiFfiConverterOptionalInt64.write(value.boot_ms, buf)
+            _UniffiFfiConverterOptionalFloat64.write(value.accuracy_m, buf)
+            _UniffiFfiConverterOptionalFloat64.write(value.speed_mps, buf)
+            _UniffiFfiConverterBoolean.write(value.mock, buf)
+        if value.is_REGION_ENTERED():
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value.id, buf)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_REGION_LEFT():
+            buf.write_i32(3)
+            _UniffiFfiConverterString.write(value.id, buf)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_OS_VISIT():
+            buf.write_i32(4)
+            _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+            _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+            _UniffiFfiConverterOptionalFloat64.write(value.accuracy_m, buf)
+            _UniffiFfiConverterInt64.write(value.arrived_ms, buf)
+            _UniffiFfiConverterInt64.write(value.until_ms, buf)
+        if value.is_OPENED():
+            buf.write_i32(5)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_TICK():
+            buf.write_i32(6)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+
+
+
 
 
 # OpenError
@@ -4292,6 +7327,176 @@ class _UniffiFfiConverterTypeOutboxError(_UniffiConverterRustBuffer):
 
 
 
+# PlacesError
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class PlacesError(Exception):
+    """
+    The verbs of places had no good end. What is on the device stays readable in every case.
+"""
+    pass
+
+_UniffiTempPlacesError = PlacesError
+
+class PlacesError:  # type: ignore
+    """
+    The verbs of places had no good end. What is on the device stays readable in every case.
+"""
+
+    class NotEnrolled(_UniffiTempPlacesError):
+        """
+        There is no card yet: enrol first.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "PlacesError.NotEnrolled({})".format(str(self))
+    _UniffiTempPlacesError.NotEnrolled = NotEnrolled # type: ignore
+    class NoSuchPlace(_UniffiTempPlacesError):
+        """
+        No cached place has this id.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "PlacesError.NoSuchPlace({})".format(str(self))
+    _UniffiTempPlacesError.NoSuchPlace = NoSuchPlace # type: ignore
+    class BadPosition(_UniffiTempPlacesError):
+        """
+        Latitude and longitude are not a position.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "PlacesError.BadPosition({})".format(str(self))
+    _UniffiTempPlacesError.BadPosition = BadPosition # type: ignore
+    class Call(_UniffiTempPlacesError):
+        """
+        The network or the server failed: try again.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "PlacesError.Call({})".format(str(self))
+    _UniffiTempPlacesError.Call = Call # type: ignore
+    class Platform(_UniffiTempPlacesError):
+        """
+        The platform failed; `Locked` means: try again after the device has been unlocked.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "PlacesError.Platform({})".format(str(self))
+    _UniffiTempPlacesError.Platform = Platform # type: ignore
+    class Storage(_UniffiTempPlacesError):
+        """
+        The files failed.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "PlacesError.Storage({})".format(str(self))
+    _UniffiTempPlacesError.Storage = Storage # type: ignore
+
+PlacesError = _UniffiTempPlacesError # type: ignore
+del _UniffiTempPlacesError
+
+
+class _UniffiFfiConverterTypePlacesError(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return PlacesError.NotEnrolled(
+            )
+        if variant == 2:
+            return PlacesError.NoSuchPlace(
+            )
+        if variant == 3:
+            return PlacesError.BadPosition(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 4:
+            return PlacesError.Call(
+                _UniffiFfiConverterTypeCallError.read(buf),
+            )
+        if variant == 5:
+            return PlacesError.Platform(
+                _UniffiFfiConverterTypePlatformError.read(buf),
+            )
+        if variant == 6:
+            return PlacesError.Storage(
+                _UniffiFfiConverterTypeStorageError.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, PlacesError.NotEnrolled):
+            return
+        if isinstance(value, PlacesError.NoSuchPlace):
+            return
+        if isinstance(value, PlacesError.BadPosition):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, PlacesError.Call):
+            _UniffiFfiConverterTypeCallError.check_lower(value.error)
+            return
+        if isinstance(value, PlacesError.Platform):
+            _UniffiFfiConverterTypePlatformError.check_lower(value.error)
+            return
+        if isinstance(value, PlacesError.Storage):
+            _UniffiFfiConverterTypeStorageError.check_lower(value.error)
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, PlacesError.NotEnrolled):
+            buf.write_i32(1)
+        if isinstance(value, PlacesError.NoSuchPlace):
+            buf.write_i32(2)
+        if isinstance(value, PlacesError.BadPosition):
+            buf.write_i32(3)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, PlacesError.Call):
+            buf.write_i32(4)
+            _UniffiFfiConverterTypeCallError.write(value.error, buf)
+        if isinstance(value, PlacesError.Platform):
+            buf.write_i32(5)
+            _UniffiFfiConverterTypePlatformError.write(value.error, buf)
+        if isinstance(value, PlacesError.Storage):
+            buf.write_i32(6)
+            _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+
+
 # PurchasesError
 # We want to define each variant as a nested class that's also a subclass,
 # which is tricky in Python.  To accomplish this we're going to create each
@@ -4506,6 +7711,55 @@ class _UniffiFfiConverterTypePurchasesError(_UniffiConverterRustBuffer):
         if isinstance(value, PurchasesError.Storage):
             buf.write_i32(8)
             _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+
+
+
+
+
+class RegionLimit(enum.Enum):
+    """
+    Whose limit of watched regions holds.
+"""
+
+    IOS = 0
+    """
+    20 regions: safe everywhere.
+"""
+
+    ANDROID = 1
+    """
+    100 regions.
+"""
+
+
+
+class _UniffiFfiConverterTypeRegionLimit(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return RegionLimit.IOS
+        if variant == 2:
+            return RegionLimit.ANDROID
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == RegionLimit.IOS:
+            return
+        if value == RegionLimit.ANDROID:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == RegionLimit.IOS:
+            buf.write_i32(1)
+        if value == RegionLimit.ANDROID:
+            buf.write_i32(2)
+
+
 
 
 
@@ -5330,25 +8584,48 @@ __all__ = [
     "InternalError",
     "Symbology",
     "CardStanding",
+    "CheckInBy",
+    "CheckInState",
     "LostKind",
     "ServerErasure",
     "IntentState",
     "TransportError",
     "CallError",
     "Change",
-    "EnrolmentCause",
     "PlatformError",
     "StorageError",
+    "CheckInError",
+    "CouponsError",
+    "EnrolmentCause",
     "ForgetError",
     "MemberError",
     "MemberState",
+    "Observation",
     "OpenError",
     "OutboxError",
+    "PlacesError",
     "PurchasesError",
+    "RegionLimit",
     "Submission",
+    "AreaReport",
+    "UsedCouponView",
+    "UnusedCouponView",
+    "BestSetView",
     "ModuleMatrix",
     "TrustedTime",
     "CardView",
+    "CheckInNotice",
+    "CheckInView",
+    "CouponView",
+    "NewCheckIn",
+    "RefusedVisit",
+    "WaitingVisit",
+    "WatchedRegion",
+    "RegionPlan",
+    "CheckInReport",
+    "ConditionView",
+    "CouponSituation",
+    "CouponsReport",
     "FileSize",
     "LostItem",
     "Diagnostics",
@@ -5358,7 +8635,15 @@ __all__ = [
     "HistoryPage",
     "IntentView",
     "MonthTotal",
+    "TenantView",
+    "PlaceView",
+    "PlaceNear",
+    "NearPage",
+    "PlacePage",
+    "Presentation",
     "SendReport",
+    "StampView",
+    "StampCardView",
     "SyncReport",
     "ChangeObserverImpl",
     "ChangeObserver",

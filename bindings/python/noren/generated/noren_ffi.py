@@ -533,11 +533,23 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_func_card_terminal_text() != 13698:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation() != 47594:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_best_set() != 16408:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_card() != 16594:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt() != 18100:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_check_ins() != 64625:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_claim() != 39400:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_coupons() != 17814:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 8825:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_end_presentation() != 20481:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_enrol() != 17353:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -545,11 +557,17 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_export_json() != 1254:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_follow() != 19183:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_forget_me() != 28271:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_freshness() != 56083:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_history() != 10311:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon() != 9421:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_limit_regions() != 61159:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_link() != 3395:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -557,27 +575,45 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_month_totals() != 52015:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_places() != 13371:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_network_returned() != 56470:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_observe() != 32976:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_observe() != 31990:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_pause() != 63914:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_place() != 5857:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_places_within() != 2723:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_prepare_next_card() != 12851:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_receipt() != 60279:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_coupons() != 33312:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_history() != 43355:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_member() != 38362:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_places() != 13115:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resolve() != 29691:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resume() != 10604:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_scan_place_code() != 37099:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_search() != 4296:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_search_places() != 59774:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_send_due() != 49170:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards() != 60346:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_take_push() != 36258:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_waiting() != 39558:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -589,7 +625,7 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_constructor_canceltoken_new() != 20258:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_observation_cancel() != 1705:
+    if lib.uniffi_noren_ffi_checksum_method_observerhandle_cancel() != 1431:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
 
 # A ctypes library to expose the extern-C FFI definitions.
@@ -629,15 +665,33 @@ _UniffiLib.uniffi_noren_ffi_checksum_func_card_svg.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_func_card_terminal_text.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_func_card_terminal_text.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_best_set.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_best_set.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_ins.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_ins.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_claim.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_claim.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupons.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupons.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_diagnostics.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_diagnostics.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_end_presentation.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_end_presentation.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_enrol.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_enrol.restype = ctypes.c_uint16
@@ -647,6 +701,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_csv.restype = ctypes.
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_json.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_json.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_forget_me.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_forget_me.restype = ctypes.c_uint16
@@ -656,6 +713,12 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_freshness.restype = ctypes.c
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_history.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_history.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_limit_regions.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_limit_regions.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_link.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_link.restype = ctypes.c_uint16
@@ -665,6 +728,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_member.restype = ctypes.c_ui
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_month_totals.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_month_totals.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_places.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_places.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_network_returned.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_network_returned.restype = ctypes.c_uint16
@@ -674,30 +740,54 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_observe.restype = ctypes.c_u
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_places_within.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_places_within.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_prepare_next_card.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_prepare_next_card.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_receipt.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_receipt.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_coupons.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_coupons.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_history.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_history.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_member.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_member.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_places.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_places.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resume.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resume.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan_place_code.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan_place_code.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_places.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_places.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_push.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_push.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_waiting.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_waiting.restype = ctypes.c_uint16
@@ -713,9 +803,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_canceltoken_is_cancelled.restype = c
 _UniffiLib.uniffi_noren_ffi_checksum_constructor_canceltoken_new.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_constructor_canceltoken_new.restype = ctypes.c_uint16
-_UniffiLib.uniffi_noren_ffi_checksum_method_observation_cancel.argtypes = (
+_UniffiLib.uniffi_noren_ffi_checksum_method_observerhandle_cancel.argtypes = (
 )
-_UniffiLib.uniffi_noren_ffi_checksum_method_observation_cancel.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_observerhandle_cancel.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_fn_func_card_png.argtypes = (
     noren_core._UniffiRustBuffer,
     ctypes.c_uint32,
@@ -732,23 +822,58 @@ _UniffiLib.uniffi_noren_ffi_fn_func_card_terminal_text.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_func_card_terminal_text.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_begin_presentation.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_begin_presentation.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_best_set.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_best_set.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card.argtypes = (
     ctypes.c_uint64,
     noren_core._UniffiRustBuffer,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_ins.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_ins.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_claim.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_claim.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_end_presentation.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_end_presentation.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_enrol.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -765,6 +890,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_forget_me.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -782,6 +913,19 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_history.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_history.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.argtypes = (
+    ctypes.c_uint64,
+    ctypes.c_uint32,
+    ctypes.c_int8,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_limit_regions.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_limit_regions.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_link.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -798,6 +942,14 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_month_totals.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_month_totals.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_places.argtypes = (
+    ctypes.c_uint64,
+    ctypes.c_double,
+    ctypes.c_double,
+    ctypes.c_uint32,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_places.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_network_returned.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -814,6 +966,20 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_place.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_place.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_places_within.argtypes = (
+    ctypes.c_uint64,
+    ctypes.c_double,
+    ctypes.c_double,
+    ctypes.c_uint32,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_places_within.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_prepare_next_card.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -825,6 +991,11 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_receipt.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_receipt.restype = noren_rules._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_coupons.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_coupons.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_history.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -835,6 +1006,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_member.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_member.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_places.argtypes = (
+    ctypes.c_uint64,
+    ctypes.c_double,
+    ctypes.c_double,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_places.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -846,6 +1024,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_place_code.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_place_code.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -854,11 +1038,29 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_places.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.c_uint32,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_places.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_send_due.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_send_due.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_push.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_push.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_waiting.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -885,11 +1087,11 @@ _UniffiLib.uniffi_noren_ffi_fn_constructor_canceltoken_new.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_constructor_canceltoken_new.restype = ctypes.c_uint64
-_UniffiLib.uniffi_noren_ffi_fn_method_observation_cancel.argtypes = (
+_UniffiLib.uniffi_noren_ffi_fn_method_observerhandle_cancel.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
-_UniffiLib.uniffi_noren_ffi_fn_method_observation_cancel.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_observerhandle_cancel.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_clone_appcore.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -910,16 +1112,16 @@ _UniffiLib.uniffi_noren_ffi_fn_free_canceltoken.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_free_canceltoken.restype = None
-_UniffiLib.uniffi_noren_ffi_fn_clone_observation.argtypes = (
+_UniffiLib.uniffi_noren_ffi_fn_clone_observerhandle.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
-_UniffiLib.uniffi_noren_ffi_fn_clone_observation.restype = ctypes.c_uint64
-_UniffiLib.uniffi_noren_ffi_fn_free_observation.argtypes = (
+_UniffiLib.uniffi_noren_ffi_fn_clone_observerhandle.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_free_observerhandle.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
-_UniffiLib.uniffi_noren_ffi_fn_free_observation.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_free_observerhandle.restype = None
 _UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK = ctypes.CFUNCTYPE(None,ctypes.c_uint64,ctypes.c_int8,
 )
 _UniffiLib.ffi_noren_ffi_rust_future_poll_u8.argtypes = (
@@ -1318,6 +1520,12 @@ class _UniffiFfiConverterTypeAppSettings(_UniffiConverterRustBuffer):
 
 
 
+
+
+
+
+
+
 # NorenError
 # We want to define each variant as a nested class that's also a subclass,
 # which is tricky in Python.  To accomplish this we're going to create each
@@ -1379,6 +1587,48 @@ class NorenError:  # type: ignore
         def __repr__(self):
             return "NorenError.Purchases({})".format(str(self))
     _UniffiTempNorenError.Purchases = Purchases # type: ignore
+    class Places(_UniffiTempNorenError):
+        """
+        Places.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "NorenError.Places({})".format(str(self))
+    _UniffiTempNorenError.Places = Places # type: ignore
+    class CheckIn(_UniffiTempNorenError):
+        """
+        Check-in.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "NorenError.CheckIn({})".format(str(self))
+    _UniffiTempNorenError.CheckIn = CheckIn # type: ignore
+    class Coupons(_UniffiTempNorenError):
+        """
+        Coupons and stamps.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "NorenError.Coupons({})".format(str(self))
+    _UniffiTempNorenError.Coupons = Coupons # type: ignore
     class Outbox(_UniffiTempNorenError):
         """
         The outbox.
@@ -1468,21 +1718,33 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
                 noren_core._UniffiFfiConverterTypePurchasesError.read(buf),
             )
         if variant == 4:
+            return NorenError.Places(
+                noren_core._UniffiFfiConverterTypePlacesError.read(buf),
+            )
+        if variant == 5:
+            return NorenError.CheckIn(
+                noren_core._UniffiFfiConverterTypeCheckInError.read(buf),
+            )
+        if variant == 6:
+            return NorenError.Coupons(
+                noren_core._UniffiFfiConverterTypeCouponsError.read(buf),
+            )
+        if variant == 7:
             return NorenError.Outbox(
                 noren_core._UniffiFfiConverterTypeOutboxError.read(buf),
             )
-        if variant == 5:
+        if variant == 8:
             return NorenError.Forget(
                 noren_core._UniffiFfiConverterTypeForgetError.read(buf),
             )
-        if variant == 6:
+        if variant == 9:
             return NorenError.Storage(
                 noren_core._UniffiFfiConverterTypeStorageError.read(buf),
             )
-        if variant == 7:
+        if variant == 10:
             return NorenError.Cancelled(
             )
-        if variant == 8:
+        if variant == 11:
             return NorenError.Runtime(
                 _UniffiFfiConverterString.read(buf),
             )
@@ -1498,6 +1760,15 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
             return
         if isinstance(value, NorenError.Purchases):
             noren_core._UniffiFfiConverterTypePurchasesError.check_lower(value.error)
+            return
+        if isinstance(value, NorenError.Places):
+            noren_core._UniffiFfiConverterTypePlacesError.check_lower(value.error)
+            return
+        if isinstance(value, NorenError.CheckIn):
+            noren_core._UniffiFfiConverterTypeCheckInError.check_lower(value.error)
+            return
+        if isinstance(value, NorenError.Coupons):
+            noren_core._UniffiFfiConverterTypeCouponsError.check_lower(value.error)
             return
         if isinstance(value, NorenError.Outbox):
             noren_core._UniffiFfiConverterTypeOutboxError.check_lower(value.error)
@@ -1525,24 +1796,91 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
         if isinstance(value, NorenError.Purchases):
             buf.write_i32(3)
             noren_core._UniffiFfiConverterTypePurchasesError.write(value.error, buf)
-        if isinstance(value, NorenError.Outbox):
+        if isinstance(value, NorenError.Places):
             buf.write_i32(4)
+            noren_core._UniffiFfiConverterTypePlacesError.write(value.error, buf)
+        if isinstance(value, NorenError.CheckIn):
+            buf.write_i32(5)
+            noren_core._UniffiFfiConverterTypeCheckInError.write(value.error, buf)
+        if isinstance(value, NorenError.Coupons):
+            buf.write_i32(6)
+            noren_core._UniffiFfiConverterTypeCouponsError.write(value.error, buf)
+        if isinstance(value, NorenError.Outbox):
+            buf.write_i32(7)
             noren_core._UniffiFfiConverterTypeOutboxError.write(value.error, buf)
         if isinstance(value, NorenError.Forget):
-            buf.write_i32(5)
+            buf.write_i32(8)
             noren_core._UniffiFfiConverterTypeForgetError.write(value.error, buf)
         if isinstance(value, NorenError.Storage):
-            buf.write_i32(6)
+            buf.write_i32(9)
             noren_core._UniffiFfiConverterTypeStorageError.write(value.error, buf)
         if isinstance(value, NorenError.Cancelled):
-            buf.write_i32(7)
+            buf.write_i32(10)
         if isinstance(value, NorenError.Runtime):
-            buf.write_i32(8)
+            buf.write_i32(11)
             _UniffiFfiConverterString.write(value.reason, buf)
 
 
 
 
+
+class _UniffiFfiConverterSequenceTypeBasketLine(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketLine.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketLine.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeBasketLine.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeCheckInView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCheckInView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCheckInView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeCheckInView.read(buf) for i in range(count)
+        ]
 
 class _UniffiFfiConverterBoolean:
     @classmethod
@@ -1709,6 +2047,31 @@ class _UniffiFfiConverterOptionalTypeCancelToken(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterSequenceTypeCouponView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCouponView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCouponView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeCouponView.read(buf) for i in range(count)
+        ]
+
+
+
 
 
 class _UniffiFfiConverterOptionalTypeLink(_UniffiConverterRustBuffer):
@@ -1735,6 +2098,33 @@ class _UniffiFfiConverterOptionalTypeLink(_UniffiConverterRustBuffer):
             return noren_rules._UniffiFfiConverterTypeLink.read(buf)
         else:
             raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeObservation(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeObservation.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeObservation.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeObservation.read(buf) for i in range(count)
+        ]
 
 
 
@@ -1797,6 +2187,8 @@ class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
 
 
 
+
+
 class _UniffiFfiConverterSequenceTypeMonthTotal(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -1820,12 +2212,23 @@ class _UniffiFfiConverterSequenceTypeMonthTotal(_UniffiConverterRustBuffer):
             noren_core._UniffiFfiConverterTypeMonthTotal.read(buf) for i in range(count)
         ]
 
+class _UniffiFfiConverterFloat64(_UniffiConverterPrimitiveFloat):
+    @staticmethod
+    def read(buf):
+        return buf.read_double()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_double(value)
 
 
 
 
 
-class ObservationProtocol(typing.Protocol):
+
+
+
+class ObserverHandleProtocol(typing.Protocol):
     """
     Keeps an observer in place; dropping it, or `cancel()`, ends the observing.
 """
@@ -1836,7 +2239,7 @@ class ObservationProtocol(typing.Protocol):
 """
         raise NotImplementedError
 
-class Observation(ObservationProtocol):
+class ObserverHandle(ObserverHandleProtocol):
     """
     Keeps an observer in place; dropping it, or `cancel()`, ends the observing.
 """
@@ -1850,10 +2253,10 @@ class Observation(ObservationProtocol):
         # In case of partial initialization of instances.
         handle = getattr(self, "_handle", None)
         if handle is not None:
-            _uniffi_rust_call(_UniffiLib.uniffi_noren_ffi_fn_free_observation, handle)
+            _uniffi_rust_call(_UniffiLib.uniffi_noren_ffi_fn_free_observerhandle, handle)
 
     def _uniffi_clone_handle(self):
-        return _uniffi_rust_call(_UniffiLib.uniffi_noren_ffi_fn_clone_observation, self._handle)
+        return _uniffi_rust_call(_UniffiLib.uniffi_noren_ffi_fn_clone_observerhandle, self._handle)
 
     # Used by alternative constructors or any methods which return this type.
     @classmethod
@@ -1874,7 +2277,7 @@ class Observation(ObservationProtocol):
         _uniffi_error_converter = None
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
-            _UniffiLib.uniffi_noren_ffi_fn_method_observation_cancel,
+            _UniffiLib.uniffi_noren_ffi_fn_method_observerhandle_cancel,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -1883,29 +2286,29 @@ class Observation(ObservationProtocol):
 
 
 
-class _UniffiFfiConverterTypeObservation:
+class _UniffiFfiConverterTypeObserverHandle:
     @staticmethod
-    def lift(value: int) -> Observation:
-        return Observation._uniffi_make_instance(value)
+    def lift(value: int) -> ObserverHandle:
+        return ObserverHandle._uniffi_make_instance(value)
 
     @staticmethod
-    def check_lower(value: Observation):
-        if not isinstance(value, Observation):
-            raise TypeError("Expected Observation instance, {} found".format(type(value).__name__))
+    def check_lower(value: ObserverHandle):
+        if not isinstance(value, ObserverHandle):
+            raise TypeError("Expected ObserverHandle instance, {} found".format(type(value).__name__))
 
     @staticmethod
-    def lower(value: Observation) -> ctypes.c_uint64:
+    def lower(value: ObserverHandle) -> ctypes.c_uint64:
         return value._uniffi_clone_handle()
 
     @classmethod
-    def read(cls, buf: _UniffiRustBuffer) -> Observation:
+    def read(cls, buf: _UniffiRustBuffer) -> ObserverHandle:
         ptr = buf.read_u64()
         if ptr == 0:
             raise InternalError("Raw handle value was null")
         return cls.lift(ptr)
 
     @classmethod
-    def write(cls, value: Observation, buf: _UniffiRustBuffer):
+    def write(cls, value: ObserverHandle, buf: _UniffiRustBuffer):
         buf.write_u64(cls.lower(value))
 
 
@@ -1915,6 +2318,43 @@ class _UniffiFfiConverterTypeObservation:
 
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeStampCardView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeStampCardView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeStampCardView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeStampCardView.read(buf) for i in range(count)
+        ]
 
 
 
@@ -1949,12 +2389,44 @@ class AppCoreProtocol(typing.Protocol):
     The app core of one member on one device. Open one a directory, keep it for the life of the process.
 """
 
+    def begin_presentation(self, ) -> noren_core.Presentation:
+        """
+        The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
+
+        # Errors
+        None of its own: where it cannot be noted, the card shows without coupons.
+"""
+        raise NotImplementedError
+    def best_set(self, currency: str,lines: typing.List[noren_rules.BasketLine],situation: noren_core.CouponSituation) -> noren_core.BestSetView:
+        """
+        The best set of coupons for a basket that the phone knows. Local.
+
+        # Errors
+        `Coupons`: `NotEnrolled`, `BadBasket`, `Storage`.
+"""
+        raise NotImplementedError
     def card(self, symbology: noren_core.Symbology) -> noren_core.CardView:
         """
         The card as it is to be shown now. Writes nothing, asks no server. Signing can be slow: off the screen's thread.
 
         # Errors
         `Member`: `NotEnrolled`, `Platform`, `NotDrawable`.
+"""
+        raise NotImplementedError
+    def check_in_by_receipt(self, code: str) -> noren_core.NewCheckIn:
+        """
+        A check-in by the code on a receipt; the backend says at which place. Local.
+
+        # Errors
+        `CheckIn`: `BadCode`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def check_ins(self, ) -> typing.List[noren_core.CheckInView]:
+        """
+        Check-ins of the last 40 days and where they stand, newest first. Local.
+
+        # Errors
+        `CheckIn`: `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     async def claim(self, code: str,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
@@ -1965,9 +2437,25 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `ClaimRefused`…; `Cancelled`.
 """
         raise NotImplementedError
+    def coupons(self, situation: noren_core.CouponSituation) -> typing.List[noren_core.CouponView]:
+        """
+        Every coupon, usable ones first, each with its state and why not now. Local.
+
+        # Errors
+        `Coupons`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def diagnostics(self, ) -> noren_core.Diagnostics:
         """
         The state of files and clock for a support desk: no secret, no content. Local.
+
+        # Errors
+        None of its own.
+"""
+        raise NotImplementedError
+    def end_presentation(self, ) -> None:
+        """
+        The card is put away: its QR carries no coupons any more. Local.
 
         # Errors
         None of its own.
@@ -1997,6 +2485,15 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `Storage`.
 """
         raise NotImplementedError
+    def follow(self, observations: typing.List[noren_core.Observation]) -> noren_core.CheckInReport:
+        """
+        Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
+        is missing, regions to register. Local.
+
+        # Errors
+        `CheckIn`: `NotEnrolled`; `Storage` when a check-in could not be kept: then nothing was taken, give the same again.
+"""
+        raise NotImplementedError
     async def forget_me(self, cancel: typing.Optional[CancelToken]) -> noren_core.ForgetReport:
         """
         Forgets the member: everything goes from the device now, and from the backend as soon as it can be reached. Drop this object then and open again.
@@ -2019,6 +2516,22 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Purchases`: `Storage`.
+"""
+        raise NotImplementedError
+    def hold_back_coupon(self, offer: int,held: bool) -> None:
+        """
+        Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
+
+        # Errors
+        `Coupons`: `Storage`.
+"""
+        raise NotImplementedError
+    def limit_regions(self, limit: noren_core.RegionLimit) -> None:
+        """
+        Whose limit of watched regions holds on this phone: that of iOS unless it is said. Local.
+
+        # Errors
+        `CheckIn`: `Storage`.
 """
         raise NotImplementedError
     async def link(self, link: noren_rules.Link,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
@@ -2045,6 +2558,14 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `Storage`.
 """
         raise NotImplementedError
+    def nearest_places(self, lat_deg: float,lon_deg: float,count: int) -> noren_core.NearPage:
+        """
+        The places that are nearest, at most 200. Local.
+
+        # Errors
+        `Places`: `BadPosition`, `Storage`.
+"""
+        raise NotImplementedError
     async def network_returned(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         There is a network again: waits end now, and what is due is sent.
@@ -2053,7 +2574,7 @@ class AppCoreProtocol(typing.Protocol):
         `Outbox`; `Cancelled`.
 """
         raise NotImplementedError
-    def observe(self, observer: noren_core.ChangeObserver) -> Observation:
+    def observe(self, observer: noren_core.ChangeObserver) -> ObserverHandle:
         """
         Tells `observer` what changes, until the answer is dropped or cancelled.
 
@@ -2067,6 +2588,22 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Storage`; the databases are closed all the same.
+"""
+        raise NotImplementedError
+    def place(self, id: noren_rules.PlaceId) -> noren_core.PlaceView:
+        """
+        A place with its shops. Local.
+
+        # Errors
+        `Places`: `NoSuchPlace`, `Storage`.
+"""
+        raise NotImplementedError
+    def places_within(self, lat_deg: float,lon_deg: float,radius_m: int) -> noren_core.NearPage:
+        """
+        The places whose ground is at most `radius_m` metres away, nearest first. Local.
+
+        # Errors
+        `Places`: `BadPosition`, `Storage`.
 """
         raise NotImplementedError
     def prepare_next_card(self, ) -> None:
@@ -2085,6 +2622,14 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `NoSuchReceipt`, `Storage`.
 """
         raise NotImplementedError
+    async def refresh_coupons(self, cancel: typing.Optional[CancelToken]) -> noren_core.CouponsReport:
+        """
+        Brings what is new of coupons: rules, grants for tills without a connection, the wallet.
+
+        # Errors
+        `Coupons`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
     async def refresh_history(self, cancel: typing.Optional[CancelToken]) -> noren_core.SyncReport:
         """
         Pulls receipts that are new or changed.
@@ -2099,6 +2644,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Member`; `Cancelled`. What is shown stays as it was.
+"""
+        raise NotImplementedError
+    async def refresh_places(self, lat_deg: float,lon_deg: float,cancel: typing.Optional[CancelToken]) -> noren_core.AreaReport:
+        """
+        Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
+
+        # Errors
+        `Places`; `Cancelled`. What is known stays readable.
 """
         raise NotImplementedError
     async def resolve(self, key: noren_rules.IdempotencyKey,cancel: typing.Optional[CancelToken]) -> noren_core.IntentState:
@@ -2117,6 +2670,14 @@ class AppCoreProtocol(typing.Protocol):
         None of its own.
 """
         raise NotImplementedError
+    def scan_place_code(self, text: str) -> noren_core.NewCheckIn:
+        """
+        A check-in by the signed code at the place. Local.
+
+        # Errors
+        `CheckIn`: `BadCode`, `CoolDown`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def search(self, text: str,before: typing.Optional[int],limit: int) -> noren_core.HistoryPage:
         """
         The newest receipts with a line whose description holds `text`: one character is enough; width, case and kana do not matter. Local.
@@ -2125,12 +2686,36 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `Storage`.
 """
         raise NotImplementedError
+    def search_places(self, text: str,limit: int) -> noren_core.PlacePage:
+        """
+        Places whose name or reading holds `text`: one character is enough; width, case and kana do not matter. Local.
+
+        # Errors
+        `Places`: `Storage`.
+"""
+        raise NotImplementedError
     async def send_due(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         Sends what is due. The shell calls it when the app comes to the front and when a job of the system runs.
 
         # Errors
         `Outbox`; `Cancelled`.
+"""
+        raise NotImplementedError
+    def stamp_cards(self, ) -> typing.List[noren_core.StampCardView]:
+        """
+        Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
+
+        # Errors
+        `Coupons`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def take_push(self, text: str) -> noren_core.ConditionView:
+        """
+        A signed condition that came by push: rain, a time sale. Local, durable.
+
+        # Errors
+        `Coupons`: `BadPush`, `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def waiting(self, ) -> typing.List[noren_core.IntentView]:
@@ -2196,6 +2781,51 @@ class AppCore(AppCoreProtocol):
         inst = cls.__new__(cls)
         inst._handle = handle
         return inst
+    def begin_presentation(self, ) -> noren_core.Presentation:
+        """
+        The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
+
+        # Errors
+        None of its own: where it cannot be noted, the card shows without coupons.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypePresentation.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_begin_presentation,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def best_set(self, currency: str,lines: typing.List[noren_rules.BasketLine],situation: noren_core.CouponSituation) -> noren_core.BestSetView:
+        """
+        The best set of coupons for a basket that the phone knows. Local.
+
+        # Errors
+        `Coupons`: `NotEnrolled`, `BadBasket`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(currency)
+
+        _UniffiFfiConverterSequenceTypeBasketLine.check_lower(lines)
+
+        noren_core._UniffiFfiConverterTypeCouponSituation.check_lower(situation)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(currency),
+            _UniffiFfiConverterSequenceTypeBasketLine.lower(lines),
+            noren_core._UniffiFfiConverterTypeCouponSituation.lower(situation),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeBestSetView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_best_set,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def card(self, symbology: noren_core.Symbology) -> noren_core.CardView:
         """
         The card as it is to be shown now. Writes nothing, asks no server. Signing can be slow: off the screen's thread.
@@ -2214,6 +2844,45 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def check_in_by_receipt(self, code: str) -> noren_core.NewCheckIn:
+        """
+        A check-in by the code on a receipt; the backend says at which place. Local.
+
+        # Errors
+        `CheckIn`: `BadCode`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(code)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(code),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeNewCheckIn.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def check_ins(self, ) -> typing.List[noren_core.CheckInView]:
+        """
+        Check-ins of the last 40 days and where they stand, newest first. Local.
+
+        # Errors
+        `CheckIn`: `NotEnrolled`, `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeCheckInView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_ins,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -2243,6 +2912,27 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    def coupons(self, situation: noren_core.CouponSituation) -> typing.List[noren_core.CouponView]:
+        """
+        Every coupon, usable ones first, each with its state and why not now. Local.
+
+        # Errors
+        `Coupons`: `NotEnrolled`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCouponSituation.check_lower(situation)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCouponSituation.lower(situation),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeCouponView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def diagnostics(self, ) -> noren_core.Diagnostics:
         """
         The state of files and clock for a support desk: no secret, no content. Local.
@@ -2258,6 +2948,24 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def end_presentation(self, ) -> None:
+        """
+        The card is put away: its QR carries no coupons any more. Local.
+
+        # Errors
+        None of its own.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_end_presentation,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -2320,6 +3028,28 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def follow(self, observations: typing.List[noren_core.Observation]) -> noren_core.CheckInReport:
+        """
+        Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
+        is missing, regions to register. Local.
+
+        # Errors
+        `CheckIn`: `NotEnrolled`; `Storage` when a check-in could not be kept: then nothing was taken, give the same again.
+"""
+
+        _UniffiFfiConverterSequenceTypeObservation.check_lower(observations)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeObservation.lower(observations),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCheckInReport.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -2388,6 +3118,51 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def hold_back_coupon(self, offer: int,held: bool) -> None:
+        """
+        Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
+
+        # Errors
+        `Coupons`: `Storage`.
+"""
+
+        _UniffiFfiConverterUInt32.check_lower(offer)
+
+        _UniffiFfiConverterBoolean.check_lower(held)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterUInt32.lower(offer),
+            _UniffiFfiConverterBoolean.lower(held),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def limit_regions(self, limit: noren_core.RegionLimit) -> None:
+        """
+        Whose limit of watched regions holds on this phone: that of iOS unless it is said. Local.
+
+        # Errors
+        `CheckIn`: `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeRegionLimit.check_lower(limit)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeRegionLimit.lower(limit),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_limit_regions,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     async def link(self, link: noren_rules.Link,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Joins the history of a card number or an account of the online shop to this member.
@@ -2450,6 +3225,33 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def nearest_places(self, lat_deg: float,lon_deg: float,count: int) -> noren_core.NearPage:
+        """
+        The places that are nearest, at most 200. Local.
+
+        # Errors
+        `Places`: `BadPosition`, `Storage`.
+"""
+
+        _UniffiFfiConverterFloat64.check_lower(lat_deg)
+
+        _UniffiFfiConverterFloat64.check_lower(lon_deg)
+
+        _UniffiFfiConverterUInt32.check_lower(count)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterFloat64.lower(lat_deg),
+            _UniffiFfiConverterFloat64.lower(lon_deg),
+            _UniffiFfiConverterUInt32.lower(count),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeNearPage.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_places,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     async def network_returned(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         There is a network again: waits end now, and what is due is sent.
@@ -2473,7 +3275,7 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
-    def observe(self, observer: noren_core.ChangeObserver) -> Observation:
+    def observe(self, observer: noren_core.ChangeObserver) -> ObserverHandle:
         """
         Tells `observer` what changes, until the answer is dropped or cancelled.
 
@@ -2486,7 +3288,7 @@ class AppCore(AppCoreProtocol):
             self._uniffi_clone_handle(),
             noren_core._UniffiFfiConverterTypeChangeObserver.lower(observer),
         )
-        _uniffi_lift_return = _UniffiFfiConverterTypeObservation.lift
+        _uniffi_lift_return = _UniffiFfiConverterTypeObserverHandle.lift
         _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
@@ -2509,6 +3311,54 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def place(self, id: noren_rules.PlaceId) -> noren_core.PlaceView:
+        """
+        A place with its shops. Local.
+
+        # Errors
+        `Places`: `NoSuchPlace`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypePlaceId.check_lower(id)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypePlaceId.lower(id),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypePlaceView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_place,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def places_within(self, lat_deg: float,lon_deg: float,radius_m: int) -> noren_core.NearPage:
+        """
+        The places whose ground is at most `radius_m` metres away, nearest first. Local.
+
+        # Errors
+        `Places`: `BadPosition`, `Storage`.
+"""
+
+        _UniffiFfiConverterFloat64.check_lower(lat_deg)
+
+        _UniffiFfiConverterFloat64.check_lower(lon_deg)
+
+        _UniffiFfiConverterUInt32.check_lower(radius_m)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterFloat64.lower(lat_deg),
+            _UniffiFfiConverterFloat64.lower(lon_deg),
+            _UniffiFfiConverterUInt32.lower(radius_m),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeNearPage.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_places_within,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -2551,6 +3401,29 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def refresh_coupons(self, cancel: typing.Optional[CancelToken]) -> noren_core.CouponsReport:
+        """
+        Brings what is new of coupons: rules, grants for tills without a connection, the wallet.
+
+        # Errors
+        `Coupons`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCouponsReport.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_coupons(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def refresh_history(self, cancel: typing.Optional[CancelToken]) -> noren_core.SyncReport:
         """
         Pulls receipts that are new or changed.
@@ -2594,6 +3467,35 @@ class AppCore(AppCoreProtocol):
             _UniffiLib.ffi_noren_ffi_rust_future_poll_i8,
             _UniffiLib.ffi_noren_ffi_rust_future_complete_i8,
             _UniffiLib.ffi_noren_ffi_rust_future_free_i8,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def refresh_places(self, lat_deg: float,lon_deg: float,cancel: typing.Optional[CancelToken]) -> noren_core.AreaReport:
+        """
+        Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
+
+        # Errors
+        `Places`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterFloat64.check_lower(lat_deg)
+
+        _UniffiFfiConverterFloat64.check_lower(lon_deg)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterFloat64.lower(lat_deg),
+            _UniffiFfiConverterFloat64.lower(lon_deg),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeAreaReport.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_places(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
@@ -2641,6 +3543,27 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def scan_place_code(self, text: str) -> noren_core.NewCheckIn:
+        """
+        A check-in by the signed code at the place. Local.
+
+        # Errors
+        `CheckIn`: `BadCode`, `CoolDown`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(text)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(text),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeNewCheckIn.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_place_code,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def search(self, text: str,before: typing.Optional[int],limit: int) -> noren_core.HistoryPage:
         """
         The newest receipts with a line whose description holds `text`: one character is enough; width, case and kana do not matter. Local.
@@ -2668,6 +3591,30 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def search_places(self, text: str,limit: int) -> noren_core.PlacePage:
+        """
+        Places whose name or reading holds `text`: one character is enough; width, case and kana do not matter. Local.
+
+        # Errors
+        `Places`: `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(text)
+
+        _UniffiFfiConverterUInt32.check_lower(limit)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(text),
+            _UniffiFfiConverterUInt32.lower(limit),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypePlacePage.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_places,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     async def send_due(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         Sends what is due. The shell calls it when the app comes to the front and when a job of the system runs.
@@ -2691,6 +3638,45 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    def stamp_cards(self, ) -> typing.List[noren_core.StampCardView]:
+        """
+        Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
+
+        # Errors
+        `Coupons`: `NotEnrolled`, `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeStampCardView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def take_push(self, text: str) -> noren_core.ConditionView:
+        """
+        A signed condition that came by push: rain, a time sale. Local, durable.
+
+        # Errors
+        `Coupons`: `BadPush`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(text)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(text),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeConditionView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_push,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def waiting(self, ) -> typing.List[noren_core.IntentView]:
         """
         What was said and has no answer, or was refused. Local.
@@ -2835,8 +3821,8 @@ __all__ = [
     "card_terminal_text",
     "CancelToken",
     "CancelTokenProtocol",
-    "Observation",
-    "ObservationProtocol",
+    "ObserverHandle",
+    "ObserverHandleProtocol",
     "AppCore",
     "AppCoreProtocol",
 ]

@@ -620,6 +620,145 @@ class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
+class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "i64"
+    VALUE_MIN = -2**63
+    VALUE_MAX = 2**63
+
+    @staticmethod
+    def read(buf):
+        return buf.read_i64()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i64(value)
+
+class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u32"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**32
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u32()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u32(value)
+
+class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterUInt32.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterUInt32.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterUInt32.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterOptionalInt64(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterInt64.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterInt64.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterInt64.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class BasketLine:
+    """
+    One line of a basket.
+"""
+    def __init__(self, *, sku:str, _class:typing.Optional[str], quantity:int, amount_minor:int, tax_permille:typing.Optional[int], greatest_discount_minor:typing.Optional[int]):
+        self.sku = sku
+        self._class = _class
+        self.quantity = quantity
+        self.amount_minor = amount_minor
+        self.tax_permille = tax_permille
+        self.greatest_discount_minor = greatest_discount_minor
+
+
+
+
+    def __str__(self):
+        return "BasketLine(sku={}, _class={}, quantity={}, amount_minor={}, tax_permille={}, greatest_discount_minor={})".format(self.sku, self._class, self.quantity, self.amount_minor, self.tax_permille, self.greatest_discount_minor)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self._class != other._class:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.amount_minor != other.amount_minor:
+            return False
+        if self.tax_permille != other.tax_permille:
+            return False
+        if self.greatest_discount_minor != other.greatest_discount_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeBasketLine(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return BasketLine(
+            sku=_UniffiFfiConverterString.read(buf),
+            _class=_UniffiFfiConverterOptionalString.read(buf),
+            quantity=_UniffiFfiConverterInt64.read(buf),
+            amount_minor=_UniffiFfiConverterInt64.read(buf),
+            tax_permille=_UniffiFfiConverterOptionalUInt32.read(buf),
+            greatest_discount_minor=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.sku)
+        _UniffiFfiConverterOptionalString.check_lower(value._class)
+        _UniffiFfiConverterInt64.check_lower(value.quantity)
+        _UniffiFfiConverterInt64.check_lower(value.amount_minor)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.tax_permille)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.greatest_discount_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.sku, buf)
+        _UniffiFfiConverterOptionalString.write(value._class, buf)
+        _UniffiFfiConverterInt64.write(value.quantity, buf)
+        _UniffiFfiConverterInt64.write(value.amount_minor, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.tax_permille, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.greatest_discount_minor, buf)
+
 @dataclass
 class Issuer:
     """
@@ -658,6 +797,77 @@ class _UniffiFfiConverterTypeIssuer(_UniffiConverterRustBuffer):
     def write(value, buf):
         _UniffiFfiConverterString.write(value.name, buf)
         _UniffiFfiConverterOptionalString.write(value.registration_number, buf)
+
+class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u8"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**8
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u8()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u8(value)
+
+class _UniffiFfiConverterUInt16(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u16"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**16
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u16()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u16(value)
+
+@dataclass
+class OpeningSpan:
+    """
+    One span of a weekly plan.
+"""
+    def __init__(self, *, weekday:int, opens_min:int, closes_min:int):
+        self.weekday = weekday
+        self.opens_min = opens_min
+        self.closes_min = closes_min
+
+
+
+
+    def __str__(self):
+        return "OpeningSpan(weekday={}, opens_min={}, closes_min={})".format(self.weekday, self.opens_min, self.closes_min)
+    def __eq__(self, other):
+        if self.weekday != other.weekday:
+            return False
+        if self.opens_min != other.opens_min:
+            return False
+        if self.closes_min != other.closes_min:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOpeningSpan(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OpeningSpan(
+            weekday=_UniffiFfiConverterUInt8.read(buf),
+            opens_min=_UniffiFfiConverterUInt16.read(buf),
+            closes_min=_UniffiFfiConverterUInt16.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt8.check_lower(value.weekday)
+        _UniffiFfiConverterUInt16.check_lower(value.opens_min)
+        _UniffiFfiConverterUInt16.check_lower(value.closes_min)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt8.write(value.weekday, buf)
+        _UniffiFfiConverterUInt16.write(value.opens_min, buf)
+        _UniffiFfiConverterUInt16.write(value.closes_min, buf)
 
 
 
@@ -740,19 +950,6 @@ class _UniffiFfiConverterTypePointsKind(_UniffiConverterRustBuffer):
             buf.write_i32(5)
 
 
-
-class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "i64"
-    VALUE_MIN = -2**63
-    VALUE_MAX = 2**63
-
-    @staticmethod
-    def read(buf):
-        return buf.read_i64()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_i64(value)
 
 
 class _UniffiFfiConverterTypeReceiptId:
@@ -1053,44 +1250,6 @@ class _UniffiFfiConverterOptionalTypeIssuer(_UniffiConverterRustBuffer):
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
-class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u32"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**32
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u32()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u32(value)
-
-class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterUInt32.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterUInt32.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterUInt32.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
-
 class _UniffiFfiConverterBoolean:
     @classmethod
     def check_lower(cls, value):
@@ -1291,12 +1450,123 @@ class _UniffiFfiConverterOptionalSequenceTypeTaxLine(_UniffiConverterRustBuffer)
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
+class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u64"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**64
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u64()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u64(value)
+
+@dataclass
+class ReceiptCoupon:
+    """
+    A coupon that was shown for a purchase: what it took off, or why it was not used.
+"""
+    def __init__(self, *, serial:int, offer:int, title_ja:str, title_en:str, discount_minor:int, reason:typing.Optional[str], reason_ja:str, reason_en:str):
+        self.serial = serial
+        self.offer = offer
+        self.title_ja = title_ja
+        self.title_en = title_en
+        self.discount_minor = discount_minor
+        self.reason = reason
+        self.reason_ja = reason_ja
+        self.reason_en = reason_en
+
+
+
+
+    def __str__(self):
+        return "ReceiptCoupon(serial={}, offer={}, title_ja={}, title_en={}, discount_minor={}, reason={}, reason_ja={}, reason_en={})".format(self.serial, self.offer, self.title_ja, self.title_en, self.discount_minor, self.reason, self.reason_ja, self.reason_en)
+    def __eq__(self, other):
+        if self.serial != other.serial:
+            return False
+        if self.offer != other.offer:
+            return False
+        if self.title_ja != other.title_ja:
+            return False
+        if self.title_en != other.title_en:
+            return False
+        if self.discount_minor != other.discount_minor:
+            return False
+        if self.reason != other.reason:
+            return False
+        if self.reason_ja != other.reason_ja:
+            return False
+        if self.reason_en != other.reason_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeReceiptCoupon(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ReceiptCoupon(
+            serial=_UniffiFfiConverterUInt64.read(buf),
+            offer=_UniffiFfiConverterUInt32.read(buf),
+            title_ja=_UniffiFfiConverterString.read(buf),
+            title_en=_UniffiFfiConverterString.read(buf),
+            discount_minor=_UniffiFfiConverterInt64.read(buf),
+            reason=_UniffiFfiConverterOptionalString.read(buf),
+            reason_ja=_UniffiFfiConverterString.read(buf),
+            reason_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt64.check_lower(value.serial)
+        _UniffiFfiConverterUInt32.check_lower(value.offer)
+        _UniffiFfiConverterString.check_lower(value.title_ja)
+        _UniffiFfiConverterString.check_lower(value.title_en)
+        _UniffiFfiConverterInt64.check_lower(value.discount_minor)
+        _UniffiFfiConverterOptionalString.check_lower(value.reason)
+        _UniffiFfiConverterString.check_lower(value.reason_ja)
+        _UniffiFfiConverterString.check_lower(value.reason_en)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt64.write(value.serial, buf)
+        _UniffiFfiConverterUInt32.write(value.offer, buf)
+        _UniffiFfiConverterString.write(value.title_ja, buf)
+        _UniffiFfiConverterString.write(value.title_en, buf)
+        _UniffiFfiConverterInt64.write(value.discount_minor, buf)
+        _UniffiFfiConverterOptionalString.write(value.reason, buf)
+        _UniffiFfiConverterString.write(value.reason_ja, buf)
+        _UniffiFfiConverterString.write(value.reason_en, buf)
+
+class _UniffiFfiConverterSequenceTypeReceiptCoupon(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeReceiptCoupon.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeReceiptCoupon.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeReceiptCoupon.read(buf) for i in range(count)
+        ]
+
 @dataclass
 class Receipt:
     """
     A receipt in a member's history.
 """
-    def __init__(self, *, id:ReceiptId, number:str, till_id:TillId, channel:Channel, kind:ReceiptKind, of:typing.Optional[ReceiptId], sold_at_ms:int, business_date:str, store_id:StoreId, store_name:str, issuer:typing.Optional[Issuer], currency:str, lines:typing.List[ReceiptLine], total_minor:int, taxes:typing.Optional[typing.List[TaxLine]], points:int, reissued:bool, voided:bool):
+    def __init__(self, *, id:ReceiptId, number:str, till_id:TillId, channel:Channel, kind:ReceiptKind, of:typing.Optional[ReceiptId], sold_at_ms:int, business_date:str, store_id:StoreId, store_name:str, issuer:typing.Optional[Issuer], currency:str, lines:typing.List[ReceiptLine], total_minor:int, taxes:typing.Optional[typing.List[TaxLine]], points:int, reissued:bool, voided:bool, coupons:typing.List[ReceiptCoupon]):
         self.id = id
         self.number = number
         self.till_id = till_id
@@ -1315,12 +1585,13 @@ class Receipt:
         self.points = points
         self.reissued = reissued
         self.voided = voided
+        self.coupons = coupons
 
 
 
 
     def __str__(self):
-        return "Receipt(id={}, number={}, till_id={}, channel={}, kind={}, of={}, sold_at_ms={}, business_date={}, store_id={}, store_name={}, issuer={}, currency={}, lines={}, total_minor={}, taxes={}, points={}, reissued={}, voided={})".format(self.id, self.number, self.till_id, self.channel, self.kind, self.of, self.sold_at_ms, self.business_date, self.store_id, self.store_name, self.issuer, self.currency, self.lines, self.total_minor, self.taxes, self.points, self.reissued, self.voided)
+        return "Receipt(id={}, number={}, till_id={}, channel={}, kind={}, of={}, sold_at_ms={}, business_date={}, store_id={}, store_name={}, issuer={}, currency={}, lines={}, total_minor={}, taxes={}, points={}, reissued={}, voided={}, coupons={})".format(self.id, self.number, self.till_id, self.channel, self.kind, self.of, self.sold_at_ms, self.business_date, self.store_id, self.store_name, self.issuer, self.currency, self.lines, self.total_minor, self.taxes, self.points, self.reissued, self.voided, self.coupons)
     def __eq__(self, other):
         if self.id != other.id:
             return False
@@ -1358,6 +1629,8 @@ class Receipt:
             return False
         if self.voided != other.voided:
             return False
+        if self.coupons != other.coupons:
+            return False
         return True
 
 class _UniffiFfiConverterTypeReceipt(_UniffiConverterRustBuffer):
@@ -1382,6 +1655,7 @@ class _UniffiFfiConverterTypeReceipt(_UniffiConverterRustBuffer):
             points=_UniffiFfiConverterInt64.read(buf),
             reissued=_UniffiFfiConverterBoolean.read(buf),
             voided=_UniffiFfiConverterBoolean.read(buf),
+            coupons=_UniffiFfiConverterSequenceTypeReceiptCoupon.read(buf),
         )
 
     @staticmethod
@@ -1404,6 +1678,7 @@ class _UniffiFfiConverterTypeReceipt(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.check_lower(value.points)
         _UniffiFfiConverterBoolean.check_lower(value.reissued)
         _UniffiFfiConverterBoolean.check_lower(value.voided)
+        _UniffiFfiConverterSequenceTypeReceiptCoupon.check_lower(value.coupons)
 
     @staticmethod
     def write(value, buf):
@@ -1425,6 +1700,7 @@ class _UniffiFfiConverterTypeReceipt(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.write(value.points, buf)
         _UniffiFfiConverterBoolean.write(value.reissued, buf)
         _UniffiFfiConverterBoolean.write(value.voided, buf)
+        _UniffiFfiConverterSequenceTypeReceiptCoupon.write(value.coupons, buf)
 
 
 
@@ -1483,6 +1759,612 @@ class _UniffiFfiConverterTypeAssurance(_UniffiConverterRustBuffer):
             buf.write_i32(2)
         if value == Assurance.ACCOUNT:
             buf.write_i32(3)
+
+
+
+
+
+
+
+
+class Basis(enum.Enum):
+    """
+    What proved a check-in.
+"""
+
+    DWELL = 0
+    """
+    A stay.
+"""
+
+    OPENED = 1
+    """
+    The app was opened within the outline, standing.
+"""
+
+    OS_VISIT = 2
+    """
+    The operating system reported the visit.
+"""
+
+
+
+class _UniffiFfiConverterTypeBasis(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Basis.DWELL
+        if variant == 2:
+            return Basis.OPENED
+        if variant == 3:
+            return Basis.OS_VISIT
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == Basis.DWELL:
+            return
+        if value == Basis.OPENED:
+            return
+        if value == Basis.OS_VISIT:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == Basis.DWELL:
+            buf.write_i32(1)
+        if value == Basis.OPENED:
+            buf.write_i32(2)
+        if value == Basis.OS_VISIT:
+            buf.write_i32(3)
+
+
+
+
+
+
+
+
+class CheckInRefusal(enum.Enum):
+    """
+    Why a visit was no check-in.
+"""
+
+    MOCK_LOCATION = 0
+    """
+    An app made a fix up.
+"""
+
+    CLOCK_SHIFT = 1
+    """
+    The clock was set during the visit.
+"""
+
+    JUMP = 2
+    """
+    The phone came here faster than anything can.
+"""
+
+    PASSED_BY = 3
+    """
+    Never stood.
+"""
+
+    CRAWLED_PAST = 4
+    """
+    Slow, but never stayed: a jam.
+"""
+
+    BESIDE_THE_SITE = 5
+    """
+    Stood, but not on the site: beside it on the road, or on the ordinary road.
+"""
+
+    OPPOSITE_SIDE = 6
+    """
+    Stood on the other side of the road.
+"""
+
+    SIDE_UNDECIDABLE = 7
+    """
+    Stood where the two sides lie on top of each other, or between them.
+"""
+
+    TOO_SHORT = 8
+    """
+    Left too early.
+"""
+
+    TIME_GAP = 9
+    """
+    Too long without a fix to call it one stay.
+"""
+
+    POOR_ACCURACY = 10
+    """
+    Not enough fixes that are exact enough.
+"""
+
+    COOL_DOWN = 11
+    """
+    A check-in here a short while ago.
+"""
+
+    PLACE_CODE = 12
+    """
+    The place's code is over, of another place, or no issuer made it.
+"""
+
+    RECEIPT_CODE = 13
+    """
+    No receipt of a store here has this code, or it is over or was used.
+"""
+
+
+
+class _UniffiFfiConverterTypeCheckInRefusal(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CheckInRefusal.MOCK_LOCATION
+        if variant == 2:
+            return CheckInRefusal.CLOCK_SHIFT
+        if variant == 3:
+            return CheckInRefusal.JUMP
+        if variant == 4:
+            return CheckInRefusal.PASSED_BY
+        if variant == 5:
+            return CheckInRefusal.CRAWLED_PAST
+        if variant == 6:
+            return CheckInRefusal.BESIDE_THE_SITE
+        if variant == 7:
+            return CheckInRefusal.OPPOSITE_SIDE
+        if variant == 8:
+            return CheckInRefusal.SIDE_UNDECIDABLE
+        if variant == 9:
+            return CheckInRefusal.TOO_SHORT
+        if variant == 10:
+            return CheckInRefusal.TIME_GAP
+        if variant == 11:
+            return CheckInRefusal.POOR_ACCURACY
+        if variant == 12:
+            return CheckInRefusal.COOL_DOWN
+        if variant == 13:
+            return CheckInRefusal.PLACE_CODE
+        if variant == 14:
+            return CheckInRefusal.RECEIPT_CODE
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == CheckInRefusal.MOCK_LOCATION:
+            return
+        if value == CheckInRefusal.CLOCK_SHIFT:
+            return
+        if value == CheckInRefusal.JUMP:
+            return
+        if value == CheckInRefusal.PASSED_BY:
+            return
+        if value == CheckInRefusal.CRAWLED_PAST:
+            return
+        if value == CheckInRefusal.BESIDE_THE_SITE:
+            return
+        if value == CheckInRefusal.OPPOSITE_SIDE:
+            return
+        if value == CheckInRefusal.SIDE_UNDECIDABLE:
+            return
+        if value == CheckInRefusal.TOO_SHORT:
+            return
+        if value == CheckInRefusal.TIME_GAP:
+            return
+        if value == CheckInRefusal.POOR_ACCURACY:
+            return
+        if value == CheckInRefusal.COOL_DOWN:
+            return
+        if value == CheckInRefusal.PLACE_CODE:
+            return
+        if value == CheckInRefusal.RECEIPT_CODE:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == CheckInRefusal.MOCK_LOCATION:
+            buf.write_i32(1)
+        if value == CheckInRefusal.CLOCK_SHIFT:
+            buf.write_i32(2)
+        if value == CheckInRefusal.JUMP:
+            buf.write_i32(3)
+        if value == CheckInRefusal.PASSED_BY:
+            buf.write_i32(4)
+        if value == CheckInRefusal.CRAWLED_PAST:
+            buf.write_i32(5)
+        if value == CheckInRefusal.BESIDE_THE_SITE:
+            buf.write_i32(6)
+        if value == CheckInRefusal.OPPOSITE_SIDE:
+            buf.write_i32(7)
+        if value == CheckInRefusal.SIDE_UNDECIDABLE:
+            buf.write_i32(8)
+        if value == CheckInRefusal.TOO_SHORT:
+            buf.write_i32(9)
+        if value == CheckInRefusal.TIME_GAP:
+            buf.write_i32(10)
+        if value == CheckInRefusal.POOR_ACCURACY:
+            buf.write_i32(11)
+        if value == CheckInRefusal.COOL_DOWN:
+            buf.write_i32(12)
+        if value == CheckInRefusal.PLACE_CODE:
+            buf.write_i32(13)
+        if value == CheckInRefusal.RECEIPT_CODE:
+            buf.write_i32(14)
+
+
+
+
+
+
+
+
+class ConditionKind(enum.Enum):
+    """
+    What can be on in an area.
+"""
+
+    RAIN = 0
+    """
+    雨の日限定.
+"""
+
+    SNOW = 1
+    """
+    Snow.
+"""
+
+    HEAT = 2
+    """
+    A hot day.
+"""
+
+    COLD = 3
+    """
+    A cold day.
+"""
+
+    TIME_SALE = 4
+    """
+    タイムセール, started by hand.
+"""
+
+    CONGESTION = 5
+    """
+    The road is jammed ahead.
+"""
+
+
+
+class _UniffiFfiConverterTypeConditionKind(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return ConditionKind.RAIN
+        if variant == 2:
+            return ConditionKind.SNOW
+        if variant == 3:
+            return ConditionKind.HEAT
+        if variant == 4:
+            return ConditionKind.COLD
+        if variant == 5:
+            return ConditionKind.TIME_SALE
+        if variant == 6:
+            return ConditionKind.CONGESTION
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == ConditionKind.RAIN:
+            return
+        if value == ConditionKind.SNOW:
+            return
+        if value == ConditionKind.HEAT:
+            return
+        if value == ConditionKind.COLD:
+            return
+        if value == ConditionKind.TIME_SALE:
+            return
+        if value == ConditionKind.CONGESTION:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == ConditionKind.RAIN:
+            buf.write_i32(1)
+        if value == ConditionKind.SNOW:
+            buf.write_i32(2)
+        if value == ConditionKind.HEAT:
+            buf.write_i32(3)
+        if value == ConditionKind.COLD:
+            buf.write_i32(4)
+        if value == ConditionKind.TIME_SALE:
+            buf.write_i32(5)
+        if value == ConditionKind.CONGESTION:
+            buf.write_i32(6)
+
+
+
+class _UniffiFfiConverterFloat64(_UniffiConverterPrimitiveFloat):
+    @staticmethod
+    def read(buf):
+        return buf.read_double()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_double(value)
+
+
+
+
+
+
+class Coverage:
+    """
+    What a rotation promises.
+"""
+    def __init__(self):
+        raise RuntimeError("Coverage cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class GUARANTEED:
+        """
+        No fence left out can be reached before the regions are chosen anew.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Coverage.GUARANTEED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Coverage):
+                return NotImplemented
+            if not other.is_GUARANTEED():
+                return False
+            return True
+
+    @dataclass
+    class LIMITED:
+        """
+        Too many places in reach. The promise holds for whoever moves no faster than this, in metres a second; at 0 it holds for nobody. Whoever
+        is faster may be at a place before it is registered: a stay that is longer than the operating system is late is found all the same.
+"""
+
+        def __init__(self, speed_mps:float):
+            self.speed_mps = speed_mps
+
+            """
+        Metres a second.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Coverage.LIMITED(speed_mps={})".format(self.speed_mps)
+        def __eq__(self, other):
+            if not isinstance(other, Coverage):
+                return NotImplemented
+            if not other.is_LIMITED():
+                return False
+            if self.speed_mps != other.speed_mps:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_GUARANTEED(self) -> bool:
+        return isinstance(self, Coverage.GUARANTEED)
+    def is_guaranteed(self) -> bool:
+        return isinstance(self, Coverage.GUARANTEED)
+    def is_LIMITED(self) -> bool:
+        return isinstance(self, Coverage.LIMITED)
+    def is_limited(self) -> bool:
+        return isinstance(self, Coverage.LIMITED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+Coverage.GUARANTEED = type("Coverage.GUARANTEED", (Coverage.GUARANTEED, Coverage,), {})  # type: ignore
+Coverage.LIMITED = type("Coverage.LIMITED", (Coverage.LIMITED, Coverage,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeCoverage(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Coverage.GUARANTEED(
+            )
+        if variant == 2:
+            return Coverage.LIMITED(
+                _UniffiFfiConverterFloat64.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_GUARANTEED():
+            return
+        if value.is_LIMITED():
+            _UniffiFfiConverterFloat64.check_lower(value.speed_mps)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_GUARANTEED():
+            buf.write_i32(1)
+        if value.is_LIMITED():
+            buf.write_i32(2)
+            _UniffiFfiConverterFloat64.write(value.speed_mps, buf)
+
+
+
+
+
+
+
+
+class Direction(enum.Enum):
+    """
+    The side of an expressway. 上り and 下り are two places, even where they are a few metres apart.
+"""
+
+    INBOUND = 0
+    """
+    上り: towards Tokyo.
+"""
+
+    OUTBOUND = 1
+    """
+    下り: away from Tokyo.
+"""
+
+    BOTH = 2
+    """
+    Reached from both sides, or beside no expressway at all.
+"""
+
+
+
+class _UniffiFfiConverterTypeDirection(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Direction.INBOUND
+        if variant == 2:
+            return Direction.OUTBOUND
+        if variant == 3:
+            return Direction.BOTH
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == Direction.INBOUND:
+            return
+        if value == Direction.OUTBOUND:
+            return
+        if value == Direction.BOTH:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == Direction.INBOUND:
+            buf.write_i32(1)
+        if value == Direction.OUTBOUND:
+            buf.write_i32(2)
+        if value == Direction.BOTH:
+            buf.write_i32(3)
+
+
+
+
+
+
+
+
+class GrantState(enum.Enum):
+    """
+    The state of a grant.
+"""
+
+    GRANTED = 0
+    """
+    Can be used.
+"""
+
+    LOCKED = 1
+    """
+    Held for an order: can be used by that order only.
+"""
+
+    REDEEMED = 2
+    """
+    Used.
+"""
+
+    ROLLED_BACK = 3
+    """
+    Its sale was voided: can be used again.
+"""
+
+    EXPIRED = 4
+    """
+    Over.
+"""
+
+
+
+class _UniffiFfiConverterTypeGrantState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return GrantState.GRANTED
+        if variant == 2:
+            return GrantState.LOCKED
+        if variant == 3:
+            return GrantState.REDEEMED
+        if variant == 4:
+            return GrantState.ROLLED_BACK
+        if variant == 5:
+            return GrantState.EXPIRED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == GrantState.GRANTED:
+            return
+        if value == GrantState.LOCKED:
+            return
+        if value == GrantState.REDEEMED:
+            return
+        if value == GrantState.ROLLED_BACK:
+            return
+        if value == GrantState.EXPIRED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == GrantState.GRANTED:
+            buf.write_i32(1)
+        if value == GrantState.LOCKED:
+            buf.write_i32(2)
+        if value == GrantState.REDEEMED:
+            buf.write_i32(3)
+        if value == GrantState.ROLLED_BACK:
+            buf.write_i32(4)
+        if value == GrantState.EXPIRED:
+            buf.write_i32(5)
 
 
 
@@ -1790,6 +2672,322 @@ class _UniffiFfiConverterTypeLinkedIdentity(_UniffiConverterRustBuffer):
 
 
 
+class Missing:
+    """
+    What is still missing for a check-in.
+"""
+    def __init__(self):
+        raise RuntimeError("Missing cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class FIX:
+        """
+        Any fix: location may be off or not allowed. The place QR works without.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Missing.FIX()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Missing):
+                return NotImplemented
+            if not other.is_FIX():
+                return False
+            return True
+
+    @dataclass
+    class ACCURACY:
+        """
+        A fix of 65 m or better, and two of 30 m: outdoors, with precise location allowed.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Missing.ACCURACY()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Missing):
+                return NotImplemented
+            if not other.is_ACCURACY():
+                return False
+            return True
+
+    @dataclass
+    class PLACE:
+        """
+        Being there: the fixes are outside.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Missing.PLACE()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Missing):
+                return NotImplemented
+            if not other.is_PLACE():
+                return False
+            return True
+
+    @dataclass
+    class SIDE:
+        """
+        The side of the road: the place QR tells it.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Missing.SIDE()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Missing):
+                return NotImplemented
+            if not other.is_SIDE():
+                return False
+            return True
+
+    @dataclass
+    class STOP:
+        """
+        Standing.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Missing.STOP()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Missing):
+                return NotImplemented
+            if not other.is_STOP():
+                return False
+            return True
+
+    @dataclass
+    class DWELL:
+        """
+        Time.
+"""
+
+        def __init__(self, left_s:int):
+            self.left_s = left_s
+
+            """
+        Seconds to go.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Missing.DWELL(left_s={})".format(self.left_s)
+        def __eq__(self, other):
+            if not isinstance(other, Missing):
+                return NotImplemented
+            if not other.is_DWELL():
+                return False
+            if self.left_s != other.left_s:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_FIX(self) -> bool:
+        return isinstance(self, Missing.FIX)
+    def is_fix(self) -> bool:
+        return isinstance(self, Missing.FIX)
+    def is_ACCURACY(self) -> bool:
+        return isinstance(self, Missing.ACCURACY)
+    def is_accuracy(self) -> bool:
+        return isinstance(self, Missing.ACCURACY)
+    def is_PLACE(self) -> bool:
+        return isinstance(self, Missing.PLACE)
+    def is_place(self) -> bool:
+        return isinstance(self, Missing.PLACE)
+    def is_SIDE(self) -> bool:
+        return isinstance(self, Missing.SIDE)
+    def is_side(self) -> bool:
+        return isinstance(self, Missing.SIDE)
+    def is_STOP(self) -> bool:
+        return isinstance(self, Missing.STOP)
+    def is_stop(self) -> bool:
+        return isinstance(self, Missing.STOP)
+    def is_DWELL(self) -> bool:
+        return isinstance(self, Missing.DWELL)
+    def is_dwell(self) -> bool:
+        return isinstance(self, Missing.DWELL)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+Missing.FIX = type("Missing.FIX", (Missing.FIX, Missing,), {})  # type: ignore
+Missing.ACCURACY = type("Missing.ACCURACY", (Missing.ACCURACY, Missing,), {})  # type: ignore
+Missing.PLACE = type("Missing.PLACE", (Missing.PLACE, Missing,), {})  # type: ignore
+Missing.SIDE = type("Missing.SIDE", (Missing.SIDE, Missing,), {})  # type: ignore
+Missing.STOP = type("Missing.STOP", (Missing.STOP, Missing,), {})  # type: ignore
+Missing.DWELL = type("Missing.DWELL", (Missing.DWELL, Missing,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeMissing(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Missing.FIX(
+            )
+        if variant == 2:
+            return Missing.ACCURACY(
+            )
+        if variant == 3:
+            return Missing.PLACE(
+            )
+        if variant == 4:
+            return Missing.SIDE(
+            )
+        if variant == 5:
+            return Missing.STOP(
+            )
+        if variant == 6:
+            return Missing.DWELL(
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_FIX():
+            return
+        if value.is_ACCURACY():
+            return
+        if value.is_PLACE():
+            return
+        if value.is_SIDE():
+            return
+        if value.is_STOP():
+            return
+        if value.is_DWELL():
+            _UniffiFfiConverterUInt32.check_lower(value.left_s)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_FIX():
+            buf.write_i32(1)
+        if value.is_ACCURACY():
+            buf.write_i32(2)
+        if value.is_PLACE():
+            buf.write_i32(3)
+        if value.is_SIDE():
+            buf.write_i32(4)
+        if value.is_STOP():
+            buf.write_i32(5)
+        if value.is_DWELL():
+            buf.write_i32(6)
+            _UniffiFfiConverterUInt32.write(value.left_s, buf)
+
+
+
+
+
+
+
+
+class PlaceKind(enum.Enum):
+    """
+    What a place is.
+"""
+
+    STORE = 0
+    """
+    A store.
+"""
+
+    REST_STOP = 1
+    """
+    A service or parking area of an expressway.
+"""
+
+    GATE = 2
+    """
+    A gate of a route: passing it counts, stopping is not asked for.
+"""
+
+
+
+class _UniffiFfiConverterTypePlaceKind(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return PlaceKind.STORE
+        if variant == 2:
+            return PlaceKind.REST_STOP
+        if variant == 3:
+            return PlaceKind.GATE
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == PlaceKind.STORE:
+            return
+        if value == PlaceKind.REST_STOP:
+            return
+        if value == PlaceKind.GATE:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == PlaceKind.STORE:
+            buf.write_i32(1)
+        if value == PlaceKind.REST_STOP:
+            buf.write_i32(2)
+        if value == PlaceKind.GATE:
+            buf.write_i32(3)
+
+
+
+
+
+
+
+
 class Reason(enum.Enum):
     """
     Reasons with which the backend refuses.
@@ -1885,37 +3083,52 @@ class Reason(enum.Enum):
     404: no receipt has this claim code, or it is over, or someone has claimed it.
 """
 
-    NOT_FOUND = 18
+    RECORD_INVALID = 18
+    """
+    401: the record of a check-in is none, or not signed by the device that sends it.
+"""
+
+    CONDITION_OLDER = 19
+    """
+    409: a condition with this sequence or a later one is known.
+"""
+
+    INVALID_RULE = 20
+    """
+    422: an offer, a place, a route or a stamp card that cannot be.
+"""
+
+    NOT_FOUND = 21
     """
     404: there is no such thing.
 """
 
-    CURSOR_UNKNOWN = 19
+    CURSOR_UNKNOWN = 22
     """
     410: the cursor is from another life of the server. Start again from the beginning.
 """
 
-    TOO_LARGE = 20
+    TOO_LARGE = 23
     """
     413: the body is larger than the server reads.
 """
 
-    METHOD_NOT_ALLOWED = 21
+    METHOD_NOT_ALLOWED = 24
     """
     405: the path exists, the method does not.
 """
 
-    UNAVAILABLE = 22
+    UNAVAILABLE = 25
     """
     503: the server is stopping or over its load. Try again later.
 """
 
-    INTERNAL = 23
+    INTERNAL = 26
     """
     500: the server failed.
 """
 
-    OTHER = 24
+    OTHER = 27
     """
     A reason that this version does not know.
 """
@@ -1963,18 +3176,24 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
         if variant == 18:
             return Reason.CLAIM_REFUSED
         if variant == 19:
-            return Reason.NOT_FOUND
+            return Reason.RECORD_INVALID
         if variant == 20:
-            return Reason.CURSOR_UNKNOWN
+            return Reason.CONDITION_OLDER
         if variant == 21:
-            return Reason.TOO_LARGE
+            return Reason.INVALID_RULE
         if variant == 22:
-            return Reason.METHOD_NOT_ALLOWED
+            return Reason.NOT_FOUND
         if variant == 23:
-            return Reason.UNAVAILABLE
+            return Reason.CURSOR_UNKNOWN
         if variant == 24:
-            return Reason.INTERNAL
+            return Reason.TOO_LARGE
         if variant == 25:
+            return Reason.METHOD_NOT_ALLOWED
+        if variant == 26:
+            return Reason.UNAVAILABLE
+        if variant == 27:
+            return Reason.INTERNAL
+        if variant == 28:
             return Reason.OTHER
         raise InternalError("Raw enum value doesn't match any cases")
 
@@ -2015,6 +3234,12 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
         if value == Reason.TOO_MANY_ATTEMPTS:
             return
         if value == Reason.CLAIM_REFUSED:
+            return
+        if value == Reason.RECORD_INVALID:
+            return
+        if value == Reason.CONDITION_OLDER:
+            return
+        if value == Reason.INVALID_RULE:
             return
         if value == Reason.NOT_FOUND:
             return
@@ -2070,20 +3295,26 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
             buf.write_i32(17)
         if value == Reason.CLAIM_REFUSED:
             buf.write_i32(18)
-        if value == Reason.NOT_FOUND:
+        if value == Reason.RECORD_INVALID:
             buf.write_i32(19)
-        if value == Reason.CURSOR_UNKNOWN:
+        if value == Reason.CONDITION_OLDER:
             buf.write_i32(20)
-        if value == Reason.TOO_LARGE:
+        if value == Reason.INVALID_RULE:
             buf.write_i32(21)
-        if value == Reason.METHOD_NOT_ALLOWED:
+        if value == Reason.NOT_FOUND:
             buf.write_i32(22)
-        if value == Reason.UNAVAILABLE:
+        if value == Reason.CURSOR_UNKNOWN:
             buf.write_i32(23)
-        if value == Reason.INTERNAL:
+        if value == Reason.TOO_LARGE:
             buf.write_i32(24)
-        if value == Reason.OTHER:
+        if value == Reason.METHOD_NOT_ALLOWED:
             buf.write_i32(25)
+        if value == Reason.UNAVAILABLE:
+            buf.write_i32(26)
+        if value == Reason.INTERNAL:
+            buf.write_i32(27)
+        if value == Reason.OTHER:
+            buf.write_i32(28)
 
 
 
@@ -2491,6 +3722,32 @@ class _UniffiFfiConverterTypeRefusal(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterTypeCheckInId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+CheckInId = str
+
+
+
 class _UniffiFfiConverterTypeDeviceId:
     @staticmethod
     def write(value, buf):
@@ -2594,19 +3851,56 @@ class _UniffiFfiConverterTypePlaceId:
 PlaceId = str
 
 
+
+class _UniffiFfiConverterTypeStampCardId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+StampCardId = str
+
+
 __all__ = [
     "InternalError",
     "PointsKind",
     "Channel",
     "ReceiptKind",
     "Assurance",
+    "Basis",
+    "CheckInRefusal",
+    "ConditionKind",
+    "Coverage",
+    "Direction",
+    "GrantState",
     "Link",
     "LinkedIdentity",
+    "Missing",
+    "PlaceKind",
     "Reason",
     "Refusal",
+    "BasketLine",
     "Issuer",
+    "OpeningSpan",
     "PointsEntry",
     "ReceiptLine",
     "TaxLine",
+    "ReceiptCoupon",
     "Receipt",
 ]

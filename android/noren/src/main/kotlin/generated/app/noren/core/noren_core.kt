@@ -32,32 +32,68 @@ import java.util.concurrent.atomic.AtomicLong
 import java.util.concurrent.ConcurrentHashMap
 import app.noren.rules.Assurance
 import app.noren.rules.Channel
+import app.noren.rules.CheckInId
+import app.noren.rules.CheckInRefusal
+import app.noren.rules.ConditionKind
+import app.noren.rules.Coverage
 import app.noren.rules.DeviceId
+import app.noren.rules.Direction
 import app.noren.rules.FfiConverterTypeAssurance
 import app.noren.rules.FfiConverterTypeChannel
+import app.noren.rules.FfiConverterTypeCheckInId
+import app.noren.rules.FfiConverterTypeCheckInRefusal
+import app.noren.rules.FfiConverterTypeConditionKind
+import app.noren.rules.FfiConverterTypeCoverage
 import app.noren.rules.FfiConverterTypeDeviceId
+import app.noren.rules.FfiConverterTypeDirection
+import app.noren.rules.FfiConverterTypeGrantState
 import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLinkedIdentity
 import app.noren.rules.FfiConverterTypeMemberId
+import app.noren.rules.FfiConverterTypeMissing
+import app.noren.rules.FfiConverterTypeOpeningSpan
+import app.noren.rules.FfiConverterTypePlaceId
+import app.noren.rules.FfiConverterTypePlaceKind
 import app.noren.rules.FfiConverterTypeReason
 import app.noren.rules.FfiConverterTypeReceiptId
 import app.noren.rules.FfiConverterTypeReceiptKind
+import app.noren.rules.FfiConverterTypeStampCardId
+import app.noren.rules.FfiConverterTypeStoreId
+import app.noren.rules.GrantState
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.LinkedIdentity
 import app.noren.rules.MemberId
+import app.noren.rules.Missing
+import app.noren.rules.OpeningSpan
+import app.noren.rules.PlaceId
+import app.noren.rules.PlaceKind
 import app.noren.rules.Reason
 import app.noren.rules.ReceiptId
 import app.noren.rules.ReceiptKind
+import app.noren.rules.StampCardId
+import app.noren.rules.StoreId
 import java.util.concurrent.atomic.AtomicBoolean
 import app.noren.rules.RustBuffer as RustBufferAssurance
 import app.noren.rules.RustBuffer as RustBufferChannel
+import app.noren.rules.RustBuffer as RustBufferCheckInId
+import app.noren.rules.RustBuffer as RustBufferCheckInRefusal
+import app.noren.rules.RustBuffer as RustBufferConditionKind
+import app.noren.rules.RustBuffer as RustBufferCoverage
 import app.noren.rules.RustBuffer as RustBufferDeviceId
+import app.noren.rules.RustBuffer as RustBufferDirection
+import app.noren.rules.RustBuffer as RustBufferGrantState
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLinkedIdentity
 import app.noren.rules.RustBuffer as RustBufferMemberId
+import app.noren.rules.RustBuffer as RustBufferMissing
+import app.noren.rules.RustBuffer as RustBufferOpeningSpan
+import app.noren.rules.RustBuffer as RustBufferPlaceId
+import app.noren.rules.RustBuffer as RustBufferPlaceKind
 import app.noren.rules.RustBuffer as RustBufferReason
 import app.noren.rules.RustBuffer as RustBufferReceiptId
 import app.noren.rules.RustBuffer as RustBufferReceiptKind
+import app.noren.rules.RustBuffer as RustBufferStampCardId
+import app.noren.rules.RustBuffer as RustBufferStoreId
 
 // This is a helper for safely working with byte buffers returned from the Rust code.
 // A rust-owned buffer is represented by its capacity, its current length, and a
@@ -1269,6 +1305,29 @@ public object FfiConverterLong: FfiConverter<Long, Long> {
 
     override fun write(value: Long, buf: ByteBuffer) {
         buf.putLong(value)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterDouble: FfiConverter<Double, Double> {
+    override fun lift(value: Double): Double {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Double {
+        return buf.getDouble()
+    }
+
+    override fun lower(value: Double): Double {
+        return value
+    }
+
+    override fun allocationSize(value: Double) = 8UL
+
+    override fun write(value: Double, buf: ByteBuffer) {
+        buf.putDouble(value)
     }
 }
 
@@ -2613,6 +2672,124 @@ public object FfiConverterTypeSecureStore: FfiConverter<SecureStore, Long> {
 
 
 /**
+ * What a refresh of an area brought.
+ */
+data class AreaReport (
+    /**
+     * Tiles that were newer than on the phone.
+     */
+    val `newTiles`: kotlin.UInt
+    ,
+    /**
+     * True when the rules of coupons are others than before.
+     */
+    val `newRules`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAreaReport: FfiConverterRustBuffer<AreaReport> {
+    override fun read(buf: ByteBuffer): AreaReport {
+        return AreaReport(
+            FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AreaReport) = (
+            FfiConverterUInt.allocationSize(value.`newTiles`) +
+            FfiConverterBoolean.allocationSize(value.`newRules`)
+    )
+
+    override fun write(value: AreaReport, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`newTiles`, buf)
+            FfiConverterBoolean.write(value.`newRules`, buf)
+    }
+}
+
+
+
+/**
+ * The best set of coupons for a basket that the phone knows.
+ */
+data class BestSetView (
+    /**
+     * Coupons to use.
+     */
+    val `used`: List<UsedCouponView>
+    ,
+    /**
+     * All the others, each with its reason.
+     */
+    val `unused`: List<UnusedCouponView>
+    ,
+    /**
+     * What is taken off in all, in minor units, tax included.
+     */
+    val `discountMinor`: kotlin.Long
+    ,
+    /**
+     * What is left to pay.
+     */
+    val `totalMinor`: kotlin.Long
+    ,
+    /**
+     * How much more another set could take off at most: 0 is proven best.
+     */
+    val `gapMinor`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBestSetView: FfiConverterRustBuffer<BestSetView> {
+    override fun read(buf: ByteBuffer): BestSetView {
+        return BestSetView(
+            FfiConverterSequenceTypeUsedCouponView.read(buf),
+            FfiConverterSequenceTypeUnusedCouponView.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: BestSetView) = (
+            FfiConverterSequenceTypeUsedCouponView.allocationSize(value.`used`) +
+            FfiConverterSequenceTypeUnusedCouponView.allocationSize(value.`unused`) +
+            FfiConverterLong.allocationSize(value.`discountMinor`) +
+            FfiConverterLong.allocationSize(value.`totalMinor`) +
+            FfiConverterLong.allocationSize(value.`gapMinor`)
+    )
+
+    override fun write(value: BestSetView, buf: ByteBuffer) {
+            FfiConverterSequenceTypeUsedCouponView.write(value.`used`, buf)
+            FfiConverterSequenceTypeUnusedCouponView.write(value.`unused`, buf)
+            FfiConverterLong.write(value.`discountMinor`, buf)
+            FfiConverterLong.write(value.`totalMinor`, buf)
+            FfiConverterLong.write(value.`gapMinor`, buf)
+    }
+}
+
+
+
+/**
  * The card as it is shown now: one value, everything a screen needs.
  */
 data class CardView (
@@ -2718,6 +2895,615 @@ public object FfiConverterTypeCardView: FfiConverterRustBuffer<CardView> {
             FfiConverterLong.write(value.`points`, buf)
             FfiConverterLong.write(value.`pointsAsOfMs`, buf)
             FfiConverterTypeTrustedTime.write(value.`time`, buf)
+    }
+}
+
+
+
+/**
+ * The text of a check-in's own notice: silent, allowed at night.
+ */
+data class CheckInNotice (
+    /**
+     * In Japanese.
+     */
+    val `titleJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `titleEn`: kotlin.String
+    ,
+    /**
+     * What there is, in Japanese; may be empty.
+     */
+    val `bodyJa`: kotlin.String
+    ,
+    /**
+     * The same in English.
+     */
+    val `bodyEn`: kotlin.String
+    ,
+    /**
+     * True: without a sound.
+     */
+    val `silent`: kotlin.Boolean
+    ,
+    /**
+     * True: quiet hours do not hold it up, as they do campaigns.
+     */
+    val `atNight`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckInNotice: FfiConverterRustBuffer<CheckInNotice> {
+    override fun read(buf: ByteBuffer): CheckInNotice {
+        return CheckInNotice(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CheckInNotice) = (
+            FfiConverterString.allocationSize(value.`titleJa`) +
+            FfiConverterString.allocationSize(value.`titleEn`) +
+            FfiConverterString.allocationSize(value.`bodyJa`) +
+            FfiConverterString.allocationSize(value.`bodyEn`) +
+            FfiConverterBoolean.allocationSize(value.`silent`) +
+            FfiConverterBoolean.allocationSize(value.`atNight`)
+    )
+
+    override fun write(value: CheckInNotice, buf: ByteBuffer) {
+            FfiConverterString.write(value.`titleJa`, buf)
+            FfiConverterString.write(value.`titleEn`, buf)
+            FfiConverterString.write(value.`bodyJa`, buf)
+            FfiConverterString.write(value.`bodyEn`, buf)
+            FfiConverterBoolean.write(value.`silent`, buf)
+            FfiConverterBoolean.write(value.`atNight`, buf)
+    }
+}
+
+
+
+/**
+ * What follows from observations.
+ */
+data class CheckInReport (
+    /**
+     * Check-ins, committed. Let `outbox().send_due()` send them when there is a network.
+     */
+    val `checkIns`: List<NewCheckIn>
+    ,
+    /**
+     * Visits that were none.
+     */
+    val `refused`: List<RefusedVisit>
+    ,
+    /**
+     * What is missing, after `Opened`.
+     */
+    val `waiting`: List<WaitingVisit>
+    ,
+    /**
+     * Regions to register, when they have changed.
+     */
+    val `regions`: RegionPlan?
+    ,
+    /**
+     * True while exact fixes are needed; otherwise location updates may be stopped.
+     */
+    val `needsFixes`: kotlin.Boolean
+    ,
+    /**
+     * True when `places().refresh()` should be called where the phone is: an area is unknown, or known from yesterday.
+     */
+    val `areaDue`: kotlin.Boolean
+    ,
+    /**
+     * Observations left out because their coordinates were none.
+     */
+    val `leftOut`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckInReport: FfiConverterRustBuffer<CheckInReport> {
+    override fun read(buf: ByteBuffer): CheckInReport {
+        return CheckInReport(
+            FfiConverterSequenceTypeNewCheckIn.read(buf),
+            FfiConverterSequenceTypeRefusedVisit.read(buf),
+            FfiConverterSequenceTypeWaitingVisit.read(buf),
+            FfiConverterOptionalTypeRegionPlan.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CheckInReport) = (
+            FfiConverterSequenceTypeNewCheckIn.allocationSize(value.`checkIns`) +
+            FfiConverterSequenceTypeRefusedVisit.allocationSize(value.`refused`) +
+            FfiConverterSequenceTypeWaitingVisit.allocationSize(value.`waiting`) +
+            FfiConverterOptionalTypeRegionPlan.allocationSize(value.`regions`) +
+            FfiConverterBoolean.allocationSize(value.`needsFixes`) +
+            FfiConverterBoolean.allocationSize(value.`areaDue`) +
+            FfiConverterUInt.allocationSize(value.`leftOut`)
+    )
+
+    override fun write(value: CheckInReport, buf: ByteBuffer) {
+            FfiConverterSequenceTypeNewCheckIn.write(value.`checkIns`, buf)
+            FfiConverterSequenceTypeRefusedVisit.write(value.`refused`, buf)
+            FfiConverterSequenceTypeWaitingVisit.write(value.`waiting`, buf)
+            FfiConverterOptionalTypeRegionPlan.write(value.`regions`, buf)
+            FfiConverterBoolean.write(value.`needsFixes`, buf)
+            FfiConverterBoolean.write(value.`areaDue`, buf)
+            FfiConverterUInt.write(value.`leftOut`, buf)
+    }
+}
+
+
+
+/**
+ * A check-in.
+ */
+data class CheckInView (
+    /**
+     * The correlation id of all that follows, up to the sale.
+     */
+    val `id`: CheckInId
+    ,
+    /**
+     * Where; empty for a receipt's code until the backend has said it.
+     */
+    val `place`: PlaceId
+    ,
+    /**
+     * The place's name; empty where it is not known here.
+     */
+    val `placeName`: kotlin.String
+    ,
+    /**
+     * The side of the expressway, where it is known.
+     */
+    val `direction`: Direction?
+    ,
+    /**
+     * When, in milliseconds since the Unix epoch, by the trusted clock.
+     */
+    val `atMs`: kotlin.Long
+    ,
+    /**
+     * False when the time is the phone's own word.
+     */
+    val `timeProven`: kotlin.Boolean
+    ,
+    /**
+     * How.
+     */
+    val `by`: CheckInBy
+    ,
+    /**
+     * Where it stands.
+     */
+    val `state`: CheckInState
+    ,
+    /**
+     * Serials of the grants that it unlocked on the phone.
+     */
+    val `unlocked`: List<kotlin.ULong>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckInView: FfiConverterRustBuffer<CheckInView> {
+    override fun read(buf: ByteBuffer): CheckInView {
+        return CheckInView(
+            FfiConverterTypeCheckInId.read(buf),
+            FfiConverterTypePlaceId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeDirection.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterTypeCheckInBy.read(buf),
+            FfiConverterTypeCheckInState.read(buf),
+            FfiConverterSequenceULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CheckInView) = (
+            FfiConverterTypeCheckInId.allocationSize(value.`id`) +
+            FfiConverterTypePlaceId.allocationSize(value.`place`) +
+            FfiConverterString.allocationSize(value.`placeName`) +
+            FfiConverterOptionalTypeDirection.allocationSize(value.`direction`) +
+            FfiConverterLong.allocationSize(value.`atMs`) +
+            FfiConverterBoolean.allocationSize(value.`timeProven`) +
+            FfiConverterTypeCheckInBy.allocationSize(value.`by`) +
+            FfiConverterTypeCheckInState.allocationSize(value.`state`) +
+            FfiConverterSequenceULong.allocationSize(value.`unlocked`)
+    )
+
+    override fun write(value: CheckInView, buf: ByteBuffer) {
+            FfiConverterTypeCheckInId.write(value.`id`, buf)
+            FfiConverterTypePlaceId.write(value.`place`, buf)
+            FfiConverterString.write(value.`placeName`, buf)
+            FfiConverterOptionalTypeDirection.write(value.`direction`, buf)
+            FfiConverterLong.write(value.`atMs`, buf)
+            FfiConverterBoolean.write(value.`timeProven`, buf)
+            FfiConverterTypeCheckInBy.write(value.`by`, buf)
+            FfiConverterTypeCheckInState.write(value.`state`, buf)
+            FfiConverterSequenceULong.write(value.`unlocked`, buf)
+    }
+}
+
+
+
+/**
+ * Something that is on in an area until a moment.
+ */
+data class ConditionView (
+    /**
+     * What.
+     */
+    val `kind`: ConditionKind
+    ,
+    /**
+     * Where, as the operator names its areas.
+     */
+    val `area`: kotlin.String
+    ,
+    /**
+     * When it begins, in milliseconds since the Unix epoch.
+     */
+    val `fromMs`: kotlin.Long
+    ,
+    /**
+     * When it ends.
+     */
+    val `untilMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeConditionView: FfiConverterRustBuffer<ConditionView> {
+    override fun read(buf: ByteBuffer): ConditionView {
+        return ConditionView(
+            FfiConverterTypeConditionKind.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ConditionView) = (
+            FfiConverterTypeConditionKind.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`area`) +
+            FfiConverterLong.allocationSize(value.`fromMs`) +
+            FfiConverterLong.allocationSize(value.`untilMs`)
+    )
+
+    override fun write(value: ConditionView, buf: ByteBuffer) {
+            FfiConverterTypeConditionKind.write(value.`kind`, buf)
+            FfiConverterString.write(value.`area`, buf)
+            FfiConverterLong.write(value.`fromMs`, buf)
+            FfiConverterLong.write(value.`untilMs`, buf)
+    }
+}
+
+
+
+/**
+ * Where a coupon would be used. What is not known stays open.
+ */
+data class CouponSituation (
+    /**
+     * The place, such as that of a check-in.
+     */
+    val `place`: PlaceId?
+    ,
+    /**
+     * The store, where it is known: its place need not be named then.
+     */
+    val `store`: StoreId?
+    ,
+    /**
+     * How it would be bought.
+     */
+    val `channel`: Channel?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCouponSituation: FfiConverterRustBuffer<CouponSituation> {
+    override fun read(buf: ByteBuffer): CouponSituation {
+        return CouponSituation(
+            FfiConverterOptionalTypePlaceId.read(buf),
+            FfiConverterOptionalTypeStoreId.read(buf),
+            FfiConverterOptionalTypeChannel.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CouponSituation) = (
+            FfiConverterOptionalTypePlaceId.allocationSize(value.`place`) +
+            FfiConverterOptionalTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterOptionalTypeChannel.allocationSize(value.`channel`)
+    )
+
+    override fun write(value: CouponSituation, buf: ByteBuffer) {
+            FfiConverterOptionalTypePlaceId.write(value.`place`, buf)
+            FfiConverterOptionalTypeStoreId.write(value.`store`, buf)
+            FfiConverterOptionalTypeChannel.write(value.`channel`, buf)
+    }
+}
+
+
+
+/**
+ * A coupon.
+ */
+data class CouponView (
+    /**
+     * The grant's serial; `None` for an offer of which this device holds no grant (yet).
+     */
+    val `serial`: kotlin.ULong?
+    ,
+    /**
+     * The offer's number.
+     */
+    val `offer`: kotlin.UInt
+    ,
+    /**
+     * Its title in Japanese; English where there is none.
+     */
+    val `titleJa`: kotlin.String
+    ,
+    /**
+     * Its title in English; Japanese where there is none.
+     */
+    val `titleEn`: kotlin.String
+    ,
+    /**
+     * Why the member has it (雨の日限定), in Japanese; may be empty.
+     */
+    val `occasionJa`: kotlin.String
+    ,
+    /**
+     * The same in English.
+     */
+    val `occasionEn`: kotlin.String
+    ,
+    /**
+     * Where it stands.
+     */
+    val `state`: GrantState
+    ,
+    /**
+     * True when it can be used in this situation now.
+     */
+    val `usableNow`: kotlin.Boolean
+    ,
+    /**
+     * Why not now, as a snake_case word; `None` when it can be used.
+     */
+    val `reason`: kotlin.String?
+    ,
+    /**
+     * The reason in Japanese; empty when it can be used.
+     */
+    val `reasonJa`: kotlin.String
+    ,
+    /**
+     * The reason in English.
+     */
+    val `reasonEn`: kotlin.String
+    ,
+    /**
+     * True when a till without a connection takes it.
+     */
+    val `offlineOk`: kotlin.Boolean
+    ,
+    /**
+     * True when only a till with a connection can take it.
+     */
+    val `needsConnection`: kotlin.Boolean
+    ,
+    /**
+     * True when the member holds it back: the card does not show it.
+     */
+    val `heldBack`: kotlin.Boolean
+    ,
+    /**
+     * True when it was shown to a till and nobody has said yet what became of it: the card does not show it again until then.
+     */
+    val `unheard`: kotlin.Boolean
+    ,
+    /**
+     * When it ends, in milliseconds since the Unix epoch; `None` for no end.
+     */
+    val `untilMs`: kotlin.Long?
+    ,
+    /**
+     * Places where it holds; everywhere when this is empty.
+     */
+    val `places`: List<PlaceId>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCouponView: FfiConverterRustBuffer<CouponView> {
+    override fun read(buf: ByteBuffer): CouponView {
+        return CouponView(
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeGrantState.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterSequenceTypePlaceId.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CouponView) = (
+            FfiConverterOptionalULong.allocationSize(value.`serial`) +
+            FfiConverterUInt.allocationSize(value.`offer`) +
+            FfiConverterString.allocationSize(value.`titleJa`) +
+            FfiConverterString.allocationSize(value.`titleEn`) +
+            FfiConverterString.allocationSize(value.`occasionJa`) +
+            FfiConverterString.allocationSize(value.`occasionEn`) +
+            FfiConverterTypeGrantState.allocationSize(value.`state`) +
+            FfiConverterBoolean.allocationSize(value.`usableNow`) +
+            FfiConverterOptionalString.allocationSize(value.`reason`) +
+            FfiConverterString.allocationSize(value.`reasonJa`) +
+            FfiConverterString.allocationSize(value.`reasonEn`) +
+            FfiConverterBoolean.allocationSize(value.`offlineOk`) +
+            FfiConverterBoolean.allocationSize(value.`needsConnection`) +
+            FfiConverterBoolean.allocationSize(value.`heldBack`) +
+            FfiConverterBoolean.allocationSize(value.`unheard`) +
+            FfiConverterOptionalLong.allocationSize(value.`untilMs`) +
+            FfiConverterSequenceTypePlaceId.allocationSize(value.`places`)
+    )
+
+    override fun write(value: CouponView, buf: ByteBuffer) {
+            FfiConverterOptionalULong.write(value.`serial`, buf)
+            FfiConverterUInt.write(value.`offer`, buf)
+            FfiConverterString.write(value.`titleJa`, buf)
+            FfiConverterString.write(value.`titleEn`, buf)
+            FfiConverterString.write(value.`occasionJa`, buf)
+            FfiConverterString.write(value.`occasionEn`, buf)
+            FfiConverterTypeGrantState.write(value.`state`, buf)
+            FfiConverterBoolean.write(value.`usableNow`, buf)
+            FfiConverterOptionalString.write(value.`reason`, buf)
+            FfiConverterString.write(value.`reasonJa`, buf)
+            FfiConverterString.write(value.`reasonEn`, buf)
+            FfiConverterBoolean.write(value.`offlineOk`, buf)
+            FfiConverterBoolean.write(value.`needsConnection`, buf)
+            FfiConverterBoolean.write(value.`heldBack`, buf)
+            FfiConverterBoolean.write(value.`unheard`, buf)
+            FfiConverterOptionalLong.write(value.`untilMs`, buf)
+            FfiConverterSequenceTypePlaceId.write(value.`places`, buf)
+    }
+}
+
+
+
+/**
+ * What a refresh brought.
+ */
+data class CouponsReport (
+    /**
+     * True when offers, conditions or places are others than before.
+     */
+    val `newRules`: kotlin.Boolean
+    ,
+    /**
+     * True when grants for tills without a connection were leased.
+     */
+    val `leased`: kotlin.Boolean
+    ,
+    /**
+     * True when the backend says something new about grants, stamps or check-ins.
+     */
+    val `newWallet`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCouponsReport: FfiConverterRustBuffer<CouponsReport> {
+    override fun read(buf: ByteBuffer): CouponsReport {
+        return CouponsReport(
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CouponsReport) = (
+            FfiConverterBoolean.allocationSize(value.`newRules`) +
+            FfiConverterBoolean.allocationSize(value.`leased`) +
+            FfiConverterBoolean.allocationSize(value.`newWallet`)
+    )
+
+    override fun write(value: CouponsReport, buf: ByteBuffer) {
+            FfiConverterBoolean.write(value.`newRules`, buf)
+            FfiConverterBoolean.write(value.`leased`, buf)
+            FfiConverterBoolean.write(value.`newWallet`, buf)
     }
 }
 
@@ -3347,6 +4133,384 @@ public object FfiConverterTypeMonthTotal: FfiConverterRustBuffer<MonthTotal> {
 
 
 /**
+ * Places near a position.
+ */
+data class NearPage (
+    /**
+     * Nearest first.
+     */
+    val `places`: List<PlaceNear>
+    ,
+    /**
+     * True when everything within 30 km of the position is on the phone. False: there may be nearer ones; `refresh()` where the phone is.
+     */
+    val `areaKnown`: kotlin.Boolean
+    ,
+    /**
+     * How fresh what is known is.
+     */
+    val `freshness`: Freshness
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNearPage: FfiConverterRustBuffer<NearPage> {
+    override fun read(buf: ByteBuffer): NearPage {
+        return NearPage(
+            FfiConverterSequenceTypePlaceNear.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterTypeFreshness.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NearPage) = (
+            FfiConverterSequenceTypePlaceNear.allocationSize(value.`places`) +
+            FfiConverterBoolean.allocationSize(value.`areaKnown`) +
+            FfiConverterTypeFreshness.allocationSize(value.`freshness`)
+    )
+
+    override fun write(value: NearPage, buf: ByteBuffer) {
+            FfiConverterSequenceTypePlaceNear.write(value.`places`, buf)
+            FfiConverterBoolean.write(value.`areaKnown`, buf)
+            FfiConverterTypeFreshness.write(value.`freshness`, buf)
+    }
+}
+
+
+
+/**
+ * A check-in that was just made.
+ */
+data class NewCheckIn (
+    /**
+     * The check-in.
+     */
+    val `checkIn`: CheckInView
+    ,
+    /**
+     * Coupons that can be used there now.
+     */
+    val `coupons`: List<CouponView>
+    ,
+    /**
+     * What to tell the person.
+     */
+    val `notice`: CheckInNotice
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNewCheckIn: FfiConverterRustBuffer<NewCheckIn> {
+    override fun read(buf: ByteBuffer): NewCheckIn {
+        return NewCheckIn(
+            FfiConverterTypeCheckInView.read(buf),
+            FfiConverterSequenceTypeCouponView.read(buf),
+            FfiConverterTypeCheckInNotice.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NewCheckIn) = (
+            FfiConverterTypeCheckInView.allocationSize(value.`checkIn`) +
+            FfiConverterSequenceTypeCouponView.allocationSize(value.`coupons`) +
+            FfiConverterTypeCheckInNotice.allocationSize(value.`notice`)
+    )
+
+    override fun write(value: NewCheckIn, buf: ByteBuffer) {
+            FfiConverterTypeCheckInView.write(value.`checkIn`, buf)
+            FfiConverterSequenceTypeCouponView.write(value.`coupons`, buf)
+            FfiConverterTypeCheckInNotice.write(value.`notice`, buf)
+    }
+}
+
+
+
+/**
+ * A place and how far away it is.
+ */
+data class PlaceNear (
+    /**
+     * The place.
+     */
+    val `place`: PlaceView
+    ,
+    /**
+     * The way to its ground in metres; 0 on it.
+     */
+    val `distanceM`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePlaceNear: FfiConverterRustBuffer<PlaceNear> {
+    override fun read(buf: ByteBuffer): PlaceNear {
+        return PlaceNear(
+            FfiConverterTypePlaceView.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PlaceNear) = (
+            FfiConverterTypePlaceView.allocationSize(value.`place`) +
+            FfiConverterUInt.allocationSize(value.`distanceM`)
+    )
+
+    override fun write(value: PlaceNear, buf: ByteBuffer) {
+            FfiConverterTypePlaceView.write(value.`place`, buf)
+            FfiConverterUInt.write(value.`distanceM`, buf)
+    }
+}
+
+
+
+/**
+ * Places by name.
+ */
+data class PlacePage (
+    /**
+     * Those whose name begins with the text first.
+     */
+    val `places`: List<PlaceView>
+    ,
+    /**
+     * How fresh what is known is.
+     */
+    val `freshness`: Freshness
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePlacePage: FfiConverterRustBuffer<PlacePage> {
+    override fun read(buf: ByteBuffer): PlacePage {
+        return PlacePage(
+            FfiConverterSequenceTypePlaceView.read(buf),
+            FfiConverterTypeFreshness.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PlacePage) = (
+            FfiConverterSequenceTypePlaceView.allocationSize(value.`places`) +
+            FfiConverterTypeFreshness.allocationSize(value.`freshness`)
+    )
+
+    override fun write(value: PlacePage, buf: ByteBuffer) {
+            FfiConverterSequenceTypePlaceView.write(value.`places`, buf)
+            FfiConverterTypeFreshness.write(value.`freshness`, buf)
+    }
+}
+
+
+
+/**
+ * A store or a rest stop.
+ */
+data class PlaceView (
+    /**
+     * Its id.
+     */
+    val `id`: PlaceId
+    ,
+    /**
+     * What it is.
+     */
+    val `kind`: PlaceKind
+    ,
+    /**
+     * Its name as people write it.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * How the name is read, in kana.
+     */
+    val `reading`: kotlin.String?
+    ,
+    /**
+     * The side of the expressway: 上り, 下り, or both.
+     */
+    val `direction`: Direction
+    ,
+    /**
+     * Latitude of its middle in degrees, to draw it.
+     */
+    val `latDeg`: kotlin.Double
+    ,
+    /**
+     * Longitude of its middle in degrees.
+     */
+    val `lonDeg`: kotlin.Double
+    ,
+    /**
+     * Radius of the circle around its ground, in metres.
+     */
+    val `radiusM`: kotlin.UInt
+    ,
+    /**
+     * True when it can be entered from the ordinary road too (ハイウェイオアシス, ぷらっとパーク).
+     */
+    val `openToOrdinaryRoad`: kotlin.Boolean
+    ,
+    /**
+     * True when it is open now, by the trusted clock.
+     */
+    val `openNow`: kotlin.Boolean
+    ,
+    /**
+     * When it is open; empty where it never closes.
+     */
+    val `hours`: List<OpeningSpan>
+    ,
+    /**
+     * Its shops.
+     */
+    val `tenants`: List<TenantView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePlaceView: FfiConverterRustBuffer<PlaceView> {
+    override fun read(buf: ByteBuffer): PlaceView {
+        return PlaceView(
+            FfiConverterTypePlaceId.read(buf),
+            FfiConverterTypePlaceKind.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterTypeDirection.read(buf),
+            FfiConverterDouble.read(buf),
+            FfiConverterDouble.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeOpeningSpan.read(buf),
+            FfiConverterSequenceTypeTenantView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PlaceView) = (
+            FfiConverterTypePlaceId.allocationSize(value.`id`) +
+            FfiConverterTypePlaceKind.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`reading`) +
+            FfiConverterTypeDirection.allocationSize(value.`direction`) +
+            FfiConverterDouble.allocationSize(value.`latDeg`) +
+            FfiConverterDouble.allocationSize(value.`lonDeg`) +
+            FfiConverterUInt.allocationSize(value.`radiusM`) +
+            FfiConverterBoolean.allocationSize(value.`openToOrdinaryRoad`) +
+            FfiConverterBoolean.allocationSize(value.`openNow`) +
+            FfiConverterSequenceTypeOpeningSpan.allocationSize(value.`hours`) +
+            FfiConverterSequenceTypeTenantView.allocationSize(value.`tenants`)
+    )
+
+    override fun write(value: PlaceView, buf: ByteBuffer) {
+            FfiConverterTypePlaceId.write(value.`id`, buf)
+            FfiConverterTypePlaceKind.write(value.`kind`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`reading`, buf)
+            FfiConverterTypeDirection.write(value.`direction`, buf)
+            FfiConverterDouble.write(value.`latDeg`, buf)
+            FfiConverterDouble.write(value.`lonDeg`, buf)
+            FfiConverterUInt.write(value.`radiusM`, buf)
+            FfiConverterBoolean.write(value.`openToOrdinaryRoad`, buf)
+            FfiConverterBoolean.write(value.`openNow`, buf)
+            FfiConverterSequenceTypeOpeningSpan.write(value.`hours`, buf)
+            FfiConverterSequenceTypeTenantView.write(value.`tenants`, buf)
+    }
+}
+
+
+
+/**
+ * Coupons that the card shows now.
+ */
+data class Presentation (
+    /**
+     * Serials of the grants in the QR, in the order of the allotment; at most 20.
+     */
+    val `serials`: List<kotlin.ULong>
+    ,
+    /**
+     * False when it could not be noted what is shown (the disk is full): the card then shows without coupons.
+     */
+    val `noted`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePresentation: FfiConverterRustBuffer<Presentation> {
+    override fun read(buf: ByteBuffer): Presentation {
+        return Presentation(
+            FfiConverterSequenceULong.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Presentation) = (
+            FfiConverterSequenceULong.allocationSize(value.`serials`) +
+            FfiConverterBoolean.allocationSize(value.`noted`)
+    )
+
+    override fun write(value: Presentation, buf: ByteBuffer) {
+            FfiConverterSequenceULong.write(value.`serials`, buf)
+            FfiConverterBoolean.write(value.`noted`, buf)
+    }
+}
+
+
+
+/**
  * A receipt in a list.
  */
 data class ReceiptSummary (
@@ -3490,6 +4654,132 @@ public object FfiConverterTypeReceiptSummary: FfiConverterRustBuffer<ReceiptSumm
 
 
 /**
+ * A visit that was no check-in.
+ */
+data class RefusedVisit (
+    /**
+     * Where.
+     */
+    val `place`: PlaceId
+    ,
+    /**
+     * Its name.
+     */
+    val `placeName`: kotlin.String
+    ,
+    /**
+     * When it was clear, by the phone's wall clock, in milliseconds since the Unix epoch.
+     */
+    val `atMs`: kotlin.Long
+    ,
+    /**
+     * Why.
+     */
+    val `reason`: CheckInRefusal
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRefusedVisit: FfiConverterRustBuffer<RefusedVisit> {
+    override fun read(buf: ByteBuffer): RefusedVisit {
+        return RefusedVisit(
+            FfiConverterTypePlaceId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterTypeCheckInRefusal.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RefusedVisit) = (
+            FfiConverterTypePlaceId.allocationSize(value.`place`) +
+            FfiConverterString.allocationSize(value.`placeName`) +
+            FfiConverterLong.allocationSize(value.`atMs`) +
+            FfiConverterTypeCheckInRefusal.allocationSize(value.`reason`)
+    )
+
+    override fun write(value: RefusedVisit, buf: ByteBuffer) {
+            FfiConverterTypePlaceId.write(value.`place`, buf)
+            FfiConverterString.write(value.`placeName`, buf)
+            FfiConverterLong.write(value.`atMs`, buf)
+            FfiConverterTypeCheckInRefusal.write(value.`reason`, buf)
+    }
+}
+
+
+
+/**
+ * What the operating system shall watch from now on: take back what is removed, then register what is added. The same id again replaces.
+ */
+data class RegionPlan (
+    /**
+     * Places to be watched that are not yet.
+     */
+    val `add`: List<WatchedRegion>
+    ,
+    /**
+     * Ids to take back.
+     */
+    val `remove`: List<kotlin.String>
+    ,
+    /**
+     * The region around the phone: leaving it, the app wakes and chooses anew. Always registered again.
+     */
+    val `refresh`: WatchedRegion?
+    ,
+    /**
+     * What it promises: that no place left out is reached unseen, or up to which speed.
+     */
+    val `coverage`: Coverage
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRegionPlan: FfiConverterRustBuffer<RegionPlan> {
+    override fun read(buf: ByteBuffer): RegionPlan {
+        return RegionPlan(
+            FfiConverterSequenceTypeWatchedRegion.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalTypeWatchedRegion.read(buf),
+            FfiConverterTypeCoverage.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RegionPlan) = (
+            FfiConverterSequenceTypeWatchedRegion.allocationSize(value.`add`) +
+            FfiConverterSequenceString.allocationSize(value.`remove`) +
+            FfiConverterOptionalTypeWatchedRegion.allocationSize(value.`refresh`) +
+            FfiConverterTypeCoverage.allocationSize(value.`coverage`)
+    )
+
+    override fun write(value: RegionPlan, buf: ByteBuffer) {
+            FfiConverterSequenceTypeWatchedRegion.write(value.`add`, buf)
+            FfiConverterSequenceString.write(value.`remove`, buf)
+            FfiConverterOptionalTypeWatchedRegion.write(value.`refresh`, buf)
+            FfiConverterTypeCoverage.write(value.`coverage`, buf)
+    }
+}
+
+
+
+/**
  * What a round of sending came to.
  */
 data class SendReport (
@@ -3577,6 +4867,148 @@ public object FfiConverterTypeSendReport: FfiConverterRustBuffer<SendReport> {
 
 
 /**
+ * A stamp card.
+ */
+data class StampCardView (
+    /**
+     * Which.
+     */
+    val `card`: StampCardId
+    ,
+    /**
+     * Its title in Japanese.
+     */
+    val `titleJa`: kotlin.String
+    ,
+    /**
+     * Its title in English.
+     */
+    val `titleEn`: kotlin.String
+    ,
+    /**
+     * All stamps, oldest first: cards that are full stay counted.
+     */
+    val `stamps`: List<StampView>
+    ,
+    /**
+     * Stamps of a full card; 0 where the programme is not known here.
+     */
+    val `goal`: kotlin.UInt
+    ,
+    /**
+     * Rewards that were given.
+     */
+    val `rewards`: kotlin.UInt
+    ,
+    /**
+     * Full cards, those included whose stamps the backend has not heard of yet.
+     */
+    val `fullCards`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStampCardView: FfiConverterRustBuffer<StampCardView> {
+    override fun read(buf: ByteBuffer): StampCardView {
+        return StampCardView(
+            FfiConverterTypeStampCardId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeStampView.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StampCardView) = (
+            FfiConverterTypeStampCardId.allocationSize(value.`card`) +
+            FfiConverterString.allocationSize(value.`titleJa`) +
+            FfiConverterString.allocationSize(value.`titleEn`) +
+            FfiConverterSequenceTypeStampView.allocationSize(value.`stamps`) +
+            FfiConverterUInt.allocationSize(value.`goal`) +
+            FfiConverterUInt.allocationSize(value.`rewards`) +
+            FfiConverterUInt.allocationSize(value.`fullCards`)
+    )
+
+    override fun write(value: StampCardView, buf: ByteBuffer) {
+            FfiConverterTypeStampCardId.write(value.`card`, buf)
+            FfiConverterString.write(value.`titleJa`, buf)
+            FfiConverterString.write(value.`titleEn`, buf)
+            FfiConverterSequenceTypeStampView.write(value.`stamps`, buf)
+            FfiConverterUInt.write(value.`goal`, buf)
+            FfiConverterUInt.write(value.`rewards`, buf)
+            FfiConverterUInt.write(value.`fullCards`, buf)
+    }
+}
+
+
+
+/**
+ * A stamp: place and day name it.
+ */
+data class StampView (
+    /**
+     * Where.
+     */
+    val `place`: PlaceId
+    ,
+    /**
+     * The day at the place, `YYYY-MM-DD`.
+     */
+    val `day`: kotlin.String
+    ,
+    /**
+     * True while its check-in waits for the backend's word.
+     */
+    val `waiting`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStampView: FfiConverterRustBuffer<StampView> {
+    override fun read(buf: ByteBuffer): StampView {
+        return StampView(
+            FfiConverterTypePlaceId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StampView) = (
+            FfiConverterTypePlaceId.allocationSize(value.`place`) +
+            FfiConverterString.allocationSize(value.`day`) +
+            FfiConverterBoolean.allocationSize(value.`waiting`)
+    )
+
+    override fun write(value: StampView, buf: ByteBuffer) {
+            FfiConverterTypePlaceId.write(value.`place`, buf)
+            FfiConverterString.write(value.`day`, buf)
+            FfiConverterBoolean.write(value.`waiting`, buf)
+    }
+}
+
+
+
+/**
  * What a pull brought.
  */
 data class SyncReport (
@@ -3656,6 +5088,69 @@ public object FfiConverterTypeSyncReport: FfiConverterRustBuffer<SyncReport> {
 
 
 /**
+ * A shop of a place.
+ */
+data class TenantView (
+    /**
+     * The store.
+     */
+    val `storeId`: StoreId
+    ,
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * True when it is open now: its own hours, whatever the place's are.
+     */
+    val `openNow`: kotlin.Boolean
+    ,
+    /**
+     * When it is open; empty where it never closes.
+     */
+    val `hours`: List<OpeningSpan>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTenantView: FfiConverterRustBuffer<TenantView> {
+    override fun read(buf: ByteBuffer): TenantView {
+        return TenantView(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeOpeningSpan.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TenantView) = (
+            FfiConverterTypeStoreId.allocationSize(value.`storeId`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterBoolean.allocationSize(value.`openNow`) +
+            FfiConverterSequenceTypeOpeningSpan.allocationSize(value.`hours`)
+    )
+
+    override fun write(value: TenantView, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`storeId`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterBoolean.write(value.`openNow`, buf)
+            FfiConverterSequenceTypeOpeningSpan.write(value.`hours`, buf)
+    }
+}
+
+
+
+/**
  * A moment, and whether it is known.
  */
 data class TrustedTime (
@@ -3697,6 +5192,282 @@ public object FfiConverterTypeTrustedTime: FfiConverterRustBuffer<TrustedTime> {
     override fun write(value: TrustedTime, buf: ByteBuffer) {
             FfiConverterLong.write(value.`nowMs`, buf)
             FfiConverterBoolean.write(value.`proven`, buf)
+    }
+}
+
+
+
+/**
+ * A coupon that is left out.
+ */
+data class UnusedCouponView (
+    /**
+     * The grant.
+     */
+    val `serial`: kotlin.ULong
+    ,
+    /**
+     * The offer's number.
+     */
+    val `offer`: kotlin.UInt
+    ,
+    /**
+     * Its title in Japanese.
+     */
+    val `titleJa`: kotlin.String
+    ,
+    /**
+     * Its title in English.
+     */
+    val `titleEn`: kotlin.String
+    ,
+    /**
+     * Why not, as a snake_case word.
+     */
+    val `reason`: kotlin.String
+    ,
+    /**
+     * The reason in Japanese.
+     */
+    val `reasonJa`: kotlin.String
+    ,
+    /**
+     * The reason in English.
+     */
+    val `reasonEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeUnusedCouponView: FfiConverterRustBuffer<UnusedCouponView> {
+    override fun read(buf: ByteBuffer): UnusedCouponView {
+        return UnusedCouponView(
+            FfiConverterULong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: UnusedCouponView) = (
+            FfiConverterULong.allocationSize(value.`serial`) +
+            FfiConverterUInt.allocationSize(value.`offer`) +
+            FfiConverterString.allocationSize(value.`titleJa`) +
+            FfiConverterString.allocationSize(value.`titleEn`) +
+            FfiConverterString.allocationSize(value.`reason`) +
+            FfiConverterString.allocationSize(value.`reasonJa`) +
+            FfiConverterString.allocationSize(value.`reasonEn`)
+    )
+
+    override fun write(value: UnusedCouponView, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`serial`, buf)
+            FfiConverterUInt.write(value.`offer`, buf)
+            FfiConverterString.write(value.`titleJa`, buf)
+            FfiConverterString.write(value.`titleEn`, buf)
+            FfiConverterString.write(value.`reason`, buf)
+            FfiConverterString.write(value.`reasonJa`, buf)
+            FfiConverterString.write(value.`reasonEn`, buf)
+    }
+}
+
+
+
+/**
+ * A coupon of the best set.
+ */
+data class UsedCouponView (
+    /**
+     * The grant.
+     */
+    val `serial`: kotlin.ULong
+    ,
+    /**
+     * The offer's number.
+     */
+    val `offer`: kotlin.UInt
+    ,
+    /**
+     * Its title in Japanese.
+     */
+    val `titleJa`: kotlin.String
+    ,
+    /**
+     * Its title in English.
+     */
+    val `titleEn`: kotlin.String
+    ,
+    /**
+     * What it takes off, in minor units, tax included.
+     */
+    val `discountMinor`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeUsedCouponView: FfiConverterRustBuffer<UsedCouponView> {
+    override fun read(buf: ByteBuffer): UsedCouponView {
+        return UsedCouponView(
+            FfiConverterULong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: UsedCouponView) = (
+            FfiConverterULong.allocationSize(value.`serial`) +
+            FfiConverterUInt.allocationSize(value.`offer`) +
+            FfiConverterString.allocationSize(value.`titleJa`) +
+            FfiConverterString.allocationSize(value.`titleEn`) +
+            FfiConverterLong.allocationSize(value.`discountMinor`)
+    )
+
+    override fun write(value: UsedCouponView, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`serial`, buf)
+            FfiConverterUInt.write(value.`offer`, buf)
+            FfiConverterString.write(value.`titleJa`, buf)
+            FfiConverterString.write(value.`titleEn`, buf)
+            FfiConverterLong.write(value.`discountMinor`, buf)
+    }
+}
+
+
+
+/**
+ * The app was opened and this is missing for a check-in.
+ */
+data class WaitingVisit (
+    /**
+     * Where; `None` when no place is near, or nothing is known of where the phone is.
+     */
+    val `place`: PlaceId?
+    ,
+    /**
+     * Its name; empty without a place.
+     */
+    val `placeName`: kotlin.String
+    ,
+    /**
+     * What is missing.
+     */
+    val `missing`: Missing
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWaitingVisit: FfiConverterRustBuffer<WaitingVisit> {
+    override fun read(buf: ByteBuffer): WaitingVisit {
+        return WaitingVisit(
+            FfiConverterOptionalTypePlaceId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeMissing.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: WaitingVisit) = (
+            FfiConverterOptionalTypePlaceId.allocationSize(value.`place`) +
+            FfiConverterString.allocationSize(value.`placeName`) +
+            FfiConverterTypeMissing.allocationSize(value.`missing`)
+    )
+
+    override fun write(value: WaitingVisit, buf: ByteBuffer) {
+            FfiConverterOptionalTypePlaceId.write(value.`place`, buf)
+            FfiConverterString.write(value.`placeName`, buf)
+            FfiConverterTypeMissing.write(value.`missing`, buf)
+    }
+}
+
+
+
+/**
+ * A circle for the operating system to watch.
+ */
+data class WatchedRegion (
+    /**
+     * Under this id it is registered, and reported back.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * Latitude of its middle in degrees.
+     */
+    val `latDeg`: kotlin.Double
+    ,
+    /**
+     * Longitude of its middle in degrees.
+     */
+    val `lonDeg`: kotlin.Double
+    ,
+    /**
+     * In metres.
+     */
+    val `radiusM`: kotlin.Double
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWatchedRegion: FfiConverterRustBuffer<WatchedRegion> {
+    override fun read(buf: ByteBuffer): WatchedRegion {
+        return WatchedRegion(
+            FfiConverterString.read(buf),
+            FfiConverterDouble.read(buf),
+            FfiConverterDouble.read(buf),
+            FfiConverterDouble.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: WatchedRegion) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterDouble.allocationSize(value.`latDeg`) +
+            FfiConverterDouble.allocationSize(value.`lonDeg`) +
+            FfiConverterDouble.allocationSize(value.`radiusM`)
+    )
+
+    override fun write(value: WatchedRegion, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterDouble.write(value.`latDeg`, buf)
+            FfiConverterDouble.write(value.`lonDeg`, buf)
+            FfiConverterDouble.write(value.`radiusM`, buf)
     }
 }
 
@@ -3919,6 +5690,18 @@ enum class Change {
      */
     PURCHASES,
     /**
+     * Places and what is known of an area: ask `places()` again.
+     */
+    PLACES,
+    /**
+     * Coupons, stamps or what may be shown of them: ask `coupons().list()` again.
+     */
+    COUPONS,
+    /**
+     * A check-in was made, taken or refused: ask `check_in().recent()` again.
+     */
+    CHECK_INS,
+    /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
     OUTBOX;
@@ -3950,6 +5733,601 @@ public object FfiConverterTypeChange: FfiConverterRustBuffer<Change> {
 }
 
 
+
+
+
+/**
+ * How a check-in was made.
+ */
+
+enum class CheckInBy {
+
+    /**
+     * By location.
+     */
+    LOCATION,
+    /**
+     * By passing the gates of a route in order.
+     */
+    ROUTE,
+    /**
+     * By the signed code at the place: lower assurance.
+     */
+    PLACE_CODE,
+    /**
+     * By the code on a receipt: lower assurance; the backend says where.
+     */
+    RECEIPT_CODE;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckInBy: FfiConverterRustBuffer<CheckInBy> {
+    override fun read(buf: ByteBuffer) = try {
+
+        CheckInBy.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: CheckInBy) = 4UL
+
+    override fun write(value: CheckInBy, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+
+
+/**
+ * The verbs of check-in had no good end. Nothing is half done: an observation that was not taken can be made again.
+ */
+sealed class CheckInException: kotlin.Exception() {
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    class NotEnrolled(
+        ) : CheckInException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * What was scanned or typed is no code that checks in.
+     */
+    class BadCode(
+
+        /**
+         * What is wrong with it, and what to do.
+         */
+        val `detail`: kotlin.String
+        ) : CheckInException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * There was a check-in here a short while ago.
+     */
+    class CoolDown(
+        ) : CheckInException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The platform failed.
+     */
+    class Platform(
+
+        /**
+         * Why.
+         */
+        val `error`: PlatformException
+        ) : CheckInException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The files failed.
+     */
+    class Storage(
+
+        /**
+         * Why.
+         */
+        val `error`: StorageException
+        ) : CheckInException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<CheckInException> {
+        override fun lift(error_buf: RustBuffer.ByValue): CheckInException = FfiConverterTypeCheckInError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckInError : FfiConverterRustBuffer<CheckInException> {
+    override fun read(buf: ByteBuffer): CheckInException {
+
+
+        return when(buf.getInt()) {
+            1 -> CheckInException.NotEnrolled()
+            2 -> CheckInException.BadCode(
+                FfiConverterString.read(buf),
+                )
+            3 -> CheckInException.CoolDown()
+            4 -> CheckInException.Platform(
+                FfiConverterTypePlatformError.read(buf),
+                )
+            5 -> CheckInException.Storage(
+                FfiConverterTypeStorageError.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: CheckInException): ULong {
+        return when(value) {
+            is CheckInException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is CheckInException.BadCode -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CheckInException.CoolDown -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is CheckInException.Platform -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlatformError.allocationSize(value.`error`)
+            )
+            is CheckInException.Storage -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStorageError.allocationSize(value.`error`)
+            )
+        }
+    }
+
+    override fun write(value: CheckInException, buf: ByteBuffer) {
+        when(value) {
+            is CheckInException.NotEnrolled -> {
+                buf.putInt(1)
+                Unit
+            }
+            is CheckInException.BadCode -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CheckInException.CoolDown -> {
+                buf.putInt(3)
+                Unit
+            }
+            is CheckInException.Platform -> {
+                buf.putInt(4)
+                FfiConverterTypePlatformError.write(value.`error`, buf)
+                Unit
+            }
+            is CheckInException.Storage -> {
+                buf.putInt(5)
+                FfiConverterTypeStorageError.write(value.`error`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+/**
+ * Where a check-in stands.
+ */
+sealed class CheckInState {
+
+    /**
+     * The backend has not heard of it yet; on the phone it counts.
+     */
+    object Waiting : CheckInState()
+
+
+    /**
+     * It counts.
+     */
+    object Accepted : CheckInState()
+
+
+    /**
+     * The backend decided otherwise.
+     */
+    data class Refused(
+        /**
+         * Why.
+         */
+        val `reason`: app.noren.rules.CheckInRefusal) : CheckInState()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The backend did not take the record at all.
+     */
+    data class NotTaken(
+        /**
+         * Its reason.
+         */
+        val `code`: app.noren.rules.Reason) : CheckInState()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It found no network in seven days.
+     */
+    object Expired : CheckInState()
+
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckInState : FfiConverterRustBuffer<CheckInState>{
+    override fun read(buf: ByteBuffer): CheckInState {
+        return when(buf.getInt()) {
+            1 -> CheckInState.Waiting
+            2 -> CheckInState.Accepted
+            3 -> CheckInState.Refused(
+                FfiConverterTypeCheckInRefusal.read(buf),
+                )
+            4 -> CheckInState.NotTaken(
+                FfiConverterTypeReason.read(buf),
+                )
+            5 -> CheckInState.Expired
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: CheckInState): ULong = when(value) {
+        is CheckInState.Waiting -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is CheckInState.Accepted -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is CheckInState.Refused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeCheckInRefusal.allocationSize(value.`reason`)
+            )
+        }
+        is CheckInState.NotTaken -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeReason.allocationSize(value.`code`)
+            )
+        }
+        is CheckInState.Expired -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: CheckInState, buf: ByteBuffer) {
+        when(value) {
+            is CheckInState.Waiting -> {
+                buf.putInt(1)
+                Unit
+            }
+            is CheckInState.Accepted -> {
+                buf.putInt(2)
+                Unit
+            }
+            is CheckInState.Refused -> {
+                buf.putInt(3)
+                FfiConverterTypeCheckInRefusal.write(value.`reason`, buf)
+                Unit
+            }
+            is CheckInState.NotTaken -> {
+                buf.putInt(4)
+                FfiConverterTypeReason.write(value.`code`, buf)
+                Unit
+            }
+            is CheckInState.Expired -> {
+                buf.putInt(5)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+
+
+/**
+ * The verbs of coupons had no good end. What is on the device stays readable in every case.
+ */
+sealed class CouponsException: kotlin.Exception() {
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    class NotEnrolled(
+        ) : CouponsException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The amounts cannot be a basket.
+     */
+    class BadBasket(
+
+        /**
+         * What is wrong with it.
+         */
+        val `detail`: kotlin.String
+        ) : CouponsException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * What came by push is no condition that counts: not signed by a known issuer, over, or older than what is known.
+     */
+    class BadPush(
+
+        /**
+         * What is wrong with it.
+         */
+        val `detail`: kotlin.String
+        ) : CouponsException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * The server refused for another reason.
+     */
+    class Refused(
+
+        /**
+         * Its reason.
+         */
+        val `code`: Reason,
+
+        /**
+         * Its words.
+         */
+        val `detail`: kotlin.String
+        ) : CouponsException() {
+        override val message
+            get() = "code=${ `code` }, detail=${ `detail` }"
+    }
+
+    /**
+     * The network or the server failed: try again.
+     */
+    class Call(
+
+        /**
+         * Why.
+         */
+        val `error`: CallException
+        ) : CouponsException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    class Platform(
+
+        /**
+         * Why.
+         */
+        val `error`: PlatformException
+        ) : CouponsException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The files failed.
+     */
+    class Storage(
+
+        /**
+         * Why.
+         */
+        val `error`: StorageException
+        ) : CouponsException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<CouponsException> {
+        override fun lift(error_buf: RustBuffer.ByValue): CouponsException = FfiConverterTypeCouponsError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCouponsError : FfiConverterRustBuffer<CouponsException> {
+    override fun read(buf: ByteBuffer): CouponsException {
+
+
+        return when(buf.getInt()) {
+            1 -> CouponsException.NotEnrolled()
+            2 -> CouponsException.BadBasket(
+                FfiConverterString.read(buf),
+                )
+            3 -> CouponsException.BadPush(
+                FfiConverterString.read(buf),
+                )
+            4 -> CouponsException.Refused(
+                FfiConverterTypeReason.read(buf),
+                FfiConverterString.read(buf),
+                )
+            5 -> CouponsException.Call(
+                FfiConverterTypeCallError.read(buf),
+                )
+            6 -> CouponsException.Platform(
+                FfiConverterTypePlatformError.read(buf),
+                )
+            7 -> CouponsException.Storage(
+                FfiConverterTypeStorageError.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: CouponsException): ULong {
+        return when(value) {
+            is CouponsException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is CouponsException.BadBasket -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CouponsException.BadPush -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CouponsException.Refused -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeReason.allocationSize(value.`code`)
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CouponsException.Call -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCallError.allocationSize(value.`error`)
+            )
+            is CouponsException.Platform -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlatformError.allocationSize(value.`error`)
+            )
+            is CouponsException.Storage -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStorageError.allocationSize(value.`error`)
+            )
+        }
+    }
+
+    override fun write(value: CouponsException, buf: ByteBuffer) {
+        when(value) {
+            is CouponsException.NotEnrolled -> {
+                buf.putInt(1)
+                Unit
+            }
+            is CouponsException.BadBasket -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CouponsException.BadPush -> {
+                buf.putInt(3)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CouponsException.Refused -> {
+                buf.putInt(4)
+                FfiConverterTypeReason.write(value.`code`, buf)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CouponsException.Call -> {
+                buf.putInt(5)
+                FfiConverterTypeCallError.write(value.`error`, buf)
+                Unit
+            }
+            is CouponsException.Platform -> {
+                buf.putInt(6)
+                FfiConverterTypePlatformError.write(value.`error`, buf)
+                Unit
+            }
+            is CouponsException.Storage -> {
+                buf.putInt(7)
+                FfiConverterTypeStorageError.write(value.`error`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
 
 
 
@@ -4766,6 +7144,308 @@ public object FfiConverterTypeMemberState : FfiConverterRustBuffer<MemberState>{
 
 
 
+/**
+ * What the operating system says. Reboots and proven times the core notices by itself.
+ */
+sealed class Observation {
+
+    /**
+     * A fix.
+     */
+    data class Fix(
+        /**
+         * Latitude in degrees (WGS84), north positive.
+         */
+        val `latDeg`: kotlin.Double,
+        /**
+         * Longitude in degrees, east positive.
+         */
+        val `lonDeg`: kotlin.Double,
+        /**
+         * The phone's wall clock at the fix, in milliseconds since the Unix epoch.
+         */
+        val `atMs`: kotlin.Long,
+        /**
+         * A clock that counts from the boot and through sleep, in milliseconds, where the platform stamps fixes with it.
+         */
+        val `bootMs`: kotlin.Long?,
+        /**
+         * Radius of 68 % in metres; absent, zero or negative: unknown.
+         */
+        val `accuracyM`: kotlin.Double?,
+        /**
+         * Metres a second; absent or negative: unknown.
+         */
+        val `speedMps`: kotlin.Double?,
+        /**
+         * True when the system says that an app made it up (`isMock`, `isSimulatedBySoftware`).
+         */
+        val `mock`: kotlin.Boolean) : Observation()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A watched region was entered, now or minutes ago.
+     */
+    data class RegionEntered(
+        /**
+         * Its id, as in [`WatchedRegion`].
+         */
+        val `id`: kotlin.String,
+        /**
+         * The phone's wall clock, in milliseconds since the Unix epoch.
+         */
+        val `atMs`: kotlin.Long) : Observation()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A watched region was left, the refresh region among them.
+     */
+    data class RegionLeft(
+        /**
+         * Its id, as in [`WatchedRegion`].
+         */
+        val `id`: kotlin.String,
+        /**
+         * The phone's wall clock.
+         */
+        val `atMs`: kotlin.Long) : Observation()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The system says that the phone stayed somewhere (`CLVisit`).
+     */
+    data class OsVisit(
+        /**
+         * Latitude in degrees.
+         */
+        val `latDeg`: kotlin.Double,
+        /**
+         * Longitude in degrees.
+         */
+        val `lonDeg`: kotlin.Double,
+        /**
+         * Radius in metres, as for a fix.
+         */
+        val `accuracyM`: kotlin.Double?,
+        /**
+         * When it came, by the phone's wall clock.
+         */
+        val `arrivedMs`: kotlin.Long,
+        /**
+         * When it left, or the clock now when it is still there.
+         */
+        val `untilMs`: kotlin.Long) : Observation()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The app was opened by a person: the report answers with a check-in or with what is missing.
+     */
+    data class Opened(
+        /**
+         * The phone's wall clock.
+         */
+        val `atMs`: kotlin.Long) : Observation()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Time has passed.
+     */
+    data class Tick(
+        /**
+         * The phone's wall clock.
+         */
+        val `atMs`: kotlin.Long) : Observation()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeObservation : FfiConverterRustBuffer<Observation>{
+    override fun read(buf: ByteBuffer): Observation {
+        return when(buf.getInt()) {
+            1 -> Observation.Fix(
+                FfiConverterDouble.read(buf),
+                FfiConverterDouble.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterOptionalLong.read(buf),
+                FfiConverterOptionalDouble.read(buf),
+                FfiConverterOptionalDouble.read(buf),
+                FfiConverterBoolean.read(buf),
+                )
+            2 -> Observation.RegionEntered(
+                FfiConverterString.read(buf),
+                FfiConverterLong.read(buf),
+                )
+            3 -> Observation.RegionLeft(
+                FfiConverterString.read(buf),
+                FfiConverterLong.read(buf),
+                )
+            4 -> Observation.OsVisit(
+                FfiConverterDouble.read(buf),
+                FfiConverterDouble.read(buf),
+                FfiConverterOptionalDouble.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterLong.read(buf),
+                )
+            5 -> Observation.Opened(
+                FfiConverterLong.read(buf),
+                )
+            6 -> Observation.Tick(
+                FfiConverterLong.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Observation): ULong = when(value) {
+        is Observation.Fix -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterDouble.allocationSize(value.`latDeg`)
+                + FfiConverterDouble.allocationSize(value.`lonDeg`)
+                + FfiConverterLong.allocationSize(value.`atMs`)
+                + FfiConverterOptionalLong.allocationSize(value.`bootMs`)
+                + FfiConverterOptionalDouble.allocationSize(value.`accuracyM`)
+                + FfiConverterOptionalDouble.allocationSize(value.`speedMps`)
+                + FfiConverterBoolean.allocationSize(value.`mock`)
+            )
+        }
+        is Observation.RegionEntered -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`id`)
+                + FfiConverterLong.allocationSize(value.`atMs`)
+            )
+        }
+        is Observation.RegionLeft -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`id`)
+                + FfiConverterLong.allocationSize(value.`atMs`)
+            )
+        }
+        is Observation.OsVisit -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterDouble.allocationSize(value.`latDeg`)
+                + FfiConverterDouble.allocationSize(value.`lonDeg`)
+                + FfiConverterOptionalDouble.allocationSize(value.`accuracyM`)
+                + FfiConverterLong.allocationSize(value.`arrivedMs`)
+                + FfiConverterLong.allocationSize(value.`untilMs`)
+            )
+        }
+        is Observation.Opened -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`atMs`)
+            )
+        }
+        is Observation.Tick -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`atMs`)
+            )
+        }
+    }
+
+    override fun write(value: Observation, buf: ByteBuffer) {
+        when(value) {
+            is Observation.Fix -> {
+                buf.putInt(1)
+                FfiConverterDouble.write(value.`latDeg`, buf)
+                FfiConverterDouble.write(value.`lonDeg`, buf)
+                FfiConverterLong.write(value.`atMs`, buf)
+                FfiConverterOptionalLong.write(value.`bootMs`, buf)
+                FfiConverterOptionalDouble.write(value.`accuracyM`, buf)
+                FfiConverterOptionalDouble.write(value.`speedMps`, buf)
+                FfiConverterBoolean.write(value.`mock`, buf)
+                Unit
+            }
+            is Observation.RegionEntered -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`id`, buf)
+                FfiConverterLong.write(value.`atMs`, buf)
+                Unit
+            }
+            is Observation.RegionLeft -> {
+                buf.putInt(3)
+                FfiConverterString.write(value.`id`, buf)
+                FfiConverterLong.write(value.`atMs`, buf)
+                Unit
+            }
+            is Observation.OsVisit -> {
+                buf.putInt(4)
+                FfiConverterDouble.write(value.`latDeg`, buf)
+                FfiConverterDouble.write(value.`lonDeg`, buf)
+                FfiConverterOptionalDouble.write(value.`accuracyM`, buf)
+                FfiConverterLong.write(value.`arrivedMs`, buf)
+                FfiConverterLong.write(value.`untilMs`, buf)
+                Unit
+            }
+            is Observation.Opened -> {
+                buf.putInt(5)
+                FfiConverterLong.write(value.`atMs`, buf)
+                Unit
+            }
+            is Observation.Tick -> {
+                buf.putInt(6)
+                FfiConverterLong.write(value.`atMs`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
 
 
 /**
@@ -5050,6 +7730,194 @@ public object FfiConverterTypeOutboxError : FfiConverterRustBuffer<OutboxExcepti
             }
             is OutboxException.MayHaveArrived -> {
                 buf.putInt(4)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+
+
+/**
+ * The verbs of places had no good end. What is on the device stays readable in every case.
+ */
+sealed class PlacesException: kotlin.Exception() {
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    class NotEnrolled(
+        ) : PlacesException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * No cached place has this id.
+     */
+    class NoSuchPlace(
+        ) : PlacesException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Latitude and longitude are not a position.
+     */
+    class BadPosition(
+
+        /**
+         * What is wrong with them; names no number.
+         */
+        val `detail`: kotlin.String
+        ) : PlacesException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * The network or the server failed: try again.
+     */
+    class Call(
+
+        /**
+         * Why.
+         */
+        val `error`: CallException
+        ) : PlacesException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    class Platform(
+
+        /**
+         * Why.
+         */
+        val `error`: PlatformException
+        ) : PlacesException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The files failed.
+     */
+    class Storage(
+
+        /**
+         * Why.
+         */
+        val `error`: StorageException
+        ) : PlacesException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<PlacesException> {
+        override fun lift(error_buf: RustBuffer.ByValue): PlacesException = FfiConverterTypePlacesError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePlacesError : FfiConverterRustBuffer<PlacesException> {
+    override fun read(buf: ByteBuffer): PlacesException {
+
+
+        return when(buf.getInt()) {
+            1 -> PlacesException.NotEnrolled()
+            2 -> PlacesException.NoSuchPlace()
+            3 -> PlacesException.BadPosition(
+                FfiConverterString.read(buf),
+                )
+            4 -> PlacesException.Call(
+                FfiConverterTypeCallError.read(buf),
+                )
+            5 -> PlacesException.Platform(
+                FfiConverterTypePlatformError.read(buf),
+                )
+            6 -> PlacesException.Storage(
+                FfiConverterTypeStorageError.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: PlacesException): ULong {
+        return when(value) {
+            is PlacesException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is PlacesException.NoSuchPlace -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is PlacesException.BadPosition -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is PlacesException.Call -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCallError.allocationSize(value.`error`)
+            )
+            is PlacesException.Platform -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlatformError.allocationSize(value.`error`)
+            )
+            is PlacesException.Storage -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStorageError.allocationSize(value.`error`)
+            )
+        }
+    }
+
+    override fun write(value: PlacesException, buf: ByteBuffer) {
+        when(value) {
+            is PlacesException.NotEnrolled -> {
+                buf.putInt(1)
+                Unit
+            }
+            is PlacesException.NoSuchPlace -> {
+                buf.putInt(2)
+                Unit
+            }
+            is PlacesException.BadPosition -> {
+                buf.putInt(3)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is PlacesException.Call -> {
+                buf.putInt(4)
+                FfiConverterTypeCallError.write(value.`error`, buf)
+                Unit
+            }
+            is PlacesException.Platform -> {
+                buf.putInt(5)
+                FfiConverterTypePlatformError.write(value.`error`, buf)
+                Unit
+            }
+            is PlacesException.Storage -> {
+                buf.putInt(6)
+                FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -5422,6 +8290,51 @@ public object FfiConverterTypePurchasesError : FfiConverterRustBuffer<PurchasesE
     }
 
 }
+
+
+
+/**
+ * Whose limit of watched regions holds.
+ */
+
+enum class RegionLimit {
+
+    /**
+     * 20 regions: safe everywhere.
+     */
+    IOS,
+    /**
+     * 100 regions.
+     */
+    ANDROID;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRegionLimit: FfiConverterRustBuffer<RegionLimit> {
+    override fun read(buf: ByteBuffer) = try {
+
+        RegionLimit.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: RegionLimit) = 4UL
+
+    override fun write(value: RegionLimit, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 
 
 
@@ -6191,6 +9104,38 @@ public object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalDouble: FfiConverterRustBuffer<kotlin.Double?> {
+    override fun read(buf: ByteBuffer): kotlin.Double? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterDouble.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.Double?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterDouble.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.Double?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterDouble.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
     override fun read(buf: ByteBuffer): kotlin.String? {
         if (buf.get().toInt() == 0) {
@@ -6213,6 +9158,134 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
         } else {
             buf.put(1)
             FfiConverterString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeRegionPlan: FfiConverterRustBuffer<RegionPlan?> {
+    override fun read(buf: ByteBuffer): RegionPlan? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRegionPlan.read(buf)
+    }
+
+    override fun allocationSize(value: RegionPlan?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRegionPlan.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RegionPlan?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRegionPlan.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeWatchedRegion: FfiConverterRustBuffer<WatchedRegion?> {
+    override fun read(buf: ByteBuffer): WatchedRegion? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeWatchedRegion.read(buf)
+    }
+
+    override fun allocationSize(value: WatchedRegion?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeWatchedRegion.allocationSize(value)
+        }
+    }
+
+    override fun write(value: WatchedRegion?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeWatchedRegion.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeChannel: FfiConverterRustBuffer<Channel?> {
+    override fun read(buf: ByteBuffer): Channel? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeChannel.read(buf)
+    }
+
+    override fun allocationSize(value: Channel?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeChannel.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Channel?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeChannel.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeDirection: FfiConverterRustBuffer<Direction?> {
+    override fun read(buf: ByteBuffer): Direction? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeDirection.read(buf)
+    }
+
+    override fun allocationSize(value: Direction?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeDirection.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Direction?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeDirection.write(value, buf)
         }
     }
 }
@@ -6255,6 +9328,98 @@ public object FfiConverterOptionalTypeReason: FfiConverterRustBuffer<Reason?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypePlaceId: FfiConverterRustBuffer<PlaceId?> {
+    override fun read(buf: ByteBuffer): PlaceId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePlaceId.read(buf)
+    }
+
+    override fun allocationSize(value: PlaceId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePlaceId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PlaceId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePlaceId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeStoreId: FfiConverterRustBuffer<StoreId?> {
+    override fun read(buf: ByteBuffer): StoreId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeStoreId.read(buf)
+    }
+
+    override fun allocationSize(value: StoreId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeStoreId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: StoreId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeStoreId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceULong: FfiConverterRustBuffer<List<kotlin.ULong>> {
+    override fun read(buf: ByteBuffer): List<kotlin.ULong> {
+        val len = buf.getInt()
+        return List<kotlin.ULong>(len) {
+            FfiConverterULong.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.ULong>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterULong.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.ULong>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterULong.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -6273,6 +9438,34 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer<List<CouponView>> {
+    override fun read(buf: ByteBuffer): List<CouponView> {
+        val len = buf.getInt()
+        return List<CouponView>(len) {
+            FfiConverterTypeCouponView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CouponView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCouponView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CouponView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCouponView.write(it, buf)
         }
     }
 }
@@ -6339,6 +9532,90 @@ public object FfiConverterSequenceTypeLostItem: FfiConverterRustBuffer<List<Lost
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeNewCheckIn: FfiConverterRustBuffer<List<NewCheckIn>> {
+    override fun read(buf: ByteBuffer): List<NewCheckIn> {
+        val len = buf.getInt()
+        return List<NewCheckIn>(len) {
+            FfiConverterTypeNewCheckIn.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<NewCheckIn>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeNewCheckIn.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<NewCheckIn>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeNewCheckIn.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePlaceNear: FfiConverterRustBuffer<List<PlaceNear>> {
+    override fun read(buf: ByteBuffer): List<PlaceNear> {
+        val len = buf.getInt()
+        return List<PlaceNear>(len) {
+            FfiConverterTypePlaceNear.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PlaceNear>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePlaceNear.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PlaceNear>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePlaceNear.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePlaceView: FfiConverterRustBuffer<List<PlaceView>> {
+    override fun read(buf: ByteBuffer): List<PlaceView> {
+        val len = buf.getInt()
+        return List<PlaceView>(len) {
+            FfiConverterTypePlaceView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PlaceView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePlaceView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PlaceView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePlaceView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeReceiptSummary: FfiConverterRustBuffer<List<ReceiptSummary>> {
     override fun read(buf: ByteBuffer): List<ReceiptSummary> {
         val len = buf.getInt()
@@ -6357,6 +9634,230 @@ public object FfiConverterSequenceTypeReceiptSummary: FfiConverterRustBuffer<Lis
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeReceiptSummary.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeRefusedVisit: FfiConverterRustBuffer<List<RefusedVisit>> {
+    override fun read(buf: ByteBuffer): List<RefusedVisit> {
+        val len = buf.getInt()
+        return List<RefusedVisit>(len) {
+            FfiConverterTypeRefusedVisit.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RefusedVisit>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRefusedVisit.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RefusedVisit>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRefusedVisit.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStampView: FfiConverterRustBuffer<List<StampView>> {
+    override fun read(buf: ByteBuffer): List<StampView> {
+        val len = buf.getInt()
+        return List<StampView>(len) {
+            FfiConverterTypeStampView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StampView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStampView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StampView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStampView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeTenantView: FfiConverterRustBuffer<List<TenantView>> {
+    override fun read(buf: ByteBuffer): List<TenantView> {
+        val len = buf.getInt()
+        return List<TenantView>(len) {
+            FfiConverterTypeTenantView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TenantView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTenantView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TenantView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTenantView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeUnusedCouponView: FfiConverterRustBuffer<List<UnusedCouponView>> {
+    override fun read(buf: ByteBuffer): List<UnusedCouponView> {
+        val len = buf.getInt()
+        return List<UnusedCouponView>(len) {
+            FfiConverterTypeUnusedCouponView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<UnusedCouponView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeUnusedCouponView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<UnusedCouponView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeUnusedCouponView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeUsedCouponView: FfiConverterRustBuffer<List<UsedCouponView>> {
+    override fun read(buf: ByteBuffer): List<UsedCouponView> {
+        val len = buf.getInt()
+        return List<UsedCouponView>(len) {
+            FfiConverterTypeUsedCouponView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<UsedCouponView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeUsedCouponView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<UsedCouponView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeUsedCouponView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeWaitingVisit: FfiConverterRustBuffer<List<WaitingVisit>> {
+    override fun read(buf: ByteBuffer): List<WaitingVisit> {
+        val len = buf.getInt()
+        return List<WaitingVisit>(len) {
+            FfiConverterTypeWaitingVisit.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<WaitingVisit>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeWaitingVisit.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<WaitingVisit>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeWaitingVisit.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeWatchedRegion: FfiConverterRustBuffer<List<WatchedRegion>> {
+    override fun read(buf: ByteBuffer): List<WatchedRegion> {
+        val len = buf.getInt()
+        return List<WatchedRegion>(len) {
+            FfiConverterTypeWatchedRegion.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<WatchedRegion>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeWatchedRegion.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<WatchedRegion>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeWatchedRegion.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer<List<OpeningSpan>> {
+    override fun read(buf: ByteBuffer): List<OpeningSpan> {
+        val len = buf.getInt()
+        return List<OpeningSpan>(len) {
+            FfiConverterTypeOpeningSpan.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<OpeningSpan>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeOpeningSpan.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<OpeningSpan>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeOpeningSpan.write(it, buf)
         }
     }
 }
@@ -6388,6 +9889,58 @@ public object FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffer<Lis
         }
     }
 }
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer<List<PlaceId>> {
+    override fun read(buf: ByteBuffer): List<PlaceId> {
+        val len = buf.getInt()
+        return List<PlaceId>(len) {
+            FfiConverterTypePlaceId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PlaceId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePlaceId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PlaceId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePlaceId.write(it, buf)
+        }
+    }
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 
 

@@ -30,12 +30,32 @@ import java.nio.CharBuffer
 import java.nio.charset.CodingErrorAction
 import java.util.concurrent.atomic.AtomicLong
 import java.util.concurrent.ConcurrentHashMap
+import app.noren.core.AreaReport
+import app.noren.core.BestSetView
 import app.noren.core.CardView
 import app.noren.core.ChangeObserver
+import app.noren.core.CheckInException
+import app.noren.core.CheckInReport
+import app.noren.core.CheckInView
+import app.noren.core.ConditionView
+import app.noren.core.CouponSituation
+import app.noren.core.CouponView
+import app.noren.core.CouponsException
+import app.noren.core.CouponsReport
 import app.noren.core.DeviceKey
 import app.noren.core.Diagnostics
+import app.noren.core.FfiConverterTypeAreaReport
+import app.noren.core.FfiConverterTypeBestSetView
 import app.noren.core.FfiConverterTypeCardView
 import app.noren.core.FfiConverterTypeChangeObserver
+import app.noren.core.FfiConverterTypeCheckInError
+import app.noren.core.FfiConverterTypeCheckInReport
+import app.noren.core.FfiConverterTypeCheckInView
+import app.noren.core.FfiConverterTypeConditionView
+import app.noren.core.FfiConverterTypeCouponSituation
+import app.noren.core.FfiConverterTypeCouponView
+import app.noren.core.FfiConverterTypeCouponsError
+import app.noren.core.FfiConverterTypeCouponsReport
 import app.noren.core.FfiConverterTypeDeviceKey
 import app.noren.core.FfiConverterTypeDiagnostics
 import app.noren.core.FfiConverterTypeForgetError
@@ -47,11 +67,20 @@ import app.noren.core.FfiConverterTypeIntentView
 import app.noren.core.FfiConverterTypeMemberError
 import app.noren.core.FfiConverterTypeMemberState
 import app.noren.core.FfiConverterTypeMonthTotal
+import app.noren.core.FfiConverterTypeNearPage
+import app.noren.core.FfiConverterTypeNewCheckIn
+import app.noren.core.FfiConverterTypeObservation
 import app.noren.core.FfiConverterTypeOpenError
 import app.noren.core.FfiConverterTypeOutboxError
+import app.noren.core.FfiConverterTypePlacePage
+import app.noren.core.FfiConverterTypePlaceView
+import app.noren.core.FfiConverterTypePlacesError
+import app.noren.core.FfiConverterTypePresentation
 import app.noren.core.FfiConverterTypePurchasesError
+import app.noren.core.FfiConverterTypeRegionLimit
 import app.noren.core.FfiConverterTypeSecureStore
 import app.noren.core.FfiConverterTypeSendReport
+import app.noren.core.FfiConverterTypeStampCardView
 import app.noren.core.FfiConverterTypeStorageError
 import app.noren.core.FfiConverterTypeSubmission
 import app.noren.core.FfiConverterTypeSymbology
@@ -65,21 +94,34 @@ import app.noren.core.IntentView
 import app.noren.core.MemberException
 import app.noren.core.MemberState
 import app.noren.core.MonthTotal
+import app.noren.core.NearPage
+import app.noren.core.NewCheckIn
+import app.noren.core.Observation
 import app.noren.core.OpenException
 import app.noren.core.OutboxException
+import app.noren.core.PlacePage
+import app.noren.core.PlaceView
+import app.noren.core.PlacesException
+import app.noren.core.Presentation
 import app.noren.core.PurchasesException
+import app.noren.core.RegionLimit
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
+import app.noren.core.StampCardView
 import app.noren.core.StorageException
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
+import app.noren.rules.BasketLine
+import app.noren.rules.FfiConverterTypeBasketLine
 import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLink
+import app.noren.rules.FfiConverterTypePlaceId
 import app.noren.rules.FfiConverterTypeReceipt
 import app.noren.rules.FfiConverterTypeReceiptId
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
+import app.noren.rules.PlaceId
 import app.noren.rules.Receipt
 import app.noren.rules.ReceiptId
 import java.util.concurrent.atomic.AtomicBoolean
@@ -90,8 +132,18 @@ import kotlinx.coroutines.GlobalScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
+import app.noren.core.RustBuffer as RustBufferAreaReport
+import app.noren.core.RustBuffer as RustBufferBestSetView
 import app.noren.core.RustBuffer as RustBufferCardView
 import app.noren.core.RustBuffer as RustBufferChangeObserver
+import app.noren.core.RustBuffer as RustBufferCheckInError
+import app.noren.core.RustBuffer as RustBufferCheckInReport
+import app.noren.core.RustBuffer as RustBufferCheckInView
+import app.noren.core.RustBuffer as RustBufferConditionView
+import app.noren.core.RustBuffer as RustBufferCouponSituation
+import app.noren.core.RustBuffer as RustBufferCouponView
+import app.noren.core.RustBuffer as RustBufferCouponsError
+import app.noren.core.RustBuffer as RustBufferCouponsReport
 import app.noren.core.RustBuffer as RustBufferDeviceKey
 import app.noren.core.RustBuffer as RustBufferDiagnostics
 import app.noren.core.RustBuffer as RustBufferForgetError
@@ -103,17 +155,28 @@ import app.noren.core.RustBuffer as RustBufferIntentView
 import app.noren.core.RustBuffer as RustBufferMemberError
 import app.noren.core.RustBuffer as RustBufferMemberState
 import app.noren.core.RustBuffer as RustBufferMonthTotal
+import app.noren.core.RustBuffer as RustBufferNearPage
+import app.noren.core.RustBuffer as RustBufferNewCheckIn
+import app.noren.core.RustBuffer as RustBufferObservation
 import app.noren.core.RustBuffer as RustBufferOpenError
 import app.noren.core.RustBuffer as RustBufferOutboxError
+import app.noren.core.RustBuffer as RustBufferPlacePage
+import app.noren.core.RustBuffer as RustBufferPlaceView
+import app.noren.core.RustBuffer as RustBufferPlacesError
+import app.noren.core.RustBuffer as RustBufferPresentation
 import app.noren.core.RustBuffer as RustBufferPurchasesError
+import app.noren.core.RustBuffer as RustBufferRegionLimit
 import app.noren.core.RustBuffer as RustBufferSecureStore
 import app.noren.core.RustBuffer as RustBufferSendReport
+import app.noren.core.RustBuffer as RustBufferStampCardView
 import app.noren.core.RustBuffer as RustBufferStorageError
 import app.noren.core.RustBuffer as RustBufferSubmission
 import app.noren.core.RustBuffer as RustBufferSymbology
 import app.noren.core.RustBuffer as RustBufferSyncReport
+import app.noren.rules.RustBuffer as RustBufferBasketLine
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLink
+import app.noren.rules.RustBuffer as RustBufferPlaceId
 import app.noren.rules.RustBuffer as RustBufferReceipt
 import app.noren.rules.RustBuffer as RustBufferReceiptId
 
@@ -814,7 +877,43 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_waiting(
     ): Int
-    external fun uniffi_noren_ffi_checksum_method_observation_cancel(
+    external fun uniffi_noren_ffi_checksum_method_appcore_begin_presentation(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_best_set(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_check_ins(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_coupons(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_end_presentation(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_follow(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_limit_regions(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_nearest_places(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_place(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_places_within(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_coupons(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_places(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_scan_place_code(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_search_places(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_stamp_cards(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_take_push(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_observerhandle_cancel(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_canceltoken_cancel(
     ): Int
@@ -900,11 +999,47 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_waiting(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_noren_ffi_fn_clone_observation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Long
-    external fun uniffi_noren_ffi_fn_free_observation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_noren_ffi_fn_method_appcore_begin_presentation(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferPresentation.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_best_set(`ptr`: Long,`currency`: RustBuffer.ByValue,`lines`: RustBuffer.ByValue,`situation`: RustBufferCouponSituation.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferBestSetView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt(`ptr`: Long,`code`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferNewCheckIn.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_check_ins(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_coupons(`ptr`: Long,`situation`: RustBufferCouponSituation.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_end_presentation(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_noren_ffi_fn_method_observation_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_noren_ffi_fn_method_appcore_follow(`ptr`: Long,`observations`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCheckInReport.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_hold_back_coupon(`ptr`: Long,`offer`: Int,`held`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_limit_regions(`ptr`: Long,`limit`: RustBufferRegionLimit.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_nearest_places(`ptr`: Long,`latDeg`: Double,`lonDeg`: Double,`count`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferNearPage.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_place(`ptr`: Long,`id`: RustBufferPlaceId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferPlaceView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_places_within(`ptr`: Long,`latDeg`: Double,`lonDeg`: Double,`radiusM`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferNearPage.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_coupons(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_places(`ptr`: Long,`latDeg`: Double,`lonDeg`: Double,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_scan_place_code(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferNewCheckIn.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_search_places(`ptr`: Long,`text`: RustBuffer.ByValue,`limit`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferPlacePage.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_stamp_cards(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_take_push(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferConditionView.ByValue
+    external fun uniffi_noren_ffi_fn_clone_observerhandle(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_noren_ffi_fn_free_observerhandle(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_observerhandle_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_noren_ffi_fn_clone_canceltoken(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1089,7 +1224,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_network_returned() and 0xFFFF) != 56470) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_observe() and 0xFFFF) != 32976) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_observe() and 0xFFFF) != 31990) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_pause() and 0xFFFF) != 63914) {
@@ -1122,7 +1257,61 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_waiting() and 0xFFFF) != 39558) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_observation_cancel() and 0xFFFF) != 1705) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation() and 0xFFFF) != 47594) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_best_set() and 0xFFFF) != 16408) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt() and 0xFFFF) != 18100) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_check_ins() and 0xFFFF) != 64625) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_coupons() and 0xFFFF) != 17814) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_end_presentation() and 0xFFFF) != 20481) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_follow() and 0xFFFF) != 19183) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon() and 0xFFFF) != 9421) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_limit_regions() and 0xFFFF) != 61159) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_nearest_places() and 0xFFFF) != 13371) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_place() and 0xFFFF) != 5857) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_places_within() and 0xFFFF) != 2723) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_coupons() and 0xFFFF) != 33312) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_places() and 0xFFFF) != 13115) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_scan_place_code() and 0xFFFF) != 37099) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_search_places() and 0xFFFF) != 59774) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards() and 0xFFFF) != 60346) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_take_push() and 0xFFFF) != 36258) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_observerhandle_cancel() and 0xFFFF) != 1431) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_canceltoken_cancel() and 0xFFFF) != 39679) {
@@ -1350,6 +1539,29 @@ public object FfiConverterLong: FfiConverter<Long, Long> {
 
     override fun write(value: Long, buf: ByteBuffer) {
         buf.putLong(value)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterDouble: FfiConverter<Double, Double> {
+    override fun lift(value: Double): Double {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Double {
+        return buf.getDouble()
+    }
+
+    override fun lower(value: Double): Double {
+        return value
+    }
+
+    override fun allocationSize(value: Double) = 8UL
+
+    override fun write(value: Double, buf: ByteBuffer) {
+        buf.putDouble(value)
     }
 }
 
@@ -1663,7 +1875,7 @@ public interface AppCoreInterface {
      * # Errors
      * None of its own.
      */
-    fun `observe`(`observer`: ChangeObserver): Observation
+    fun `observe`(`observer`: ChangeObserver): ObserverHandle
 
     /**
      * Before the system suspends the app: closes the databases so that no file lock is held. The card still shows.
@@ -1744,6 +1956,151 @@ public interface AppCoreInterface {
      * `Outbox`: `Storage`.
      */
     fun `waiting`(): List<IntentView>
+
+    /**
+     * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
+     *
+     * # Errors
+     * None of its own: where it cannot be noted, the card shows without coupons.
+     */
+    fun `beginPresentation`(): Presentation
+
+    /**
+     * The best set of coupons for a basket that the phone knows. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `BadBasket`, `Storage`.
+     */
+    fun `bestSet`(`currency`: kotlin.String, `lines`: List<BasketLine>, `situation`: CouponSituation): BestSetView
+
+    /**
+     * A check-in by the code on a receipt; the backend says at which place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `NotEnrolled`, `Storage`.
+     */
+    fun `checkInByReceipt`(`code`: kotlin.String): NewCheckIn
+
+    /**
+     * Check-ins of the last 40 days and where they stand, newest first. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`, `Storage`.
+     */
+    fun `checkIns`(): List<CheckInView>
+
+    /**
+     * Every coupon, usable ones first, each with its state and why not now. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+    fun `coupons`(`situation`: CouponSituation): List<CouponView>
+
+    /**
+     * The card is put away: its QR carries no coupons any more. Local.
+     *
+     * # Errors
+     * None of its own.
+     */
+    fun `endPresentation`()
+
+    /**
+     * Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
+     * is missing, regions to register. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`; `Storage` when a check-in could not be kept: then nothing was taken, give the same again.
+     */
+    fun `follow`(`observations`: List<Observation>): CheckInReport
+
+    /**
+     * Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+    fun `holdBackCoupon`(`offer`: kotlin.UInt, `held`: kotlin.Boolean)
+
+    /**
+     * Whose limit of watched regions holds on this phone: that of iOS unless it is said. Local.
+     *
+     * # Errors
+     * `CheckIn`: `Storage`.
+     */
+    fun `limitRegions`(`limit`: RegionLimit)
+
+    /**
+     * The places that are nearest, at most 200. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+    fun `nearestPlaces`(`latDeg`: kotlin.Double, `lonDeg`: kotlin.Double, `count`: kotlin.UInt): NearPage
+
+    /**
+     * A place with its shops. Local.
+     *
+     * # Errors
+     * `Places`: `NoSuchPlace`, `Storage`.
+     */
+    fun `place`(`id`: PlaceId): PlaceView
+
+    /**
+     * The places whose ground is at most `radius_m` metres away, nearest first. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+    fun `placesWithin`(`latDeg`: kotlin.Double, `lonDeg`: kotlin.Double, `radiusM`: kotlin.UInt): NearPage
+
+    /**
+     * Brings what is new of coupons: rules, grants for tills without a connection, the wallet.
+     *
+     * # Errors
+     * `Coupons`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshCoupons`(`cancel`: CancelToken?): CouponsReport
+
+    /**
+     * Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
+     *
+     * # Errors
+     * `Places`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshPlaces`(`latDeg`: kotlin.Double, `lonDeg`: kotlin.Double, `cancel`: CancelToken?): AreaReport
+
+    /**
+     * A check-in by the signed code at the place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `CoolDown`, `NotEnrolled`, `Storage`.
+     */
+    fun `scanPlaceCode`(`text`: kotlin.String): NewCheckIn
+
+    /**
+     * Places whose name or reading holds `text`: one character is enough; width, case and kana do not matter. Local.
+     *
+     * # Errors
+     * `Places`: `Storage`.
+     */
+    fun `searchPlaces`(`text`: kotlin.String, `limit`: kotlin.UInt): PlacePage
+
+    /**
+     * Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+    fun `stampCards`(): List<StampCardView>
+
+    /**
+     * A signed condition that came by push: rain, a time sale. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+    fun `takePush`(`text`: kotlin.String): ConditionView
 
     companion object
 }
@@ -2165,8 +2522,8 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
      * # Errors
      * None of its own.
      */
-    @Throws(NorenException::class)override fun `observe`(`observer`: ChangeObserver): Observation {
-            return FfiConverterTypeObservation.lift(
+    @Throws(NorenException::class)override fun `observe`(`observer`: ChangeObserver): ObserverHandle {
+            return FfiConverterTypeObserverHandle.lift(
     callWithHandle {
     uniffiRustCallWithError(NorenException) { _status ->
     UniffiLib.uniffi_noren_ffi_fn_method_appcore_observe(
@@ -2407,6 +2764,402 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
     UniffiLib.uniffi_noren_ffi_fn_method_appcore_waiting(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
+     *
+     * # Errors
+     * None of its own: where it cannot be noted, the card shows without coupons.
+     */
+    @Throws(NorenException::class)override fun `beginPresentation`(): Presentation {
+            return FfiConverterTypePresentation.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_begin_presentation(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The best set of coupons for a basket that the phone knows. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `BadBasket`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `bestSet`(`currency`: kotlin.String, `lines`: List<BasketLine>, `situation`: CouponSituation): BestSetView {
+            return FfiConverterTypeBestSetView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_best_set(
+        it,
+
+        FfiConverterString.lower(`currency`),
+        FfiConverterSequenceTypeBasketLine.lower(`lines`),
+        FfiConverterTypeCouponSituation.lower(`situation`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * A check-in by the code on a receipt; the backend says at which place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `checkInByReceipt`(`code`: kotlin.String): NewCheckIn {
+            return FfiConverterTypeNewCheckIn.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt(
+        it,
+
+        FfiConverterString.lower(`code`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Check-ins of the last 40 days and where they stand, newest first. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `checkIns`(): List<CheckInView> {
+            return FfiConverterSequenceTypeCheckInView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_ins(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Every coupon, usable ones first, each with its state and why not now. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `coupons`(`situation`: CouponSituation): List<CouponView> {
+            return FfiConverterSequenceTypeCouponView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons(
+        it,
+
+        FfiConverterTypeCouponSituation.lower(`situation`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The card is put away: its QR carries no coupons any more. Local.
+     *
+     * # Errors
+     * None of its own.
+     */
+    @Throws(NorenException::class)override fun `endPresentation`()
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_end_presentation(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
+     * is missing, regions to register. Local.
+     *
+     * # Errors
+     * `CheckIn`: `NotEnrolled`; `Storage` when a check-in could not be kept: then nothing was taken, give the same again.
+     */
+    @Throws(NorenException::class)override fun `follow`(`observations`: List<Observation>): CheckInReport {
+            return FfiConverterTypeCheckInReport.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow(
+        it,
+
+        FfiConverterSequenceTypeObservation.lower(`observations`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `holdBackCoupon`(`offer`: kotlin.UInt, `held`: kotlin.Boolean)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon(
+        it,
+
+        FfiConverterUInt.lower(`offer`),
+        FfiConverterBoolean.lower(`held`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Whose limit of watched regions holds on this phone: that of iOS unless it is said. Local.
+     *
+     * # Errors
+     * `CheckIn`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `limitRegions`(`limit`: RegionLimit)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_limit_regions(
+        it,
+
+        FfiConverterTypeRegionLimit.lower(`limit`),_status)
+}
+    }
+
+
+
+
+    /**
+     * The places that are nearest, at most 200. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `nearestPlaces`(`latDeg`: kotlin.Double, `lonDeg`: kotlin.Double, `count`: kotlin.UInt): NearPage {
+            return FfiConverterTypeNearPage.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_places(
+        it,
+
+        FfiConverterDouble.lower(`latDeg`),
+        FfiConverterDouble.lower(`lonDeg`),
+        FfiConverterUInt.lower(`count`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * A place with its shops. Local.
+     *
+     * # Errors
+     * `Places`: `NoSuchPlace`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `place`(`id`: PlaceId): PlaceView {
+            return FfiConverterTypePlaceView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_place(
+        it,
+
+        FfiConverterTypePlaceId.lower(`id`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The places whose ground is at most `radius_m` metres away, nearest first. Local.
+     *
+     * # Errors
+     * `Places`: `BadPosition`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `placesWithin`(`latDeg`: kotlin.Double, `lonDeg`: kotlin.Double, `radiusM`: kotlin.UInt): NearPage {
+            return FfiConverterTypeNearPage.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_places_within(
+        it,
+
+        FfiConverterDouble.lower(`latDeg`),
+        FfiConverterDouble.lower(`lonDeg`),
+        FfiConverterUInt.lower(`radiusM`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Brings what is new of coupons: rules, grants for tills without a connection, the wallet.
+     *
+     * # Errors
+     * `Coupons`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshCoupons`(`cancel`: CancelToken?) : CouponsReport {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_coupons(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferCouponsReport.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeCouponsReport.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
+     *
+     * # Errors
+     * `Places`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshPlaces`(`latDeg`: kotlin.Double, `lonDeg`: kotlin.Double, `cancel`: CancelToken?) : AreaReport {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_places(
+                uniffiHandle,
+
+        FfiConverterDouble.lower(`latDeg`),
+        FfiConverterDouble.lower(`lonDeg`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferAreaReport.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeAreaReport.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * A check-in by the signed code at the place. Local.
+     *
+     * # Errors
+     * `CheckIn`: `BadCode`, `CoolDown`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `scanPlaceCode`(`text`: kotlin.String): NewCheckIn {
+            return FfiConverterTypeNewCheckIn.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_place_code(
+        it,
+
+        FfiConverterString.lower(`text`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Places whose name or reading holds `text`: one character is enough; width, case and kana do not matter. Local.
+     *
+     * # Errors
+     * `Places`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `searchPlaces`(`text`: kotlin.String, `limit`: kotlin.UInt): PlacePage {
+            return FfiConverterTypePlacePage.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_places(
+        it,
+
+        FfiConverterString.lower(`text`),
+        FfiConverterUInt.lower(`limit`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
+     *
+     * # Errors
+     * `Coupons`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `stampCards`(): List<StampCardView> {
+            return FfiConverterSequenceTypeStampCardView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * A signed condition that came by push: rain, a time sale. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `takePush`(`text`: kotlin.String): ConditionView {
+            return FfiConverterTypeConditionView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_push(
+        it,
+
+        FfiConverterString.lower(`text`),_status)
 }
     }
     )
@@ -2867,7 +3620,7 @@ public object FfiConverterTypeCancelToken: FfiConverter<CancelToken, Long> {
 /**
  * Keeps an observer in place; dropping it, or `cancel()`, ends the observing.
  */
-public interface ObservationInterface {
+public interface ObserverHandleInterface {
 
     /**
      * Ends the observing now.
@@ -2880,7 +3633,7 @@ public interface ObservationInterface {
 /**
  * Keeps an observer in place; dropping it, or `cancel()`, ends the observing.
  */
-open class Observation: Disposable, AutoCloseable, ObservationInterface
+open class ObserverHandle: Disposable, AutoCloseable, ObserverHandleInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -2964,7 +3717,7 @@ open class Observation: Disposable, AutoCloseable, ObservationInterface
                 return;
             }
             uniffiRustCall { status ->
-                UniffiLib.uniffi_noren_ffi_fn_free_observation(handle, status)
+                UniffiLib.uniffi_noren_ffi_fn_free_observerhandle(handle, status)
             }
         }
     }
@@ -2977,7 +3730,7 @@ open class Observation: Disposable, AutoCloseable, ObservationInterface
             throw InternalException("uniffiCloneHandle() called on NoHandle object");
         }
         return uniffiRustCall() { status ->
-            UniffiLib.uniffi_noren_ffi_fn_clone_observation(handle, status)
+            UniffiLib.uniffi_noren_ffi_fn_clone_observerhandle(handle, status)
         }
     }
 
@@ -2988,7 +3741,7 @@ open class Observation: Disposable, AutoCloseable, ObservationInterface
         =
     callWithHandle {
     uniffiRustCall() { _status ->
-    UniffiLib.uniffi_noren_ffi_fn_method_observation_cancel(
+    UniffiLib.uniffi_noren_ffi_fn_method_observerhandle_cancel(
         it,
         _status)
 }
@@ -3014,22 +3767,22 @@ open class Observation: Disposable, AutoCloseable, ObservationInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeObservation: FfiConverter<Observation, Long> {
-    override fun lower(value: Observation): Long {
+public object FfiConverterTypeObserverHandle: FfiConverter<ObserverHandle, Long> {
+    override fun lower(value: ObserverHandle): Long {
         return value.uniffiCloneHandle()
     }
 
-    override fun lift(value: Long): Observation {
-        return Observation(UniffiWithHandle, value)
+    override fun lift(value: Long): ObserverHandle {
+        return ObserverHandle(UniffiWithHandle, value)
     }
 
-    override fun read(buf: ByteBuffer): Observation {
+    override fun read(buf: ByteBuffer): ObserverHandle {
         return lift(buf.getLong())
     }
 
-    override fun allocationSize(value: Observation) = 8UL
+    override fun allocationSize(value: ObserverHandle) = 8UL
 
-    override fun write(value: Observation, buf: ByteBuffer) {
+    override fun write(value: ObserverHandle, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -3150,6 +3903,48 @@ sealed class NorenException: kotlin.Exception() {
     }
 
     /**
+     * Places.
+     */
+    class Places(
+
+        /**
+         * Why.
+         */
+        val `error`: PlacesException
+        ) : NorenException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * Check-in.
+     */
+    class CheckIn(
+
+        /**
+         * Why.
+         */
+        val `error`: CheckInException
+        ) : NorenException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * Coupons and stamps.
+     */
+    class Coupons(
+
+        /**
+         * Why.
+         */
+        val `error`: CouponsException
+        ) : NorenException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
      * The outbox.
      */
     class Outbox(
@@ -3242,17 +4037,26 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
             3 -> NorenException.Purchases(
                 FfiConverterTypePurchasesError.read(buf),
                 )
-            4 -> NorenException.Outbox(
+            4 -> NorenException.Places(
+                FfiConverterTypePlacesError.read(buf),
+                )
+            5 -> NorenException.CheckIn(
+                FfiConverterTypeCheckInError.read(buf),
+                )
+            6 -> NorenException.Coupons(
+                FfiConverterTypeCouponsError.read(buf),
+                )
+            7 -> NorenException.Outbox(
                 FfiConverterTypeOutboxError.read(buf),
                 )
-            5 -> NorenException.Forget(
+            8 -> NorenException.Forget(
                 FfiConverterTypeForgetError.read(buf),
                 )
-            6 -> NorenException.Storage(
+            9 -> NorenException.Storage(
                 FfiConverterTypeStorageError.read(buf),
                 )
-            7 -> NorenException.Cancelled()
-            8 -> NorenException.Runtime(
+            10 -> NorenException.Cancelled()
+            11 -> NorenException.Runtime(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -3275,6 +4079,21 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterTypePurchasesError.allocationSize(value.`error`)
+            )
+            is NorenException.Places -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlacesError.allocationSize(value.`error`)
+            )
+            is NorenException.CheckIn -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCheckInError.allocationSize(value.`error`)
+            )
+            is NorenException.Coupons -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCouponsError.allocationSize(value.`error`)
             )
             is NorenException.Outbox -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -3320,27 +4139,42 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 FfiConverterTypePurchasesError.write(value.`error`, buf)
                 Unit
             }
-            is NorenException.Outbox -> {
+            is NorenException.Places -> {
                 buf.putInt(4)
+                FfiConverterTypePlacesError.write(value.`error`, buf)
+                Unit
+            }
+            is NorenException.CheckIn -> {
+                buf.putInt(5)
+                FfiConverterTypeCheckInError.write(value.`error`, buf)
+                Unit
+            }
+            is NorenException.Coupons -> {
+                buf.putInt(6)
+                FfiConverterTypeCouponsError.write(value.`error`, buf)
+                Unit
+            }
+            is NorenException.Outbox -> {
+                buf.putInt(7)
                 FfiConverterTypeOutboxError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Forget -> {
-                buf.putInt(5)
+                buf.putInt(8)
                 FfiConverterTypeForgetError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Storage -> {
-                buf.putInt(6)
+                buf.putInt(9)
                 FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Cancelled -> {
-                buf.putInt(7)
+                buf.putInt(10)
                 Unit
             }
             is NorenException.Runtime -> {
-                buf.putInt(8)
+                buf.putInt(11)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
@@ -3451,6 +4285,62 @@ public object FfiConverterOptionalTypeLink: FfiConverterRustBuffer<Link?> {
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeCheckInView: FfiConverterRustBuffer<List<CheckInView>> {
+    override fun read(buf: ByteBuffer): List<CheckInView> {
+        val len = buf.getInt()
+        return List<CheckInView>(len) {
+            FfiConverterTypeCheckInView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CheckInView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCheckInView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CheckInView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCheckInView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer<List<CouponView>> {
+    override fun read(buf: ByteBuffer): List<CouponView> {
+        val len = buf.getInt()
+        return List<CouponView>(len) {
+            FfiConverterTypeCouponView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CouponView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCouponView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CouponView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCouponView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeIntentView: FfiConverterRustBuffer<List<IntentView>> {
     override fun read(buf: ByteBuffer): List<IntentView> {
         val len = buf.getInt()
@@ -3504,6 +4394,86 @@ public object FfiConverterSequenceTypeMonthTotal: FfiConverterRustBuffer<List<Mo
 
 
 
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStampCardView: FfiConverterRustBuffer<List<StampCardView>> {
+    override fun read(buf: ByteBuffer): List<StampCardView> {
+        val len = buf.getInt()
+        return List<StampCardView>(len) {
+            FfiConverterTypeStampCardView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StampCardView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStampCardView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StampCardView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStampCardView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeBasketLine: FfiConverterRustBuffer<List<BasketLine>> {
+    override fun read(buf: ByteBuffer): List<BasketLine> {
+        val len = buf.getInt()
+        return List<BasketLine>(len) {
+            FfiConverterTypeBasketLine.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<BasketLine>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeBasketLine.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<BasketLine>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeBasketLine.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeObservation: FfiConverterRustBuffer<List<Observation>> {
+    override fun read(buf: ByteBuffer): List<Observation> {
+        val len = buf.getInt()
+        return List<Observation>(len) {
+            FfiConverterTypeObservation.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Observation>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeObservation.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Observation>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeObservation.write(it, buf)
+        }
+    }
+}
 
 
 
@@ -3526,6 +4496,66 @@ public object FfiConverterSequenceTypeMonthTotal: FfiConverterRustBuffer<List<Mo
 
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+object CheckInExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<CheckInException> {
+    override fun lift(error_buf: RustBuffer.ByValue): CheckInException =
+        app.noren.core.CheckInException.ErrorHandler.lift(
+            RustBufferCheckInError.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
+
+
+
+object CouponsExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<CouponsException> {
+    override fun lift(error_buf: RustBuffer.ByValue): CouponsException =
+        app.noren.core.CouponsException.ErrorHandler.lift(
+            RustBufferCouponsError.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
 
 
 
@@ -3559,6 +4589,8 @@ object MemberExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<Me
 
 
 
+
+
 object OpenExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<OpenException> {
     override fun lift(error_buf: RustBuffer.ByValue): OpenException =
         app.noren.core.OpenException.ErrorHandler.lift(
@@ -3585,6 +4617,19 @@ object OutboxExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<Ou
 
 
 
+object PlacesExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<PlacesException> {
+    override fun lift(error_buf: RustBuffer.ByValue): PlacesException =
+        app.noren.core.PlacesException.ErrorHandler.lift(
+            RustBufferPlacesError.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
+
+
+
 object PurchasesExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<PurchasesException> {
     override fun lift(error_buf: RustBuffer.ByValue): PurchasesException =
         app.noren.core.PurchasesException.ErrorHandler.lift(
@@ -3598,6 +4643,8 @@ object PurchasesExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler
 
 
 
+
+
 object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<StorageException> {
     override fun lift(error_buf: RustBuffer.ByValue): StorageException =
         app.noren.core.StorageException.ErrorHandler.lift(
@@ -3608,6 +4655,8 @@ object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<S
             }
         )
 }
+
+
 
 
 

@@ -904,6 +904,60 @@ object NoHandle
 /**
  * @suppress
  */
+public object FfiConverterUByte: FfiConverter<UByte, Byte> {
+    override fun lift(value: Byte): UByte {
+        return value.toUByte()
+    }
+
+    fun lift(value: Int): UByte {
+        return value.toUByte()
+    }
+
+    override fun read(buf: ByteBuffer): UByte {
+        return lift(buf.get())
+    }
+
+    override fun lower(value: UByte): Byte {
+        return value.toByte()
+    }
+
+    override fun allocationSize(value: UByte) = 1UL
+
+    override fun write(value: UByte, buf: ByteBuffer) {
+        buf.put(value.toByte())
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterUShort: FfiConverter<UShort, Short> {
+    override fun lift(value: Short): UShort {
+        return value.toUShort()
+    }
+
+    fun lift(value: Int): UShort {
+        return value.toUShort()
+    }
+
+    override fun read(buf: ByteBuffer): UShort {
+        return lift(buf.getShort())
+    }
+
+    override fun lower(value: UShort): Short {
+        return value.toShort()
+    }
+
+    override fun allocationSize(value: UShort) = 2UL
+
+    override fun write(value: UShort, buf: ByteBuffer) {
+        buf.putShort(value.toShort())
+    }
+}
+
+/**
+ * @suppress
+ */
 public object FfiConverterUInt: FfiConverter<UInt, Int> {
     override fun lift(value: Int): UInt {
         return value.toUInt()
@@ -927,6 +981,29 @@ public object FfiConverterUInt: FfiConverter<UInt, Int> {
 /**
  * @suppress
  */
+public object FfiConverterULong: FfiConverter<ULong, Long> {
+    override fun lift(value: Long): ULong {
+        return value.toULong()
+    }
+
+    override fun read(buf: ByteBuffer): ULong {
+        return lift(buf.getLong())
+    }
+
+    override fun lower(value: ULong): Long {
+        return value.toLong()
+    }
+
+    override fun allocationSize(value: ULong) = 8UL
+
+    override fun write(value: ULong, buf: ByteBuffer) {
+        buf.putLong(value.toLong())
+    }
+}
+
+/**
+ * @suppress
+ */
 public object FfiConverterLong: FfiConverter<Long, Long> {
     override fun lift(value: Long): Long {
         return value
@@ -944,6 +1021,29 @@ public object FfiConverterLong: FfiConverter<Long, Long> {
 
     override fun write(value: Long, buf: ByteBuffer) {
         buf.putLong(value)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterDouble: FfiConverter<Double, Double> {
+    override fun lift(value: Double): Double {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Double {
+        return buf.getDouble()
+    }
+
+    override fun lower(value: Double): Double {
+        return value
+    }
+
+    override fun allocationSize(value: Double) = 8UL
+
+    override fun write(value: Double, buf: ByteBuffer) {
+        buf.putDouble(value)
     }
 }
 
@@ -1030,6 +1130,85 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
 
 
 /**
+ * One line of a basket.
+ */
+data class BasketLine (
+    /**
+     * The shop's own article code.
+     */
+    val `sku`: kotlin.String
+    ,
+    /**
+     * Its class of goods, if the shop has classes.
+     */
+    val `class`: kotlin.String?
+    ,
+    /**
+     * Pieces. A line of zero or fewer (a return in the same sale) takes no coupon.
+     */
+    val `quantity`: kotlin.Long
+    ,
+    /**
+     * What it comes to before coupons, in minor units, tax included.
+     */
+    val `amountMinor`: kotlin.Long
+    ,
+    /**
+     * Tax rate in thousandths; `None` where it is not recorded.
+     */
+    val `taxPermille`: kotlin.UInt?
+    ,
+    /**
+     * The most that all coupons together may take off it; `None` is the whole line. Goods that may not be discounted have 0.
+     */
+    val `greatestDiscountMinor`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBasketLine: FfiConverterRustBuffer<BasketLine> {
+    override fun read(buf: ByteBuffer): BasketLine {
+        return BasketLine(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: BasketLine) = (
+            FfiConverterString.allocationSize(value.`sku`) +
+            FfiConverterOptionalString.allocationSize(value.`class`) +
+            FfiConverterLong.allocationSize(value.`quantity`) +
+            FfiConverterLong.allocationSize(value.`amountMinor`) +
+            FfiConverterOptionalUInt.allocationSize(value.`taxPermille`) +
+            FfiConverterOptionalLong.allocationSize(value.`greatestDiscountMinor`)
+    )
+
+    override fun write(value: BasketLine, buf: ByteBuffer) {
+            FfiConverterString.write(value.`sku`, buf)
+            FfiConverterOptionalString.write(value.`class`, buf)
+            FfiConverterLong.write(value.`quantity`, buf)
+            FfiConverterLong.write(value.`amountMinor`, buf)
+            FfiConverterOptionalUInt.write(value.`taxPermille`, buf)
+            FfiConverterOptionalLong.write(value.`greatestDiscountMinor`, buf)
+    }
+}
+
+
+
+/**
  * The seller named on the receipt. The tenants of one rest stop are different issuers.
  */
 data class Issuer (
@@ -1071,6 +1250,61 @@ public object FfiConverterTypeIssuer: FfiConverterRustBuffer<Issuer> {
     override fun write(value: Issuer, buf: ByteBuffer) {
             FfiConverterString.write(value.`name`, buf)
             FfiConverterOptionalString.write(value.`registrationNumber`, buf)
+    }
+}
+
+
+
+/**
+ * One span of a weekly plan.
+ */
+data class OpeningSpan (
+    /**
+     * The day on which it opens: 0 is Monday.
+     */
+    val `weekday`: kotlin.UByte
+    ,
+    /**
+     * Minute of that day at which it opens.
+     */
+    val `opensMin`: kotlin.UShort
+    ,
+    /**
+     * Minute at which it closes, counted from the same midnight: 25 o'clock is 1500.
+     */
+    val `closesMin`: kotlin.UShort
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOpeningSpan: FfiConverterRustBuffer<OpeningSpan> {
+    override fun read(buf: ByteBuffer): OpeningSpan {
+        return OpeningSpan(
+            FfiConverterUByte.read(buf),
+            FfiConverterUShort.read(buf),
+            FfiConverterUShort.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OpeningSpan) = (
+            FfiConverterUByte.allocationSize(value.`weekday`) +
+            FfiConverterUShort.allocationSize(value.`opensMin`) +
+            FfiConverterUShort.allocationSize(value.`closesMin`)
+    )
+
+    override fun write(value: OpeningSpan, buf: ByteBuffer) {
+            FfiConverterUByte.write(value.`weekday`, buf)
+            FfiConverterUShort.write(value.`opensMin`, buf)
+            FfiConverterUShort.write(value.`closesMin`, buf)
     }
 }
 
@@ -1232,6 +1466,11 @@ data class Receipt (
      * True when the till cancelled it (取消): it stays in the history and counts nothing.
      */
     val `voided`: kotlin.Boolean
+    ,
+    /**
+     * The coupons that were shown, and what became of each.
+     */
+    val `coupons`: List<ReceiptCoupon>
 
 ){
 
@@ -1266,6 +1505,7 @@ public object FfiConverterTypeReceipt: FfiConverterRustBuffer<Receipt> {
             FfiConverterLong.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeReceiptCoupon.read(buf),
         )
     }
 
@@ -1287,7 +1527,8 @@ public object FfiConverterTypeReceipt: FfiConverterRustBuffer<Receipt> {
             FfiConverterOptionalSequenceTypeTaxLine.allocationSize(value.`taxes`) +
             FfiConverterLong.allocationSize(value.`points`) +
             FfiConverterBoolean.allocationSize(value.`reissued`) +
-            FfiConverterBoolean.allocationSize(value.`voided`)
+            FfiConverterBoolean.allocationSize(value.`voided`) +
+            FfiConverterSequenceTypeReceiptCoupon.allocationSize(value.`coupons`)
     )
 
     override fun write(value: Receipt, buf: ByteBuffer) {
@@ -1309,6 +1550,102 @@ public object FfiConverterTypeReceipt: FfiConverterRustBuffer<Receipt> {
             FfiConverterLong.write(value.`points`, buf)
             FfiConverterBoolean.write(value.`reissued`, buf)
             FfiConverterBoolean.write(value.`voided`, buf)
+            FfiConverterSequenceTypeReceiptCoupon.write(value.`coupons`, buf)
+    }
+}
+
+
+
+/**
+ * A coupon that was shown for a purchase: what it took off, or why it was not used.
+ */
+data class ReceiptCoupon (
+    /**
+     * The grant.
+     */
+    val `serial`: kotlin.ULong
+    ,
+    /**
+     * Its offer's number.
+     */
+    val `offer`: kotlin.UInt
+    ,
+    /**
+     * The offer's title, in Japanese.
+     */
+    val `titleJa`: kotlin.String
+    ,
+    /**
+     * The same in English.
+     */
+    val `titleEn`: kotlin.String
+    ,
+    /**
+     * What it took off, in minor units, tax included; 0 for one that was not used.
+     */
+    val `discountMinor`: kotlin.Long
+    ,
+    /**
+     * Why it was not used, as a snake_case word; `None` for one that was.
+     */
+    val `reason`: kotlin.String?
+    ,
+    /**
+     * The reason in Japanese; empty for one that was used.
+     */
+    val `reasonJa`: kotlin.String
+    ,
+    /**
+     * The same in English.
+     */
+    val `reasonEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReceiptCoupon: FfiConverterRustBuffer<ReceiptCoupon> {
+    override fun read(buf: ByteBuffer): ReceiptCoupon {
+        return ReceiptCoupon(
+            FfiConverterULong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReceiptCoupon) = (
+            FfiConverterULong.allocationSize(value.`serial`) +
+            FfiConverterUInt.allocationSize(value.`offer`) +
+            FfiConverterString.allocationSize(value.`titleJa`) +
+            FfiConverterString.allocationSize(value.`titleEn`) +
+            FfiConverterLong.allocationSize(value.`discountMinor`) +
+            FfiConverterOptionalString.allocationSize(value.`reason`) +
+            FfiConverterString.allocationSize(value.`reasonJa`) +
+            FfiConverterString.allocationSize(value.`reasonEn`)
+    )
+
+    override fun write(value: ReceiptCoupon, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`serial`, buf)
+            FfiConverterUInt.write(value.`offer`, buf)
+            FfiConverterString.write(value.`titleJa`, buf)
+            FfiConverterString.write(value.`titleEn`, buf)
+            FfiConverterLong.write(value.`discountMinor`, buf)
+            FfiConverterOptionalString.write(value.`reason`, buf)
+            FfiConverterString.write(value.`reasonJa`, buf)
+            FfiConverterString.write(value.`reasonEn`, buf)
     }
 }
 
@@ -1498,6 +1835,55 @@ public object FfiConverterTypeAssurance: FfiConverterRustBuffer<Assurance> {
 
 
 /**
+ * What proved a check-in.
+ */
+
+enum class Basis {
+
+    /**
+     * A stay.
+     */
+    DWELL,
+    /**
+     * The app was opened within the outline, standing.
+     */
+    OPENED,
+    /**
+     * The operating system reported the visit.
+     */
+    OS_VISIT;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBasis: FfiConverterRustBuffer<Basis> {
+    override fun read(buf: ByteBuffer) = try {
+
+        Basis.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Basis) = 4UL
+
+    override fun write(value: Basis, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * Where a purchase was made.
  */
 
@@ -1538,6 +1924,352 @@ public object FfiConverterTypeChannel: FfiConverterRustBuffer<Channel> {
     override fun allocationSize(value: Channel) = 4UL
 
     override fun write(value: Channel, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Why a visit was no check-in.
+ */
+
+enum class CheckInRefusal {
+
+    /**
+     * An app made a fix up.
+     */
+    MOCK_LOCATION,
+    /**
+     * The clock was set during the visit.
+     */
+    CLOCK_SHIFT,
+    /**
+     * The phone came here faster than anything can.
+     */
+    JUMP,
+    /**
+     * Never stood.
+     */
+    PASSED_BY,
+    /**
+     * Slow, but never stayed: a jam.
+     */
+    CRAWLED_PAST,
+    /**
+     * Stood, but not on the site: beside it on the road, or on the ordinary road.
+     */
+    BESIDE_THE_SITE,
+    /**
+     * Stood on the other side of the road.
+     */
+    OPPOSITE_SIDE,
+    /**
+     * Stood where the two sides lie on top of each other, or between them.
+     */
+    SIDE_UNDECIDABLE,
+    /**
+     * Left too early.
+     */
+    TOO_SHORT,
+    /**
+     * Too long without a fix to call it one stay.
+     */
+    TIME_GAP,
+    /**
+     * Not enough fixes that are exact enough.
+     */
+    POOR_ACCURACY,
+    /**
+     * A check-in here a short while ago.
+     */
+    COOL_DOWN,
+    /**
+     * The place's code is over, of another place, or no issuer made it.
+     */
+    PLACE_CODE,
+    /**
+     * No receipt of a store here has this code, or it is over or was used.
+     */
+    RECEIPT_CODE;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckInRefusal: FfiConverterRustBuffer<CheckInRefusal> {
+    override fun read(buf: ByteBuffer) = try {
+
+        CheckInRefusal.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: CheckInRefusal) = 4UL
+
+    override fun write(value: CheckInRefusal, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What can be on in an area.
+ */
+
+enum class ConditionKind {
+
+    /**
+     * 雨の日限定.
+     */
+    RAIN,
+    /**
+     * Snow.
+     */
+    SNOW,
+    /**
+     * A hot day.
+     */
+    HEAT,
+    /**
+     * A cold day.
+     */
+    COLD,
+    /**
+     * タイムセール, started by hand.
+     */
+    TIME_SALE,
+    /**
+     * The road is jammed ahead.
+     */
+    CONGESTION;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeConditionKind: FfiConverterRustBuffer<ConditionKind> {
+    override fun read(buf: ByteBuffer) = try {
+
+        ConditionKind.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: ConditionKind) = 4UL
+
+    override fun write(value: ConditionKind, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What a rotation promises.
+ */
+sealed class Coverage {
+
+    /**
+     * No fence left out can be reached before the regions are chosen anew.
+     */
+    object Guaranteed : Coverage()
+
+
+    /**
+     * Too many places in reach. The promise holds for whoever moves no faster than this, in metres a second; at 0 it holds for nobody. Whoever
+     * is faster may be at a place before it is registered: a stay that is longer than the operating system is late is found all the same.
+     */
+    data class Limited(
+        /**
+         * Metres a second.
+         */
+        val `speedMps`: kotlin.Double) : Coverage()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCoverage : FfiConverterRustBuffer<Coverage>{
+    override fun read(buf: ByteBuffer): Coverage {
+        return when(buf.getInt()) {
+            1 -> Coverage.Guaranteed
+            2 -> Coverage.Limited(
+                FfiConverterDouble.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Coverage): ULong = when(value) {
+        is Coverage.Guaranteed -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Coverage.Limited -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterDouble.allocationSize(value.`speedMps`)
+            )
+        }
+    }
+
+    override fun write(value: Coverage, buf: ByteBuffer) {
+        when(value) {
+            is Coverage.Guaranteed -> {
+                buf.putInt(1)
+                Unit
+            }
+            is Coverage.Limited -> {
+                buf.putInt(2)
+                FfiConverterDouble.write(value.`speedMps`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * The side of an expressway. 上り and 下り are two places, even where they are a few metres apart.
+ */
+
+enum class Direction {
+
+    /**
+     * 上り: towards Tokyo.
+     */
+    INBOUND,
+    /**
+     * 下り: away from Tokyo.
+     */
+    OUTBOUND,
+    /**
+     * Reached from both sides, or beside no expressway at all.
+     */
+    BOTH;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDirection: FfiConverterRustBuffer<Direction> {
+    override fun read(buf: ByteBuffer) = try {
+
+        Direction.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Direction) = 4UL
+
+    override fun write(value: Direction, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * The state of a grant.
+ */
+
+enum class GrantState {
+
+    /**
+     * Can be used.
+     */
+    GRANTED,
+    /**
+     * Held for an order: can be used by that order only.
+     */
+    LOCKED,
+    /**
+     * Used.
+     */
+    REDEEMED,
+    /**
+     * Its sale was voided: can be used again.
+     */
+    ROLLED_BACK,
+    /**
+     * Over.
+     */
+    EXPIRED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeGrantState: FfiConverterRustBuffer<GrantState> {
+    override fun read(buf: ByteBuffer) = try {
+
+        GrantState.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: GrantState) = 4UL
+
+    override fun write(value: GrantState, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -1750,6 +2482,208 @@ public object FfiConverterTypeLinkedIdentity : FfiConverterRustBuffer<LinkedIden
 
 
 /**
+ * What is still missing for a check-in.
+ */
+sealed class Missing {
+
+    /**
+     * Any fix: location may be off or not allowed. The place QR works without.
+     */
+    object Fix : Missing()
+
+
+    /**
+     * A fix of 65 m or better, and two of 30 m: outdoors, with precise location allowed.
+     */
+    object Accuracy : Missing()
+
+
+    /**
+     * Being there: the fixes are outside.
+     */
+    object Place : Missing()
+
+
+    /**
+     * The side of the road: the place QR tells it.
+     */
+    object Side : Missing()
+
+
+    /**
+     * Standing.
+     */
+    object Stop : Missing()
+
+
+    /**
+     * Time.
+     */
+    data class Dwell(
+        /**
+         * Seconds to go.
+         */
+        val `leftS`: kotlin.UInt) : Missing()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMissing : FfiConverterRustBuffer<Missing>{
+    override fun read(buf: ByteBuffer): Missing {
+        return when(buf.getInt()) {
+            1 -> Missing.Fix
+            2 -> Missing.Accuracy
+            3 -> Missing.Place
+            4 -> Missing.Side
+            5 -> Missing.Stop
+            6 -> Missing.Dwell(
+                FfiConverterUInt.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Missing): ULong = when(value) {
+        is Missing.Fix -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Missing.Accuracy -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Missing.Place -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Missing.Side -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Missing.Stop -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Missing.Dwell -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`leftS`)
+            )
+        }
+    }
+
+    override fun write(value: Missing, buf: ByteBuffer) {
+        when(value) {
+            is Missing.Fix -> {
+                buf.putInt(1)
+                Unit
+            }
+            is Missing.Accuracy -> {
+                buf.putInt(2)
+                Unit
+            }
+            is Missing.Place -> {
+                buf.putInt(3)
+                Unit
+            }
+            is Missing.Side -> {
+                buf.putInt(4)
+                Unit
+            }
+            is Missing.Stop -> {
+                buf.putInt(5)
+                Unit
+            }
+            is Missing.Dwell -> {
+                buf.putInt(6)
+                FfiConverterUInt.write(value.`leftS`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * What a place is.
+ */
+
+enum class PlaceKind {
+
+    /**
+     * A store.
+     */
+    STORE,
+    /**
+     * A service or parking area of an expressway.
+     */
+    REST_STOP,
+    /**
+     * A gate of a route: passing it counts, stopping is not asked for.
+     */
+    GATE;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePlaceKind: FfiConverterRustBuffer<PlaceKind> {
+    override fun read(buf: ByteBuffer) = try {
+
+        PlaceKind.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: PlaceKind) = 4UL
+
+    override fun write(value: PlaceKind, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * Why points moved.
  */
 
@@ -1884,6 +2818,18 @@ enum class Reason {
      * 404: no receipt has this claim code, or it is over, or someone has claimed it.
      */
     CLAIM_REFUSED,
+    /**
+     * 401: the record of a check-in is none, or not signed by the device that sends it.
+     */
+    RECORD_INVALID,
+    /**
+     * 409: a condition with this sequence or a later one is known.
+     */
+    CONDITION_OLDER,
+    /**
+     * 422: an offer, a place, a route or a stamp card that cannot be.
+     */
+    INVALID_RULE,
     /**
      * 404: there is no such thing.
      */
@@ -2262,6 +3208,38 @@ public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
+    override fun read(buf: ByteBuffer): kotlin.Long? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterLong.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.Long?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterLong.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.Long?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterLong.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
     override fun read(buf: ByteBuffer): kotlin.String? {
         if (buf.get().toInt() == 0) {
@@ -2390,6 +3368,34 @@ public object FfiConverterOptionalTypeReceiptId: FfiConverterRustBuffer<ReceiptI
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeReceiptCoupon: FfiConverterRustBuffer<List<ReceiptCoupon>> {
+    override fun read(buf: ByteBuffer): List<ReceiptCoupon> {
+        val len = buf.getInt()
+        return List<ReceiptCoupon>(len) {
+            FfiConverterTypeReceiptCoupon.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ReceiptCoupon>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeReceiptCoupon.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ReceiptCoupon>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeReceiptCoupon.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeReceiptLine: FfiConverterRustBuffer<List<ReceiptLine>> {
     override fun read(buf: ByteBuffer): List<ReceiptLine> {
         val len = buf.getInt()
@@ -2442,6 +3448,11 @@ public object FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer<List<TaxLi
 
 
 
+public typealias CheckInId = kotlin.String
+public typealias FfiConverterTypeCheckInId = FfiConverterString
+
+
+
 public typealias DeviceId = kotlin.String
 public typealias FfiConverterTypeDeviceId = FfiConverterString
 
@@ -2469,6 +3480,11 @@ public typealias FfiConverterTypePlaceId = FfiConverterString
 
 public typealias ReceiptId = kotlin.String
 public typealias FfiConverterTypeReceiptId = FfiConverterString
+
+
+
+public typealias StampCardId = kotlin.String
+public typealias FfiConverterTypeStampCardId = FfiConverterString
 
 
 

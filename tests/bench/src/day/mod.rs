@@ -1,6 +1,7 @@
 //! A simulated day: how often a phone is woken, beside whoever knows the day beforehand and beside the presets of others. It is lived several times,
 //! with an operating system that is late in other ways each time; figures are the middle ones.
 
+mod fetches;
 mod others;
 mod phone;
 mod world;
@@ -49,6 +50,18 @@ pub(crate) fn run(seed: u64, times: u64) -> Outcome {
             .with("stops", day.stops.len())
             .with("moving_s", day.moving_s)
             .with("seed", seed)
+            .emit()?;
+    }
+    for (name, knows_home) in [("day_fetches", true), ("day_fetches_first", false)] {
+        let fetched = fetches::fetched(&day, knows_home)?;
+        let met = fetched.requests <= 8 && fetched.gzip_bytes <= 60_000;
+        Line::new(name, &Samples::default())
+            .held(fetched.gzip_bytes as f64 / 60_000.0, "at most 8 requests and 60 KB, compressed".into(), met)
+            .with("requests", fetched.requests)
+            .with("tiles", fetched.tiles)
+            .with("places", fetched.places)
+            .with("bytes", fetched.bytes)
+            .with("gzip_bytes", fetched.gzip_bytes)
             .emit()?;
     }
     let presets: Vec<_> = others::presets(&day)

@@ -125,11 +125,10 @@ impl Day {
         );
         let mut beside = PASS_BYS.saturating_sub(ROAD.iter().filter(|(_, stops)| !stops).count() + SIDES_APART);
         // Stores beside the road, evenly along the drive and clear of rest stops and each other.
-        let first_s = track.len() / 3;
         let taken = PlaceIndex::new(places.clone());
         let moving: Vec<&Position> = track.windows(2).filter_map(|two| moves(two, 15.0)).collect();
         let step = (moving.len() / (beside + 1)).max(1);
-        let mut at = step / 2 + first_s % 7;
+        let mut at = step / 2;
         while beside > 0 && at < moving.len() {
             if let Some(here) = moving.get(at)
                 && taken.nearest(here, 1).first().is_none_or(|near| near.edge_m > 1_500.0)

@@ -62,6 +62,17 @@ fn requests_deny_what_they_do_not_know() {
     assert!(serde_json::from_value::<Link>(json!({"number": {"number": "1", "pin": "0", "later": 1}})).is_err(), "inside a link, too");
 }
 
+fn wallet() -> serde_json::Value {
+    json!({
+        "grants": [
+            {"serial": 1, "offer": 2, "state": "granted", "until_s": 3, "count": 1, "on_this_device": true, "rolled_back": null}
+        ],
+        "staff": false, "first_visit": true, "used": [{"offer": 2, "times": 1}],
+        "check_ins": [{"id": "u", "place": "p", "at_s": 1, "from_expressway": true}],
+        "stamp_cards": [{"card": "c", "stamps": [{"place": "p", "day": "2026-11-22"}], "rewards": 0}], "as_of_ms": 5,
+    })
+}
+
 #[test]
 fn responses_ignore_what_they_do_not_know() {
     ignores_unknown_fields::<Problem>(json!({"status": 410, "reason": "cursor_unknown", "detail": "d"}));
@@ -79,7 +90,21 @@ fn responses_ignore_what_they_do_not_know() {
     );
     ignores_unknown_fields::<SaleAnswer>(json!({
         "receipt_id": "r", "till_id": "t", "member_found": false, "refused": "expired", "code_seen_before": false, "points": 0, "claim_code": "c",
+        "redemptions": [{"serial": 7, "counted": false, "cause": "double", "check_in_id": null}],
     }));
+    ignores_unknown_fields::<AreaBundle>(json!({
+        "tiles": [{"tile": "34.108", "version": 3, "places": []}], "as_of_ms": 1,
+        "rules": {"version": "v", "issuers": [{"key": "k", "not_before_s": 0, "not_after_s": 9}], "offers": ["o"], "conditions": [], "killed": [3],
+            "routes": [], "stamp_programmes": []},
+    }));
+    ignores_unknown_fields::<Wallet>(wallet());
+    ignores_unknown_fields::<Lease>(json!({
+        "credential": "c", "credential_expires_at_ms": 1, "renew_from_ms": 1, "until_ms": 2, "wallet": wallet(),
+    }));
+    ignores_unknown_fields::<CheckInAnswer>(json!({
+        "check_in_id": "u", "outcome": "refused", "reason": "passed_by", "gap": false, "stamp_cards": [], "grants": [],
+    }));
+    ignores_unknown_fields::<CheckInAnswer>(json!({"check_in_id": "u", "outcome": "accepted", "gap": true, "stamp_cards": [], "grants": [4]}));
     ignores_unknown_fields::<TillKeys>(json!({"root_key": "k", "document": "d"}));
     ignores_unknown_fields::<Erasure>(json!({"erased": true}));
 }

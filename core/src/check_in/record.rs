@@ -36,7 +36,12 @@ pub(super) fn keep(core: &Core, drafts: Vec<Draft>, following: Option<&Following
     let card = core.card.get().ok_or(CheckInError::NotEnrolled)?;
     let signer = card.signed_credential().map(|signed| signed.credential().device_key).ok_or(CheckInError::NotEnrolled)?;
     sign_waiting(core, &signer)?;
-    let facts = if drafts.is_empty() { None } else { Facts::gather(core)? };
+    if drafts.is_empty() {
+        core.note_use()?;
+        let put = |following| core.outbox.enqueue_with(&[], |tx, _| core.check_ins.put_monitors(tx, following)).map(drop);
+        return Ok(following.map_or(Ok(()), put).map(|()| Vec::new())?);
+    }
+    let facts = Facts::gather(core)?;
     let mut head = core.check_ins.chain(&card.device_id)?;
     let mut made = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -54,9 +59,7 @@ pub(super) fn keep(core: &Core, drafts: Vec<Draft>, following: Option<&Following
         for ((record, note), key) in made.iter().zip(keys) {
             core.check_ins.insert(tx, &card.device_id, note, record, key)?;
         }
-        if let Some(head) = head.as_ref().filter(|_| !made.is_empty()) {
-            core.check_ins.put_chain(tx, head)?;
-        }
+        head.as_ref().map_or(Ok(()), |head| core.check_ins.put_chain(tx, head))?;
         following.map_or(Ok(()), |following| core.check_ins.put_monitors(tx, following))
     })?;
     Ok(made.into_iter().map(|(_, note)| note).collect())

@@ -16,7 +16,7 @@ use super::{
     regions,
 };
 use crate::app::Core;
-use crate::coupons::{CouponSituation, CouponStore, CouponView, CouponsService};
+use crate::coupons::{CouponSituation, CouponStore, CouponView, CouponsService, OpenRules};
 use crate::member::CardStore;
 use crate::outbox::Outcome;
 use crate::places::{PlaceBook, TILES_WITHIN_M};
@@ -52,20 +52,21 @@ impl CheckInService {
     pub fn observe(&self, observations: Vec<Observation>) -> Result<CheckInReport, CheckInError> {
         let core = &self.core;
         let card = core.card.get().ok_or(CheckInError::NotEnrolled)?;
-        let book = core.places.book()?;
-        let routes = self.routes(&book)?;
+        let names = self.names()?;
+        let book = &names.book;
+        let routes = routes(&names);
         let mut kept = core.check_ins.following.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = match kept.as_ref() {
             Some(following) => following.clone(),
             None => core.check_ins.kept_monitors()?,
         };
-        next.wake(&book, &core.platform.clock.boot_id(), core.clock.now().proven);
+        next.wake(book, &core.platform.clock.boot_id(), core.clock.now().proven);
         let mut followed = Followed::default();
         for observation in &observations {
-            next.observe(&book, &routes, observation, &mut followed);
+            next.observe(book, &routes, observation, &mut followed);
         }
         let woken = observations.iter().any(|observation| !matches!(observation, Observation::Fix { .. } | Observation::Tick { .. }));
-        let regions = regions::plan(&book, &mut next, woken);
+        let regions = regions::plan(book, &mut next, woken);
         let drafts = self.drafts(&card.device_id, &mut followed)?;
         let before = kept.as_ref();
         let notes = match keep(core, drafts.0, before.is_none_or(|before| *before != next).then_some(&next)) {
@@ -78,20 +79,20 @@ impl CheckInService {
         };
         let mut report =
             CheckInReport { regions, needs_fixes: next.monitor.needs_fixes() || next.refresh_left, ..CheckInReport::default() };
-        report.area_due = self.area_due(&book, &next)?;
+        report.area_due = self.area_due(book, &next)?;
         *kept = Some(next);
         drop(kept);
         if !notes.is_empty() {
             core.observers.tell(Change::CheckIns);
         }
         report.left_out = followed.left_out;
-        report.refused = followed.refused.into_iter().map(|(place, at_ms, reason)| refused(&book, place, at_ms, reason)).collect();
+        report.refused = followed.refused.into_iter().map(|(place, at_ms, reason)| refused(&names, place, at_ms, reason)).collect();
         report.waiting = followed
             .waiting
             .into_iter()
-            .map(|(place, missing)| WaitingVisit { place_name: name(&book, place.as_ref()), place, missing })
+            .map(|(place, missing)| WaitingVisit { place_name: name(&names, place.as_ref()), place, missing })
             .collect();
-        report.check_ins = notes.into_iter().map(|note| self.new_check_in(&book, note)).collect::<Result<_, _>>()?;
+        report.check_ins = notes.into_iter().map(|note| self.new_check_in(&names, note)).collect::<Result<_, _>>()?;
         Ok(report)
     }
 
@@ -152,7 +153,7 @@ impl CheckInService {
     pub fn recent(&self) -> Result<Vec<CheckInView>, CheckInError> {
         let core = &self.core;
         let card = core.card.get().ok_or(CheckInError::NotEnrolled)?;
-        let book = core.places.book()?;
+        let names = self.names()?;
         let wallet = core.coupons.wallet(&card.member_id)?;
         let mut notes = core.check_ins.notes(&card.device_id)?;
         // Where a receipt's code counted only the backend knows.
@@ -160,7 +161,7 @@ impl CheckInService {
             let heard = wallet.iter().flat_map(|kept| &kept.wallet.check_ins).find(|visit| visit.id == note.id);
             note.place = heard.map_or_else(|| note.place.clone(), |visit| visit.place.clone());
         }
-        Ok(notes.into_iter().rev().map(|note| view(&book, note)).collect())
+        Ok(notes.into_iter().rev().map(|note| view(&names, note)).collect())
     }
 
     /// Signs what was kept while the device's key was locked; part of every round of sending.
@@ -176,7 +177,7 @@ impl CheckInService {
         let _held = core.check_ins.following.lock().unwrap_or_else(PoisonError::into_inner);
         let note = keep(core, vec![draft], None)?.pop().ok_or_else(|| StorageError::other("a check-in is and is not there"))?;
         core.observers.tell(Change::CheckIns);
-        self.new_check_in(&*core.places.book()?, note)
+        self.new_check_in(&self.names()?, note)
     }
 
     /// What is to be kept, and whether there is anything. A second check-in at a place within the cool-down (after a scanned code) is none.
@@ -201,10 +202,8 @@ impl CheckInService {
         Ok((drafts, any))
     }
 
-    fn routes(&self, book: &PlaceBook) -> Result<Vec<Route>, CheckInError> {
-        let rules = self.core.coupons.open_rules(self.core.places.rules()?);
-        // A route with a gate that is not known here is another area's.
-        Ok(rules.routes.iter().filter_map(|info| Route::in_index(info, book.index()).ok()).collect())
+    fn names(&self) -> Result<Names, StorageError> {
+        Ok(Names { book: self.core.places.book()?, rules: self.core.coupons.open_rules(self.core.places.rules()?) })
     }
 
     fn area_due(&self, book: &PlaceBook, following: &Following) -> Result<bool, CheckInError> {
@@ -217,21 +216,21 @@ impl CheckInService {
         Ok(missing && !tried)
     }
 
-    fn new_check_in(&self, book: &PlaceBook, note: CheckInNote) -> Result<NewCheckIn, CheckInError> {
+    fn new_check_in(&self, names: &Names, note: CheckInNote) -> Result<NewCheckIn, CheckInError> {
         let situation = CouponSituation { place: Some(note.place.clone()), ..CouponSituation::default() };
         let here = |coupon: &CouponView| coupon.usable_now && coupon.places.contains(&note.place);
         let listed = CouponsService::new(self.core.clone()).list(&situation);
         // It is made already: that its coupons cannot be listed now is no reason to say otherwise.
         let coupons: Vec<CouponView> = listed.unwrap_or_default().into_iter().filter(here).collect();
-        let check_in = view(book, note);
+        let check_in = view(names, note);
         Ok(NewCheckIn { notice: notice(&check_in, coupons.len()), check_in, coupons })
     }
 }
 
-fn view(book: &PlaceBook, note: CheckInNote) -> CheckInView {
+fn view(names: &Names, note: CheckInNote) -> CheckInView {
     CheckInView {
-        place_name: name(book, Some(&note.place)),
-        direction: book.info(&note.place).map(|info| info.direction),
+        place_name: name(names, Some(&note.place)),
+        direction: names.book.info(&note.place).map(|info| info.direction),
         id: note.id,
         place: note.place,
         at_ms: note.at_ms,
@@ -257,12 +256,26 @@ fn notice(check_in: &CheckInView, coupons: usize) -> CheckInNotice {
     CheckInNotice { title_ja, title_en, body_ja, body_en, silent: true, at_night: true }
 }
 
-fn refused(book: &PlaceBook, place: PlaceId, at_ms: i64, reason: CheckInRefusal) -> RefusedVisit {
-    RefusedVisit { place_name: name(book, Some(&place)), place, at_ms, reason }
+fn refused(names: &Names, place: PlaceId, at_ms: i64, reason: CheckInRefusal) -> RefusedVisit {
+    RefusedVisit { place_name: name(names, Some(&place)), place, at_ms, reason }
 }
 
-fn name(book: &PlaceBook, place: Option<&PlaceId>) -> String {
-    place.and_then(|place| book.info(place)).map(|info| info.name.clone()).unwrap_or_default()
+/// The name of a place, or of a route.
+fn name(names: &Names, place: Option<&PlaceId>) -> String {
+    let Some(place) = place else { return String::new() };
+    let route = || names.rules.routes.iter().find(|route| route.id == *place).map(|route| &route.name);
+    names.book.info(place).map(|info| &info.name).or_else(route).cloned().unwrap_or_default()
+}
+
+/// The routes that can be driven here: one with a gate that is not known is another area's.
+fn routes(names: &Names) -> Vec<Route> {
+    names.rules.routes.iter().filter_map(|info| Route::in_index(info, names.book.index()).ok()).collect()
+}
+
+/// What places and routes are called.
+struct Names {
+    book: Arc<PlaceBook>,
+    rules: Arc<OpenRules>,
 }
 
 /// True when the backend's word on a check-in reads.

@@ -188,7 +188,9 @@ impl CouponsService {
         let is_old = !(0..half_ms).contains(&now_ms.saturating_sub(note.at_ms));
         let is_lost = note.until_ms.is_some() && facts.allotment.is_none();
         let is_elsewhere = note.tiles != tiles || note.rules != facts.rules.version;
-        Ok((kept.stale || is_old || is_lost || is_elsewhere).then_some(tiles))
+        // A lease renews the credential; a renewal alone would lease nothing.
+        let renews = self.core.card.get().is_some_and(|card| now_ms >= card.renew_from_ms);
+        Ok((kept.stale || is_old || is_lost || is_elsewhere || renews).then_some(tiles))
     }
 
     /// Asks for grants. True when the answer has come; a refusal (a device that lost its offline coupons) leaves those that need a connection.

@@ -10,6 +10,7 @@ use noren_rules::place_code::PlaceCode;
 use noren_rules::places::Tile;
 use noren_rules::rotation::Coverage;
 use noren_rules::wire::{PlaceKind, RouteInfo, paths};
+use proptest::prelude::*;
 
 fn with_coupon(shop: &mut Shop) {
     shop.offers = vec![visitor_offer(7, "miyajima-out"), offer(8, "どこでも")];
@@ -299,6 +300,7 @@ async fn a_route_counts_when_its_gates_were_passed_in_order() {
         }
     }
     assert_eq!(made.iter().map(|made| (made.check_in.place.as_str(), made.check_in.by)).collect::<Vec<_>>(), [("tour", CheckInBy::Route)]);
+    assert_eq!(made[0].notice.title_ja, "周遊にチェックインしました");
 }
 
 #[tokio::test]
@@ -330,4 +332,33 @@ async fn another_members_check_ins_are_not_shown() {
     noren.outbox().network_returned().await.unwrap();
     let first = phone.server.shop(|shop| shop.check_ins.last().unwrap().clone());
     assert_eq!((first.sequence, first.previous), (1, None), "another key, another chain");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    /// However the observations are cut into batches, and wherever the process ends between them: the same one check-in, recorded once.
+    #[test]
+    fn batches_and_restarts_change_nothing(cuts in prop::collection::vec((1usize..9, any::<bool>(), any::<bool>()), 1..12)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let phone = Phone::new();
+            let mut noren = phone.at_miyajima(with_coupon).await;
+            let mut stop = phone.stop_at(&miyajima());
+            let mut made = 0;
+            for (size, restarts, sends) in cuts.into_iter().chain([(usize::MAX, false, true)]) {
+                let batch: Vec<Observation> = stop.drain(..size.min(stop.len())).collect();
+                made += noren.check_in().observe(batch).unwrap().check_ins.len();
+                if sends {
+                    noren.outbox().send_due().await.unwrap();
+                }
+                if restarts {
+                    drop(noren);
+                    noren = phone.open();
+                }
+            }
+            prop_assert_eq!((made, noren.check_in().recent().unwrap().len()), (1, 1));
+            prop_assert_eq!(phone.server.shop(|shop| shop.check_ins.len()), 1);
+            Ok(())
+        })?;
+    }
 }

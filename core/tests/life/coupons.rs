@@ -121,6 +121,24 @@ async fn a_coupon_shown_before_stays_back_until_somebody_says_what_became_of_it(
 }
 
 #[tokio::test]
+async fn receipts_bring_their_coupons_and_a_void_gives_one_back() {
+    let phone = Phone::new();
+    let noren = phone.at_miyajima(two).await;
+    let _ = noren.coupons().begin_presentation();
+    noren.coupons().end_presentation();
+    let mut sold = named(&phone, 1, &[(100, true), (101, false)]);
+    phone.server.world.lock().unwrap().receipts = vec![sold.clone()];
+    noren.purchases().refresh().await.unwrap();
+    assert_eq!(noren.purchases().receipt(&sold.id).unwrap(), sold);
+    assert_eq!((coupon(&noren, 7).state, coupon(&noren, 8).unheard), (GrantState::Redeemed, false));
+    sold.voided = true;
+    phone.server.world.lock().unwrap().receipts.push(sold.clone());
+    noren.purchases().refresh().await.unwrap();
+    assert_eq!(noren.purchases().receipt(&sold.id).unwrap(), sold, "in its new form, once");
+    assert_eq!(noren.coupons().begin_presentation().serials, [100, 101]);
+}
+
+#[tokio::test]
 async fn an_older_receipt_says_nothing_about_a_later_showing() {
     let phone = Phone::new();
     let noren = phone.at_miyajima(two).await;

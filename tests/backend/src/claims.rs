@@ -1,6 +1,7 @@
 //! A sale made without the card can be claimed later, once, by the code on its receipt (レシート後付け).
 
-use noren_rules::ids::{DeviceId, ReceiptId};
+use noren_rules::ids::{DeviceId, MemberId, ReceiptId};
+use noren_rules::receipt::Receipt;
 use noren_rules::wire::{Claim, ClaimRequest, Reason, paths};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -61,6 +62,31 @@ fn claim(db: &Connection, app: &App, device: &DeviceId, code: &str, now_ms: i64)
             Err(Refusal::new(Reason::ClaimRefused, detail).keep().into())
         }
     }
+}
+
+/// The receipt of a code, for a check-in by it: of a sale that is nobody's, or this member's. A wrong guess is counted.
+pub(crate) fn receipt_of(
+    db: &Connection,
+    app: &App,
+    device: &DeviceId,
+    code: &str,
+    member: &MemberId,
+    now_ms: i64,
+) -> Result<Option<Receipt>, Fault> {
+    let guard = Subject::new(&app.keys, PER_DEVICE, &["claim-device", device.as_str()]);
+    guard.check(db, now_ms)?;
+    let mac = code_mac(app, code.trim().to_ascii_uppercase().as_str());
+    let found: Option<String> =
+        db.query_row("SELECT receipt FROM claims WHERE code = ?1 AND until_ms > ?2", params![mac, now_ms], |row| row.get(0)).optional()?;
+    let Some(id) = found.map(ReceiptId) else {
+        guard.failed(db, now_ms)?;
+        return Ok(None);
+    };
+    let owner = receipts::owner(db, &id)?;
+    if owner.is_some_and(|owner| owner != *member) {
+        return Ok(None);
+    }
+    receipts::load(db, &id).map(Some)
 }
 
 fn code_mac(app: &App, code: &str) -> [u8; 32] {

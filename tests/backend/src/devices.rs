@@ -137,6 +137,21 @@ pub(crate) fn lists_changed(db: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// True for a device that gets no grants for offline tills.
+pub(crate) fn leases_stopped(db: &Connection, id: &DeviceId) -> Result<bool, Fault> {
+    Ok(db
+        .prepare_cached("SELECT leases_stopped_at_ms IS NOT NULL FROM devices WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?
+        .unwrap_or(false))
+}
+
+/// It gets them again. True when it got none.
+pub(crate) fn allow_leases(db: &Connection, id: &DeviceId) -> Result<bool, Fault> {
+    let sql = "UPDATE devices SET leases_stopped_at_ms = NULL WHERE id = ?1 AND leases_stopped_at_ms IS NOT NULL";
+    Ok(db.execute(sql, [id.as_str()])? == 1)
+}
+
 pub(crate) fn of_member(db: &Connection, member: &MemberId) -> Result<Vec<Device>, Fault> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM devices WHERE member = ?1 ORDER BY enrolled_at_ms, id"))?;
     let rows = statement.query_map([member.as_str()], read)?;

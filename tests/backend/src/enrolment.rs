@@ -1,11 +1,11 @@
 //! A device becomes a member's card, and its credential is renewed.
 
 use noren_rules::b64;
-use noren_rules::credential::{Credential, LIFETIME_S, RENEW_AFTER_S};
+use noren_rules::credential::{Allotment, Credential, LIFETIME_S, RENEW_AFTER_S};
 use noren_rules::ids::{DeviceId, MemberId};
 use noren_rules::keys::PublicKey;
 use noren_rules::proof::{self, ProofKind};
-use noren_rules::wire::{EnrolRequest, Enrolment, Link, OneDimensional, Reason, paths};
+use noren_rules::wire::{Assurance, EnrolRequest, Enrolment, Link, OneDimensional, Reason, paths};
 use rusqlite::Connection;
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::devices::{self, Device};
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
-use crate::{links, members, nonces, tokens};
+use crate::{leases, links, members, nonces, tokens};
 
 /// POST [`paths::ENROLMENTS`]. Nonce and proof may be fresh in each attempt under one key; the rest must be the same.
 pub(crate) async fn post(call: Call) -> Answer {
@@ -103,21 +103,46 @@ fn replace(db: &Connection, old: &DeviceId, member: &MemberId, now_ms: i64) -> R
     Ok(())
 }
 
-fn issue(db: &Connection, app: &App, device: &Device, member: &MemberId, now_ms: i64) -> Result<Enrolment, Fault> {
-    let membership = members::membership(db, member)?;
+/// A fresh credential.
+pub(crate) struct Issued {
+    /// base64url.
+    pub(crate) credential: String,
+    pub(crate) expires_at_ms: i64,
+    pub(crate) renew_from_ms: i64,
+}
+
+/// Issues a device's credential, with what it may spend offline.
+pub(crate) fn credential(
+    db: &Connection,
+    app: &App,
+    device: &Device,
+    member: &MemberId,
+    assurance: Assurance,
+    allotment: Option<Allotment>,
+    now_ms: i64,
+) -> Result<Issued, Fault> {
     let now_s = now_ms.div_euclid(1000);
     let expires_at_s = now_s.saturating_add(LIFETIME_S);
     let device_key = PublicKey::from_base64url(&device.public_key).map_err(|_| Fault::Stored("public key"))?;
-    let credential = Credential { member: member.clone(), device_key, expires_at_s, assurance: membership.assurance, allotment: None };
+    let credential = Credential { member: member.clone(), device_key, expires_at_s, assurance, allotment };
     let signed = credential.issue(app.keys.issuer()?.as_ref());
-    let credential_expires_at_ms = expires_at_s.saturating_mul(1000);
-    devices::credential_issued(db, &device.id, credential_expires_at_ms)?;
+    let expires_at_ms = expires_at_s.saturating_mul(1000);
+    devices::credential_issued(db, &device.id, expires_at_ms)?;
+    let renew_from_ms = now_s.saturating_add(RENEW_AFTER_S).saturating_mul(1000);
+    Ok(Issued { credential: signed.to_base64url(), expires_at_ms, renew_from_ms })
+}
+
+fn issue(db: &Connection, app: &App, device: &Device, member: &MemberId, now_ms: i64) -> Result<Enrolment, Fault> {
+    let membership = members::membership(db, member)?;
+    let allotment = leases::current(db, &device.id, now_ms.div_euclid(1000))?;
+    let Issued { credential, expires_at_ms, renew_from_ms } =
+        self::credential(db, app, device, member, membership.assurance, allotment, now_ms)?;
     Ok(Enrolment {
         member_id: member.clone(),
         device_id: device.id.clone(),
-        credential: signed.to_base64url(),
-        credential_expires_at_ms,
-        renew_from_ms: now_s.saturating_add(RENEW_AFTER_S).saturating_mul(1000),
+        credential,
+        credential_expires_at_ms: expires_at_ms,
+        renew_from_ms,
         one_dimensional: OneDimensional {
             alias: device.alias.clone(),
             totp_secret: b64::encode(app.keys.totp_secret(&device.id).as_slice()),

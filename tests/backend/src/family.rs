@@ -62,6 +62,12 @@ impl Family {
         }
     }
 
+    /// True when nothing is left of the sale after a return of these lines.
+    pub(crate) fn left_without(&self, lines: &[ReceiptLine], total_minor: i64) -> bool {
+        let left = by_sku(self.children.iter().flat_map(|child| &child.lines).chain(&self.sale.lines).chain(lines));
+        self.total_minor().saturating_add(total_minor) == 0 && left.values().all(|sum| sum.quantity <= 0)
+    }
+
     /// The points that `child` moves when it joins.
     pub(crate) fn points_of_new(&self, app: &Shared, child_total_minor: i64) -> i64 {
         due(app, self.total_minor().saturating_add(child_total_minor)).saturating_sub(self.points())

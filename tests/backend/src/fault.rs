@@ -39,11 +39,16 @@ impl Refusal {
 /// The HTTP status that goes with a reason.
 pub(crate) fn status_of(reason: Reason) -> u16 {
     match reason {
-        Reason::Unauthorized | Reason::TokenExpired | Reason::UnknownDevice | Reason::NonceExpired | Reason::ProofInvalid => 401,
+        Reason::Unauthorized
+        | Reason::TokenExpired
+        | Reason::UnknownDevice
+        | Reason::NonceExpired
+        | Reason::ProofInvalid
+        | Reason::RecordInvalid => 401,
         Reason::Forbidden | Reason::LinkRefused => 403,
         Reason::KeyMissing | Reason::KeyInvalid | Reason::InvalidRequest => 400,
-        Reason::KeyInFlight | Reason::ReceiptConflict | Reason::ReturnConflict => 409,
-        Reason::KeyReused | Reason::InvalidReceipt => 422,
+        Reason::KeyInFlight | Reason::ReceiptConflict | Reason::ReturnConflict | Reason::ConditionOlder => 409,
+        Reason::KeyReused | Reason::InvalidReceipt | Reason::InvalidRule => 422,
         Reason::IntentExpired | Reason::CursorUnknown => 410,
         Reason::TooManyAttempts => 429,
         Reason::ClaimRefused | Reason::NotFound => 404,

@@ -17,11 +17,18 @@
 //! - `enrolment`, `tokens`, `nonces`, `devices`: a device becomes a card
 //! - `links`, `cards`, `ec`, `guard`, `members`: identities from before, and members that become one
 //! - `sales`, `customer`, `family`, `claims`, `receipts`, `feed`, `points`: what was bought, by whom, and what it earned
+//! - `places`, `areas`, `offers`, `conditions`, `place_codes`, `funnel`: what the operator says, and what phones fetch of it
+//! - `leases`, `grants`, `wallet`, `check_ins`, `stamps`: what a member has
+//! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
 //! - `tills`, `identify`: what a till needs; `resolution`, `erasure`, `membership`; `openapi`: the contract
 
 mod app;
+mod areas;
+mod budgets;
 mod cards;
+mod check_ins;
 mod claims;
+mod conditions;
 mod customer;
 mod devices;
 mod ec;
@@ -30,33 +37,46 @@ mod erasure;
 mod family;
 mod fault;
 mod feed;
+mod funnel;
+mod grants;
 mod guard;
 mod http;
 mod identify;
 mod keys;
+mod leases;
 mod links;
 mod members;
 mod membership;
 mod nonces;
+mod offers;
 mod openapi;
+mod place_codes;
+mod places;
 mod points;
+mod quotes;
 mod receipts;
+mod redemptions;
 mod resolution;
 mod sales;
 mod server;
 mod settings;
+mod shares;
+mod stamps;
 mod store;
 mod tills;
 mod tokens;
+mod wallet;
 
 pub use keys::KeyFileError;
 pub use openapi::document as openapi;
 pub use server::{Backend, OperatorError, StartError, start};
-pub use settings::{Clock, DemoTill, Durability, Entropy, Settings};
+pub use settings::{Clock, DemoTill, Durability, Entropy, Settings, TillShare};
 pub use store::OpenError;
 
 /// Token of the demo till. Everyone knows it: a server that uses it listens on loopback only.
 pub const DEMO_TILL_TOKEN: &str = "noren-demo-till";
+/// Token of the operator's systems on a server that listens on loopback, where no other is set. Everyone knows it.
+pub const DEMO_OPERATOR_TOKEN: &str = "noren-demo-operator";
 /// The demo till.
 pub const DEMO_TILL_ID: &str = "demo-till";
 /// Where the demo till stands.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::app::App;
 use crate::fault::Fault;
-use crate::{feed, points};
+use crate::{feed, points, stamps};
 
 pub(crate) fn create(db: &Connection, app: &App, now_ms: i64) -> Result<MemberId, Fault> {
     let id = app.random_id()?;
@@ -55,6 +55,7 @@ pub(crate) fn link(db: &Connection, one: &MemberId, other: &MemberId, now_ms: i6
         params![now_ms, joins.as_str(), stays.as_str()],
     )?;
     feed::join(db, stays, joins)?;
+    stamps::give_due(db, stays, now_ms.div_euclid(1000))?;
     Ok(stays.clone())
 }
 
@@ -83,6 +84,23 @@ pub(crate) fn assurance_of(linked: &[LinkedIdentity]) -> Assurance {
         LinkedIdentity::Ec { .. } => Assurance::Account,
     };
     linked.iter().map(level).max().unwrap_or(Assurance::Device)
+}
+
+/// Staff have no offers, under whichever of their names.
+pub(crate) fn is_staff(db: &Connection, parts: &[MemberId]) -> Result<bool, Fault> {
+    let mut staff = db.prepare_cached("SELECT staff FROM members WHERE id = ?1")?;
+    for part in parts {
+        if staff.query_row([part.as_str()], |row| row.get(0)).optional()?.unwrap_or(false) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// True when there is such a member and it was not so before.
+pub(crate) fn set_staff(db: &Connection, member: &MemberId, staff: bool) -> Result<bool, Fault> {
+    let changed = db.execute("UPDATE members SET staff = ?2 WHERE id = ?1 AND staff <> ?2", params![member.as_str(), staff])?;
+    Ok(changed == 1)
 }
 
 fn linked(db: &Connection, parts: &[MemberId]) -> Result<Vec<LinkedIdentity>, Fault> {

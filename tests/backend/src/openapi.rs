@@ -4,10 +4,11 @@
 
 use axum::response::Response;
 use noren_rules::wire::{
-    AccessToken, Claim, ClaimRequest, EXPIRES_AT, EcCode, EcCodeRequest, EnrolRequest, Enrolment, EraseRequest, Erasure, IDEMPOTENCY_KEY,
-    Identification, IdentifyRequest, LinkRequest, MemberExport, Membership, Nonce, PROBLEM_JSON, PointsLedger, Problem, ReceiptPage,
-    RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation, RevokeRequest, SERVER_TIME, SaleAnswer, SaleRequest, TillKeys,
-    TokenRequest, VoidRequest, paths,
+    AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EXPIRES_AT, EcCode, EcCodeRequest, EnrolRequest,
+    Enrolment, EraseRequest, Erasure, Funnel, IDEMPOTENCY_KEY, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
+    MemberExport, Membership, Nonce, PROBLEM_JSON, PlaceCodeRequest, PlaceCodeText, PointsLedger, Problem, PutCondition, PutKills,
+    PutOffers, PutPlaces, Quote, QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation,
+    RevokeRequest, SERVER_TIME, SaleAnswer, SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 use utoipa::openapi::header::Header;
@@ -26,6 +27,7 @@ use crate::http::{Answer, Call, json};
 
 const APP: &str = "app";
 const TILL: &str = "till";
+const OPERATOR: &str = "operator";
 
 /// GET [`paths::OPENAPI`].
 pub(crate) async fn get(_call: Call) -> Answer {
@@ -62,7 +64,8 @@ enum Access {
     Proof,
     App,
     Till,
-    AppOrTill,
+    Operator,
+    Anyone,
 }
 
 type AddSchema = fn(&mut Schemas) -> RefOr<Schema>;
@@ -114,10 +117,12 @@ const LINK_REFUSED: (u16, &str) = (403, "link_refused: number and PIN, or the co
 const TOO_MANY: (u16, &str) = (429, "too_many_attempts: try again after Retry-After");
 const LINK: &[(u16, &str)] = &[LINK_REFUSED, TOO_MANY];
 const PROOF: (u16, &str) = (401, "nonce_expired, proof_invalid or unknown_device");
+const RULE_ONE: (u16, &str) = (422, "invalid_rule: the detail names what is wrong; or key_reused");
+const RULE: &[(u16, &str)] = &[RULE_ONE];
 const ENROL: &[(u16, &str)] = &[PROOF, LINK_REFUSED, TOO_MANY];
 
 fn operations() -> Vec<Operation> {
-    use Access::{App, AppOrTill, Open, Proof, Till};
+    use Access::{Anyone, App, Open, Operator, Proof, Till};
     vec![
         read::<Nonce>(paths::NONCE, Open, "A value to sign, good once and for five minutes.", &[]),
         write::<EnrolRequest, Enrolment>(
@@ -155,7 +160,7 @@ fn operations() -> Vec<Operation> {
         ),
         write::<ResolveRequest, Resolution>(
             paths::RESOLUTIONS,
-            AppOrTill,
+            Anyone,
             "What became of a write whose answer was lost? A tombstone refuses it if it still arrives.",
             &[],
         ),
@@ -190,6 +195,41 @@ fn operations() -> Vec<Operation> {
         ),
         write::<EcCodeRequest, EcCode>(paths::TILL_EC_CODES, Till, "A one-time code by which an online account is linked.", &[]),
         write::<RevokeRequest, Revocation>(paths::TILL_REVOCATIONS, Till, "A lost phone.", &[(404, "not_found: no such device")]),
+        read::<AreaBundle>(paths::AREAS, App, "Tiles and rules that are other than those the app has.", &[]),
+        write::<LeaseRequest, Lease>(paths::LEASES, App, "Grants for offline tills, in a renewed credential.", &[]),
+        read::<Wallet>(paths::WALLET, App, "The member's coupons, stamps and check-ins; with ETag and If-None-Match.", &[]),
+        write::<CheckInRequest, CheckInAnswer>(
+            paths::CHECK_INS,
+            App,
+            "A check-in, decided by the code that the phone has.",
+            &[
+                (401, "record_invalid; unauthorized, token_expired or unknown_device"),
+                (404, "not_found: no such place or route"),
+                (429, "too_many_attempts: wrong receipt codes"),
+            ],
+        ),
+        write::<QuoteRequest, Quote>(
+            paths::TILL_QUOTES,
+            Till,
+            "The best set of a basket, held for the sale for ten minutes.",
+            &[(404, "not_found: the code names nobody; the detail begins with the reason")],
+        ),
+        write::<PutPlaces, Kept>(paths::OPERATOR_PLACES, Operator, "Places and routes to be known or forgotten.", RULE),
+        write::<PutOffers, Kept>(paths::OPERATOR_OFFERS, Operator, "Offers to be signed and delivered, and stamp cards.", RULE),
+        write::<PutCondition, Kept>(
+            paths::OPERATOR_CONDITIONS,
+            Operator,
+            "Something is on in an area; the answer carries it signed.",
+            &[RULE_ONE, (409, "condition_older: a sequence as high is known; or key_in_flight")],
+        ),
+        write::<PutKills, Kept>(paths::OPERATOR_KILLS, Operator, "Stops offers at once, or lets them go on.", RULE),
+        write::<PlaceCodeRequest, PlaceCodeText>(
+            paths::OPERATOR_PLACE_CODES,
+            Operator,
+            "The code of a place, to be drawn as a QR.",
+            &[RULE_ONE, (404, "not_found: no such place")],
+        ),
+        read::<Funnel>(paths::OPERATOR_FUNNEL, Operator, "From check-in to sale, counted.", &[(404, "not_found: no such offer")]),
         read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
         read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),
     ]
@@ -217,7 +257,8 @@ impl Operation {
             Access::Open | Access::Proof => &[],
             Access::App => &[APP],
             Access::Till => &[TILL],
-            Access::AppOrTill => &[APP, TILL],
+            Access::Operator => &[OPERATOR],
+            Access::Anyone => &[APP, TILL, OPERATOR],
         };
         for scheme in schemes {
             operation = operation.security(SecurityRequirement::new(*scheme, Vec::<String>::new()));
@@ -227,7 +268,7 @@ impl Operation {
         if self.keyed {
             done = done.header(REPLAYED, header("`true` when the answer was given before under this key."));
         }
-        if self.path == paths::MEMBERSHIP {
+        if self.has_etag() {
             done = done.header("etag", header("Changes when anything in the answer does."));
             operation = operation.response("304", with_time(ResponseBuilder::new().description("Unchanged since that ETag.")).build());
         }
@@ -236,6 +277,10 @@ impl Operation {
             operation = operation.response(status.to_string(), refusal(status, &description));
         }
         operation
+    }
+
+    fn has_etag(&self) -> bool {
+        self.path == paths::MEMBERSHIP || self.path == paths::WALLET
     }
 
     fn id(&self) -> String {
@@ -249,7 +294,7 @@ impl Operation {
                 (IDEMPOTENCY_KEY, true, "The key under which the write has its effect once: 1 to 255 visible ASCII characters."),
                 (EXPIRES_AT, false, "Server time in milliseconds after which the write must be refused; at most 60 days ahead."),
             ]
-        } else if self.path == paths::MEMBERSHIP {
+        } else if self.has_etag() {
             &[("if-none-match", false, "The ETag that the caller has.")]
         } else {
             &[]
@@ -257,10 +302,16 @@ impl Operation {
     }
 
     fn query(&self) -> &'static [(&'static str, &'static str)] {
-        if self.path == paths::RECEIPTS {
-            &[("cursor", "`next_cursor` of the page before; absent at the beginning."), ("limit", "1 to 500; 200 when absent.")]
-        } else {
-            &[]
+        match self.path {
+            paths::RECEIPTS => {
+                &[("cursor", "`next_cursor` of the page before; absent at the beginning."), ("limit", "1 to 500; 200 when absent.")]
+            }
+            paths::AREAS => &[
+                ("tiles", "1 to 64 of `row.column@version`, with commas between; version 0 where none is known."),
+                ("rules", "The version of the rules that the app has; absent without any."),
+            ],
+            paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
+            _ => &[],
         }
     }
 
@@ -270,7 +321,7 @@ impl Operation {
         let mut add = |status: u16, description: &str| {
             all.insert(status, description.to_owned());
         };
-        if matches!(self.access, Access::App | Access::Till | Access::AppOrTill) {
+        if !matches!(self.access, Access::Open | Access::Proof) {
             add(401, "unauthorized, token_expired or unknown_device");
             add(403, "forbidden: the token is of the other kind");
         }
@@ -345,6 +396,7 @@ impl Schemas {
             .schemas_from_iter(self.0)
             .security_scheme(APP, scheme("opaque", "From POST /v1/tokens, good for 15 minutes."))
             .security_scheme(TILL, scheme("opaque", "Of a registered till."))
+            .security_scheme(OPERATOR, scheme("opaque", "Of the operator's own systems, from the server's settings."))
             .build()
     }
 }

@@ -3,10 +3,10 @@
 use noren_rules::wire::{Reason, Resolution, ResolveRequest, paths};
 
 use crate::fault::Refusal;
-use crate::http::{Answer, AnyCaller, Call, Caller, Fingerprint, InFlight, Kept, caller_hash, find_reply, keep_tombstone};
+use crate::http::{Answer, AnyCaller, Call, Caller, Fingerprint, InFlight, Resolved, Stored, caller_hash, find_reply, keep_tombstone};
 
 /// Routes whose writes are kept under keys; a resolution of a resolution is the resolution again.
-pub(crate) const RESOLVABLE: [&str; 11] = [
+pub(crate) const RESOLVABLE: [&str; 19] = [
     paths::ENROLMENTS,
     paths::CREDENTIALS,
     paths::LINKS,
@@ -18,6 +18,14 @@ pub(crate) const RESOLVABLE: [&str; 11] = [
     paths::TILL_CARDS,
     paths::TILL_EC_CODES,
     paths::TILL_REVOCATIONS,
+    paths::LEASES,
+    paths::CHECK_INS,
+    paths::TILL_QUOTES,
+    paths::OPERATOR_PLACES,
+    paths::OPERATOR_OFFERS,
+    paths::OPERATOR_CONDITIONS,
+    paths::OPERATOR_KILLS,
+    paths::OPERATOR_PLACE_CODES,
 ];
 
 /// POST [`paths::RESOLUTIONS`].
@@ -25,6 +33,7 @@ pub(crate) async fn post(call: Call) -> Answer {
     let caller = match call.any_caller().await? {
         AnyCaller::App(app) => Caller::Device(app.device),
         AnyCaller::Till(till) => Caller::Till(till.till),
+        AnyCaller::Operator => Caller::Operator,
     };
     call.write_headers()?;
     let ResolveRequest { key, path } = call.json()?;
@@ -41,12 +50,16 @@ pub(crate) async fn post(call: Call) -> Answer {
         let kept = find_reply(db, &app.keys, &hash, route, &key)?;
         drop(claim);
         match kept {
-            Some(Kept::Reply { reply, .. }) => Ok(Resolution::Outcome { status: reply.status, body: reply.body }),
-            Some(Kept::Blanked) => Err(Refusal::new(Reason::IntentExpired, "the answer under this key was erased with its member").into()),
-            Some(Kept::Tombstone) => Ok(Resolution::Tombstone),
+            Some(Stored::Reply { reply, about, .. }) => {
+                Ok(Resolved { resolution: Resolution::Outcome { status: reply.status, body: reply.body }, about })
+            }
+            Some(Stored::Blanked) => {
+                Err(Refusal::new(Reason::IntentExpired, "the answer under this key was erased with its member").into())
+            }
+            Some(Stored::Tombstone) => Ok(Resolved { resolution: Resolution::Tombstone, about: None }),
             None => {
                 keep_tombstone(db, &hash, route, &key, now_ms)?;
-                Ok(Resolution::Tombstone)
+                Ok(Resolved { resolution: Resolution::Tombstone, about: None })
             }
         }
     })

@@ -4,7 +4,7 @@
 
 use noren_rules::ids::{MemberId, ReceiptId, TillId};
 use noren_rules::receipt::{MAX_TEXT, Receipt, ReceiptFigures, ReceiptKind};
-use noren_rules::wire::{Reason, SaleAnswer, SaleRequest, VoidRequest, paths};
+use noren_rules::wire::{Reason, RedemptionAnswer, SaleAnswer, SaleRequest, VoidRequest, paths};
 use rusqlite::{Connection, params};
 use subtle::ConstantTimeEq;
 
@@ -15,7 +15,7 @@ use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::keys::Purpose;
 use crate::receipts::{self, Stored};
-use crate::{claims, feed};
+use crate::{claims, feed, places, redemptions, stamps};
 
 const MAX_NUMBER: usize = 100;
 
@@ -55,6 +55,12 @@ fn check(request: &SaleRequest) -> Result<(), Refusal> {
     if !number_fits {
         return Err(invalid(format!("the receipt number has 1 to {MAX_NUMBER} characters, none of them a control character")));
     }
+    if let Some(coupons) = &request.coupons {
+        if request.kind != ReceiptKind::Sale && !coupons.used.is_empty() {
+            return Err(invalid("coupons: only a sale uses some".to_owned()));
+        }
+        redemptions::check(coupons)?;
+    }
     let texts = [request.store_id.as_str(), &request.store_name, request.issuer.as_ref().map_or("", |issuer| &issuer.name)];
     if texts.iter().any(|text| text.chars().count() > MAX_TEXT) || request.sold_at_ms < 0 {
         return Err(invalid(format!("a text is longer than {MAX_TEXT} characters, or the time is before 1970")));
@@ -67,7 +73,7 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
     // Keyed: the contents may hold a typed member number, which a plain hash would give away.
     let fingerprint = app.keys.mac(Purpose::Sale, &[till.as_str().as_bytes(), &contents]);
     if let Some(stored) = receipts::find(db, till, &request.number)? {
-        return same_again(&stored, &fingerprint);
+        return same_again(db, &stored, &fingerprint);
     }
     let family = request.of.as_deref().map(|number| family_of(db, till, number)).transpose()?;
     if let Some(family) = &family {
@@ -87,6 +93,10 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
         (Some(_), None) => 0,
     };
     let claim_code = if owner.is_none() && request.kind == ReceiptKind::Sale { Some(app.random_code()?) } else { None };
+    if let Some(family) = &family {
+        give_coupons_back(db, till, family, request, now_ms)?;
+    }
+    let redemptions = redemptions::commit(db, till, &request.number, request.coupons.as_ref(), &buyer, now_ms)?;
     let receipt = receipt_of(ReceiptId(app.random_id()?), till, request, family.map(|family| family.sale.id));
     let answer = SaleAnswer {
         receipt_id: receipt.id.clone(),
@@ -96,16 +106,34 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
         code_seen_before: buyer.code_seen_before,
         points,
         claim_code,
-        redemptions: Vec::new(),
+        redemptions,
     };
-    receipts::keep(db, &receipt, &fingerprint, &answer, now_ms)?;
+    let without_check_ins = SaleAnswer { redemptions: answer.redemptions.iter().map(without_check_in).collect(), ..answer.clone() };
+    receipts::keep(db, &receipt, &fingerprint, &without_check_ins, now_ms)?;
     settle(db, app, &receipt, owner, &buyer, &answer, now_ms)?;
     Ok(answer)
 }
 
-fn same_again(stored: &Stored, fingerprint: &[u8; 32]) -> Result<SaleAnswer, Fault> {
+/// A check-in id leads to a person as long as its check-in is there: it is kept in one place, which an erasure finds.
+fn without_check_in(answer: &RedemptionAnswer) -> RedemptionAnswer {
+    RedemptionAnswer { check_in_id: None, ..answer.clone() }
+}
+
+/// A sale that went back whole gives its coupons back, as a void does.
+fn give_coupons_back(db: &Connection, till: &TillId, family: &Family, request: &SaleRequest, now_ms: i64) -> Result<(), Fault> {
+    if request.kind == ReceiptKind::Return && family.left_without(&request.lines, request.total_minor) {
+        redemptions::undo(db, till, &family.sale.number, "returned", now_ms)?;
+    }
+    Ok(())
+}
+
+fn same_again(db: &Connection, stored: &Stored, fingerprint: &[u8; 32]) -> Result<SaleAnswer, Fault> {
     if bool::from(stored.fingerprint.ct_eq(fingerprint)) {
-        return serde_json::from_str(&stored.answer).map_err(|_| Fault::Stored("answer"));
+        let mut answer: SaleAnswer = serde_json::from_str(&stored.answer).map_err(|_| Fault::Stored("answer"))?;
+        for redemption in &mut answer.redemptions {
+            redemption.check_in_id = redemptions::check_in_of(db, &stored.receipt.till_id, &stored.receipt.number, redemption.serial)?;
+        }
+        return Ok(answer);
     }
     let detail = "this till has posted other contents under this number: numbers are unique for ever";
     Err(Refusal::new(Reason::ReceiptConflict, detail).keep().into())
@@ -133,12 +161,23 @@ fn settle(
     if let Some(member) = owner {
         family::book(db, &member, &receipt.id, answer.points, receipt.sold_at_ms)?;
         receipts::give(db, &receipt.id, &member, now_ms)?;
+        if receipt.kind == ReceiptKind::Sale {
+            stamp(db, receipt, &member, now_ms)?;
+        }
     }
     if let Some(code) = &buyer.code {
         customer::take(db, code, &receipt.till_id, Some(&receipt.id), now_ms)?;
     }
     if let Some(code) = &answer.claim_code {
         claims::offer(db, app, code, &receipt.id, now_ms)?;
+    }
+    Ok(())
+}
+
+/// A sale with the card is a visit, and stays one when the sale is cancelled.
+fn stamp(db: &Connection, receipt: &Receipt, member: &MemberId, now_ms: i64) -> Result<(), Fault> {
+    if let Some(place) = places::of_store(db, &receipt.store_id)? {
+        stamps::visit(db, member, &place.id, receipt.sold_at_ms.min(now_ms), None, now_ms.div_euclid(1000))?;
     }
     Ok(())
 }
@@ -188,6 +227,8 @@ fn cancel(db: &Connection, app: &App, till: &TillId, number: &str, now_ms: i64) 
         }
         db.execute("DELETE FROM claims WHERE receipt = ?1", params![receipt.id.as_str()])?;
     }
+    // Once undone nothing is left to undo: asked again, it says what became of each.
+    let redemptions = redemptions::undo(db, till, number, "voided", now_ms)?;
     Ok(SaleAnswer {
         receipt_id: receipt.id,
         till_id: till.clone(),
@@ -196,5 +237,6 @@ fn cancel(db: &Connection, app: &App, till: &TillId, number: &str, now_ms: i64) 
         code_seen_before: false,
         points,
         claim_code: None,
+        redemptions,
     })
 }

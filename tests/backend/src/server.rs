@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use noren_rules::b64;
-use noren_rules::ids::{StoreId, TillId};
+use noren_rules::ids::{DeviceId, MemberId, StoreId, TillId};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::keys::{KeyFileError, KeyRing};
 use crate::settings::{DemoTill, Settings};
 use crate::store::{DATABASE, OpenError, Store};
-use crate::{DEMO_TILL_TOKEN, cards, devices, http, receipts, tills};
+use crate::{DEMO_OPERATOR_TOKEN, DEMO_TILL_TOKEN, cards, conditions, devices, http, members, offers, receipts, tills};
 
 /// How long requests may go on after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ pub enum StartError {
     #[error(transparent)]
     Keys(#[from] KeyFileError),
     /// Everyone knows the demo PINs and the demo token.
-    #[error("cards with demo PINs, or the demo till's well-known token, are only for a server on loopback: {0}")]
+    #[error("cards with demo PINs, or a well-known demo token, are only for a server on loopback: {0}")]
     DemoExposed(&'static str),
     /// A setting is out of range.
     #[error("a setting cannot be used: {0}")]
@@ -118,8 +118,17 @@ fn check(settings: &Settings) -> Result<(), StartError> {
     if settings.minor_per_point <= 0 {
         return Err(StartError::Setting("minor_per_point must be above zero"));
     }
+    let is_token = |token: &str| token.len() >= MIN_TOKEN && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if let Some(token) = &settings.operator_token {
+        if !is_token(token) {
+            return Err(StartError::Setting("the operator's token needs at least 8 visible ASCII characters"));
+        }
+        if token == DEMO_OPERATOR_TOKEN && !settings.is_loopback() {
+            return Err(StartError::DemoExposed("give the operator a token of its own"));
+        }
+    }
     if let Some(till) = &settings.till {
-        if till.token.len() < MIN_TOKEN || !till.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !is_token(&till.token) {
             return Err(StartError::Setting("the till's token needs at least 8 visible ASCII characters"));
         }
         if till.token == DEMO_TILL_TOKEN && !settings.is_loopback() {
@@ -236,9 +245,27 @@ impl Backend {
     pub async fn rotate_issuer(&self) -> Result<(), OperatorError> {
         let rotate = |db: &Connection, app: &App| {
             app.keys.rotate(&app.settings.entropy, app.now_ms().div_euclid(1000)).map_err(Fault::Keys)?;
+            offers::sign_again(db, app)?;
+            conditions::sign_again(db, app)?;
             devices::lists_changed(db)
         };
         self.write(rotate).await
+    }
+
+    /// Says that a member is staff, or no more: staff have no offers. True when that was not known.
+    ///
+    /// # Errors
+    /// [`OperatorError`] when it cannot be written.
+    pub async fn set_staff(&self, member: MemberId, staff: bool) -> Result<bool, OperatorError> {
+        self.write(move |db, _| members::set_staff(db, &member, staff)).await
+    }
+
+    /// Lends grants for offline tills again to a device that lost them by using one twice. True when it had lost them.
+    ///
+    /// # Errors
+    /// [`OperatorError`] when it cannot be written.
+    pub async fn allow_leases(&self, device: DeviceId) -> Result<bool, OperatorError> {
+        self.write(move |db, _| devices::allow_leases(db, &device)).await
     }
 
     /// Marks a receipt as printed again (再発行). True when there is such a receipt and it was not marked before.

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use noren_rules::ids::{StoreId, TillId};
 
-use crate::{DEMO_STORE_ID, DEMO_TILL_ID, DEMO_TILL_TOKEN};
+use crate::{DEMO_OPERATOR_TOKEN, DEMO_STORE_ID, DEMO_TILL_ID, DEMO_TILL_TOKEN};
 
 /// The clock: milliseconds since the Unix epoch, UTC. It may stand still or jump forward; it must not run backward.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -48,6 +48,21 @@ impl fmt::Debug for DemoTill {
     }
 }
 
+/// A till's part of each budget. What it does not spend comes back 8 days later, so that large parts leave little for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TillShare {
+    /// Redemptions of an offer whose budget counts them, and of one without a budget.
+    pub redemptions: u64,
+    /// Minor units of an offer whose budget counts discounts.
+    pub discount_minor: u64,
+}
+
+impl Default for TillShare {
+    fn default() -> Self {
+        Self { redemptions: 20, discount_minor: 10_000 }
+    }
+}
+
 /// How to start the backend. `Settings::default()` is a private temporary store on a free port of loopback.
 #[derive(Clone)]
 pub struct Settings {
@@ -63,6 +78,10 @@ pub struct Settings {
     pub entropy: Entropy,
     /// The demo till; `None` for a server whose tills are all registered by the operator.
     pub till: Option<DemoTill>,
+    /// Token of the operator's own systems, at least 8 visible ASCII characters. `None`: [`crate::DEMO_OPERATOR_TOKEN`] on loopback, and elsewhere none.
+    pub operator_token: Option<String>,
+    /// How much of an offer's budget a till gets for a day without a connection.
+    pub till_share: TillShare,
     /// Minor units that earn one point; the rest is rounded down. Must be above zero.
     pub minor_per_point: i64,
     /// Days in which a receipt of a sale without the card can be claimed, from its arrival.
@@ -80,6 +99,8 @@ impl Default for Settings {
             clock: Arc::new(system_clock),
             entropy: Arc::new(|bytes| getrandom::fill(bytes).map_err(std::io::Error::other)),
             till: Some(DemoTill::default()),
+            operator_token: None,
+            till_share: TillShare::default(),
             minor_per_point: 100,
             claim_days: 30,
             durability: None,
@@ -90,6 +111,11 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn durability(&self) -> Durability {
         self.durability.unwrap_or(if self.data.is_some() { Durability::Full } else { Durability::None })
+    }
+
+    /// The operator's token: on loopback the demo's, where no other is set.
+    pub(crate) fn operator_token(&self) -> Option<&str> {
+        self.operator_token.as_deref().or_else(|| self.is_loopback().then_some(DEMO_OPERATOR_TOKEN))
     }
 
     pub(crate) fn is_loopback(&self) -> bool {
@@ -104,6 +130,7 @@ impl fmt::Debug for Settings {
             .field("host", &self.host)
             .field("port", &self.port)
             .field("till", &self.till)
+            .field("till_share", &self.till_share)
             .field("minor_per_point", &self.minor_per_point)
             .field("claim_days", &self.claim_days)
             .field("durability", &self.durability)

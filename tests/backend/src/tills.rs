@@ -2,34 +2,37 @@
 
 use noren_rules::b64;
 use noren_rules::ids::{DeviceId, StoreId, TillId};
-use noren_rules::lists::{CouponLists, Lists};
+use noren_rules::lists::Lists;
 use noren_rules::wire::{Reason, Revocation, RevokeRequest, TillKeys, paths};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::app::Shared;
-use crate::devices;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, json};
+use crate::{devices, shares};
 
 const NEXT_UPDATE_S: i64 = 86_400;
 
 /// GET [`paths::TILL_KEYS`].
 pub(crate) async fn keys(call: Call) -> Answer {
-    call.till_caller().await?;
+    let till = call.till_caller().await?.till;
     let app = call.app.clone();
-    let read = call.app.store.read(move |db| {
-        let lists = lists(db, &app)?;
+    // A write without a key: asked again, the till gets the share that it has.
+    let written = call.app.store.write(move |db| {
+        let lists = lists(db, &app, &till)?;
         let root = app.keys.root();
         Ok(TillKeys { root_key: root.public_key().to_base64url(), document: b64::encode(&lists.sign(root)) })
     });
-    json(&read.await.map_err(Fault::into_refusal)?)
+    json(&written.await.map_err(Fault::into_refusal)?)
 }
 
-fn lists(db: &Connection, app: &Shared) -> Result<Lists, Fault> {
+fn lists(db: &Connection, app: &Shared, till: &TillId) -> Result<Lists, Fault> {
     let now_ms = app.now_ms();
     let issued_at_s = now_ms.div_euclid(1000);
+    // First: a new share makes the sequence rise.
+    let coupons = shares::lists(db, app, till, issued_at_s)?;
     let sequence: String = db.query_row("SELECT value FROM meta WHERE name = 'lists_sequence'", [], |row| row.get(0))?;
     let mut statement = db.prepare_cached("SELECT device FROM revocations WHERE until_ms > ?1 ORDER BY device")?;
     let revoked = statement.query_map([now_ms], |row| row.get(0).map(DeviceId))?.collect::<Result<_, _>>()?;
@@ -39,7 +42,7 @@ fn lists(db: &Connection, app: &Shared) -> Result<Lists, Fault> {
         next_update_s: issued_at_s.saturating_add(NEXT_UPDATE_S),
         issuers: app.keys.issuers().into_iter().filter(|issuer| issuer.not_after_s > issued_at_s).collect(),
         revoked,
-        coupons: CouponLists::default(),
+        coupons,
     })
 }
 
@@ -69,6 +72,11 @@ pub(crate) fn find_by_token(db: &Connection, hash: &[u8; 32]) -> Result<Option<T
         .optional()?;
     // The index compares in variable time, but hashes of guesses tell nothing about the hash that is stored.
     Ok(row.filter(|(_, stored)| bool::from(stored.ct_eq(hash))).map(|(till, _)| till.into()))
+}
+
+/// Where a till stands.
+pub(crate) fn store_of(db: &Connection, till: &TillId) -> Result<StoreId, Fault> {
+    Ok(db.prepare_cached("SELECT store FROM tills WHERE id = ?1")?.query_row([till.as_str()], |row| row.get(0).map(StoreId))?)
 }
 
 /// Registers a till, or gives a known one another token. The same token again changes nothing: what was revoked stays so.

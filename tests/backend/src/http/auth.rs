@@ -1,8 +1,9 @@
-//! Who calls: an app by a short token, a till by its registered one.
+//! Who calls: an app by a short token, a till by its registered one, the operator by the one of the settings.
 
 use axum::http::header::AUTHORIZATION;
 use noren_rules::ids::{DeviceId, TillId};
 use noren_rules::wire::Reason;
+use subtle::ConstantTimeEq;
 
 use crate::devices;
 use crate::fault::{Fault, Refusal};
@@ -22,11 +23,12 @@ pub(crate) struct TillCaller {
     pub(crate) till: TillId,
 }
 
-/// Either.
+/// Any of them.
 #[derive(Debug, Clone)]
 pub(crate) enum AnyCaller {
     App(AppCaller),
     Till(TillCaller),
+    Operator,
 }
 
 impl Call {
@@ -34,7 +36,7 @@ impl Call {
     pub(crate) async fn app_caller(&self) -> Result<AppCaller, Refusal> {
         match self.any_caller().await? {
             AnyCaller::App(caller) => Ok(caller),
-            AnyCaller::Till(_) => Err(Refusal::new(Reason::Forbidden, "this is for apps: a till's token may not do it")),
+            _ => Err(Refusal::new(Reason::Forbidden, "this is for apps: a till's or operator's token may not do it")),
         }
     }
 
@@ -42,7 +44,15 @@ impl Call {
     pub(crate) async fn till_caller(&self) -> Result<TillCaller, Refusal> {
         match self.any_caller().await? {
             AnyCaller::Till(caller) => Ok(caller),
-            AnyCaller::App(_) => Err(Refusal::new(Reason::Forbidden, "this is for tills: an app's token may not do it")),
+            _ => Err(Refusal::new(Reason::Forbidden, "this is for tills: an app's or operator's token may not do it")),
+        }
+    }
+
+    /// Refuses everyone but the operator.
+    pub(crate) async fn operator(&self) -> Result<(), Refusal> {
+        match self.any_caller().await? {
+            AnyCaller::Operator => Ok(()),
+            _ => Err(Refusal::new(Reason::Forbidden, "this is for the operator's own systems: an app's or till's token may not do it")),
         }
     }
 
@@ -53,6 +63,10 @@ impl Call {
             return self.enrolled(device).await.map(AnyCaller::App).map_err(Fault::into_refusal);
         }
         let hash = tills::token_hash(token);
+        let operator = self.app.settings.operator_token().map(tills::token_hash);
+        if operator.is_some_and(|operator| bool::from(operator.ct_eq(&hash))) {
+            return Ok(AnyCaller::Operator);
+        }
         let till = self.app.store.read(move |db| tills::find_by_token(db, &hash)).await.map_err(Fault::into_refusal)?;
         till.map(|till| AnyCaller::Till(TillCaller { till })).ok_or_else(unauthorized)
     }

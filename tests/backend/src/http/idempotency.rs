@@ -14,8 +14,8 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
-    Claim, EcCode, Enrolment, Erasure, Identification, Membership, PROBLEM_JSON, Reason, RegisteredCards, Resolution, Revocation,
-    SaleAnswer,
+    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Identification, Kept, Lease, Membership, PROBLEM_JSON, PlaceCodeText, Reason,
+    RegisteredCards, Resolution, Revocation, SaleAnswer,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -36,6 +36,8 @@ pub(crate) enum Caller {
     Device(DeviceId),
     /// A till.
     Till(TillId),
+    /// The operator's systems.
+    Operator,
 }
 
 /// What makes two attempts the same write.
@@ -46,57 +48,85 @@ pub(crate) enum Fingerprint<'a> {
     Parts(&'a [&'a [u8]]),
 }
 
+/// Whom an answer is about, so that an erasure finds it wherever it is kept.
+pub(crate) enum About {
+    Nobody,
+    Member(MemberId),
+    /// As another answer said.
+    As(Option<Vec<u8>>),
+}
+
 /// What a write answers.
 pub(crate) trait Outcome: Serialize {
-    /// The member that the answer names, so that an erasure finds it wherever it is kept.
-    fn member(&self) -> Option<MemberId> {
-        None
+    fn about(&self) -> About {
+        About::Nobody
     }
 }
 
 impl Outcome for Enrolment {
-    fn member(&self) -> Option<MemberId> {
-        Some(self.member_id.clone())
+    fn about(&self) -> About {
+        About::Member(self.member_id.clone())
     }
 }
 
 impl Outcome for Membership {
-    fn member(&self) -> Option<MemberId> {
-        Some(self.member_id.clone())
+    fn about(&self) -> About {
+        About::Member(self.member_id.clone())
     }
 }
 
 impl Outcome for Identification {
-    fn member(&self) -> Option<MemberId> {
-        Some(self.member_id.clone())
+    fn about(&self) -> About {
+        About::Member(self.member_id.clone())
     }
 }
 
+impl Outcome for CheckInAnswer {}
 impl Outcome for Claim {}
 impl Outcome for EcCode {}
 impl Outcome for Erasure {}
+impl Outcome for Kept {}
+impl Outcome for Lease {}
+impl Outcome for PlaceCodeText {}
 impl Outcome for RegisteredCards {}
 impl Outcome for Revocation {}
 impl Outcome for SaleAnswer {}
 
-impl Outcome for Resolution {
-    /// The outcome of another write names whom that one named.
-    fn member(&self) -> Option<MemberId> {
-        #[derive(serde::Deserialize)]
-        struct Naming {
-            member_id: MemberId,
-        }
-        match self {
-            Self::Outcome { body, .. } => serde_json::from_str::<Naming>(body).ok().map(|naming| naming.member_id),
-            Self::Tombstone => None,
-        }
+/// An answer that does not say itself whom it is about.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct Naming<T> {
+    pub(crate) answer: T,
+    #[serde(skip)]
+    pub(crate) about: Option<MemberId>,
+}
+
+impl<T: Serialize> Outcome for Naming<T> {
+    fn about(&self) -> About {
+        self.about.clone().map_or(About::Nobody, About::Member)
+    }
+}
+
+/// The answer to another write is about whom that one was about.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct Resolved {
+    pub(crate) resolution: Resolution,
+    #[serde(skip)]
+    pub(crate) about: Option<Vec<u8>>,
+}
+
+impl Outcome for Resolved {
+    fn about(&self) -> About {
+        About::As(self.about.clone())
     }
 }
 
 /// A stored answer.
-pub(crate) enum Kept {
+pub(crate) enum Stored {
     Reply {
         fingerprint: Vec<u8>,
+        about: Option<Vec<u8>>,
         reply: Reply,
     },
     /// Its member was erased.
@@ -170,12 +200,12 @@ impl Attempt<'_> {
         let now_ms = self.app.now_ms();
         forget_old(db, now_ms)?;
         match find_reply(db, &self.app.keys, &self.caller, self.route, &self.headers.key)? {
-            Some(Kept::Tombstone) => return Err(expired("this key was closed by a resolution: make a new intent").into()),
-            Some(Kept::Blanked) => return Err(expired("the answer under this key was erased with its member").into()),
-            Some(Kept::Reply { fingerprint, .. }) if !bool::from(fingerprint.ct_eq(&self.fingerprint)) => {
+            Some(Stored::Tombstone) => return Err(expired("this key was closed by a resolution: make a new intent").into()),
+            Some(Stored::Blanked) => return Err(expired("the answer under this key was erased with its member").into()),
+            Some(Stored::Reply { fingerprint, .. }) if !bool::from(fingerprint.ct_eq(&self.fingerprint)) => {
                 return Err(Refusal::new(Reason::KeyReused, "this key was used with another body: a new intent needs a new key").into());
             }
-            Some(Kept::Reply { reply, .. }) => return Ok((reply, true)),
+            Some(Stored::Reply { reply, .. }) => return Ok((reply, true)),
             None => {}
         }
         if self.headers.expires_at_ms.is_some_and(|at| at < now_ms) {
@@ -184,7 +214,11 @@ impl Attempt<'_> {
         let mut about = None;
         let reply = match work(db, self.app, now_ms) {
             Ok(value) => {
-                about = value.member().map(|member| member_hash(&self.app.keys, &member));
+                about = match value.about() {
+                    About::Nobody => None,
+                    About::Member(member) => Some(member_hash(&self.app.keys, &member).to_vec()),
+                    About::As(about) => about,
+                };
                 Reply { status: 200, body: to_text(&value)? }
             }
             Err(Fault::Refused(refusal)) if refusal.kept => Reply { status: refusal.status, body: refusal.to_body()? },
@@ -194,7 +228,7 @@ impl Attempt<'_> {
         Ok((reply, false))
     }
 
-    fn keep(&self, db: &Connection, reply: &Reply, about: Option<[u8; 32]>, now_ms: i64) -> Result<(), Fault> {
+    fn keep(&self, db: &Connection, reply: &Reply, about: Option<Vec<u8>>, now_ms: i64) -> Result<(), Fault> {
         let place = reply_place(&self.caller, self.route, &self.headers.key);
         let body = self.app.keys.seal(self.app.random()?, &place, &reply.body)?;
         db.prepare_cached(
@@ -215,6 +249,7 @@ pub(crate) fn caller_hash(keys: &KeyRing, caller: &Caller) -> [u8; 32] {
     match caller {
         Caller::Device(device) => keys.mac(Purpose::Caller, &[b"device", device.as_str().as_bytes()]),
         Caller::Till(till) => keys.mac(Purpose::Caller, &[b"till", till.as_str().as_bytes()]),
+        Caller::Operator => keys.mac(Purpose::Caller, &[b"operator"]),
     }
 }
 
@@ -242,20 +277,20 @@ pub(crate) fn reply_place(caller: &[u8; 32], route: &str, key: &str) -> Vec<u8> 
 }
 
 /// What is kept under a key.
-pub(crate) fn find_reply(db: &Connection, keys: &KeyRing, caller: &[u8; 32], route: &str, key: &str) -> Result<Option<Kept>, Fault> {
-    type Row = (Option<Vec<u8>>, Option<u16>, Option<Vec<u8>>);
+pub(crate) fn find_reply(db: &Connection, keys: &KeyRing, caller: &[u8; 32], route: &str, key: &str) -> Result<Option<Stored>, Fault> {
+    type Row = (Option<Vec<u8>>, Option<u16>, Option<Vec<u8>>, Option<Vec<u8>>);
     let row: Option<Row> = db
-        .prepare_cached("SELECT fingerprint, status, body FROM replies WHERE caller = ?1 AND route = ?2 AND key = ?3")?
-        .query_row(params![caller, route, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .prepare_cached("SELECT fingerprint, status, body, about FROM replies WHERE caller = ?1 AND route = ?2 AND key = ?3")?
+        .query_row(params![caller, route, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
     Ok(match row {
         None => None,
-        Some((Some(fingerprint), Some(status), Some(sealed))) => {
+        Some((Some(fingerprint), Some(status), Some(sealed), about)) => {
             let body = keys.unseal(&reply_place(caller, route, key), &sealed)?;
-            Some(Kept::Reply { fingerprint, reply: Reply { status, body } })
+            Some(Stored::Reply { fingerprint, about, reply: Reply { status, body } })
         }
-        Some((_, None, _)) => Some(Kept::Tombstone),
-        Some(_) => Some(Kept::Blanked),
+        Some((_, None, ..)) => Some(Stored::Tombstone),
+        Some(_) => Some(Stored::Blanked),
     })
 }
 

@@ -8,6 +8,8 @@ mod router;
 
 pub(crate) use auth::{AnyCaller, TillCaller};
 pub(crate) use call::Call;
-pub(crate) use idempotency::{Caller, Fingerprint, InFlight, Kept, blank_device, blank_member, caller_hash, find_reply, keep_tombstone};
-pub(crate) use problem::{Answer, json};
+pub(crate) use idempotency::{
+    Caller, Fingerprint, InFlight, Naming, Resolved, Stored, blank_device, blank_member, caller_hash, find_reply, keep_tombstone,
+};
+pub(crate) use problem::{Answer, json, json_with_etag};
 pub(crate) use router::router;

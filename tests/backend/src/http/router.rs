@@ -15,7 +15,8 @@ use crate::fault::Refusal;
 use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
-    cards, claims, ec, enrolment, erasure, feed, identify, links, membership, nonces, openapi, points, resolution, sales, tills, tokens,
+    areas, cards, check_ins, claims, conditions, ec, enrolment, erasure, feed, funnel, identify, leases, links, membership, nonces, offers,
+    openapi, place_codes, places, points, quotes, resolution, sales, tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -40,6 +41,17 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::TILL_CARDS, post(cards::post)),
         (paths::TILL_EC_CODES, post(ec::post)),
         (paths::TILL_REVOCATIONS, post(tills::revoke_device)),
+        (paths::AREAS, get(areas::get)),
+        (paths::LEASES, post(leases::post)),
+        (paths::WALLET, get(wallet::get)),
+        (paths::CHECK_INS, post(check_ins::post)),
+        (paths::TILL_QUOTES, post(quotes::post)),
+        (paths::OPERATOR_PLACES, post(places::put)),
+        (paths::OPERATOR_OFFERS, post(offers::put)),
+        (paths::OPERATOR_CONDITIONS, post(conditions::put)),
+        (paths::OPERATOR_KILLS, post(offers::put_kills)),
+        (paths::OPERATOR_PLACE_CODES, post(place_codes::post)),
+        (paths::OPERATOR_FUNNEL, get(funnel::get)),
         (paths::OPENAPI, get(openapi::get)),
         (paths::HEALTH, get(health)),
     ]

@@ -26,6 +26,26 @@ const READERS: usize = 2;
 /// Writes that share one commit at most.
 const GROUP: usize = 64;
 
+/// SQLite's integers are signed; what counts up from zero fits.
+pub(crate) fn to_int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Back again; what is below zero was never written.
+pub(crate) fn to_uint(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// A value as it is stored in a column of JSON.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T, what: &'static str) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|_| Fault::Stored(what))
+}
+
+/// Back again.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|_| Fault::Stored(what))
+}
+
 type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 
 /// One write: it runs inside the group's transaction, and hears after the commit whether it holds.

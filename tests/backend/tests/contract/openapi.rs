@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// Every path of the contract.
-const PATHS: [&str; 21] = [
+const PATHS: [&str; 32] = [
     paths::NONCE,
     paths::ENROLMENTS,
     paths::TOKENS,
@@ -28,6 +28,17 @@ const PATHS: [&str; 21] = [
     paths::TILL_CARDS,
     paths::TILL_EC_CODES,
     paths::TILL_REVOCATIONS,
+    paths::AREAS,
+    paths::LEASES,
+    paths::WALLET,
+    paths::CHECK_INS,
+    paths::TILL_QUOTES,
+    paths::OPERATOR_PLACES,
+    paths::OPERATOR_OFFERS,
+    paths::OPERATOR_CONDITIONS,
+    paths::OPERATOR_KILLS,
+    paths::OPERATOR_PLACE_CODES,
+    paths::OPERATOR_FUNNEL,
     paths::OPENAPI,
     paths::HEALTH,
 ];

@@ -9,6 +9,9 @@ use super::regions::Registered;
 use super::{Observation, REFRESH_REGION, RegionLimit};
 use crate::places::PlaceBook;
 
+/// Fixes are kept this often.
+const KEEP_EVERY_MS: i64 = 15_000;
+
 /// All that must outlive the process.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Following {
@@ -24,6 +27,9 @@ pub(super) struct Following {
     /// True from leaving the refresh region until there is a fix to choose anew by.
     #[serde(default)]
     pub(super) refresh_left: bool,
+    /// When it was kept last, by the trusted clock; `None` before this process has kept it.
+    #[serde(skip)]
+    pub(super) kept_at_ms: Option<i64>,
 }
 
 /// A visit or a traverse that counts.
@@ -51,6 +57,14 @@ pub(super) struct Followed {
 }
 
 impl Following {
+    /// True when what has changed since `before` must outlive the process: a stay goes on over a gap of some seconds, so that not every fix costs
+    /// an fsync.
+    pub(super) fn is_to_be_kept(&self, before: &Self, now_ms: i64) -> bool {
+        let fresh = before.kept_at_ms.is_some_and(|kept_ms| (0..KEEP_EVERY_MS).contains(&now_ms.saturating_sub(kept_ms)));
+        let turned = self.monitor.needs_fixes() != before.monitor.needs_fixes() || self.routes != before.routes;
+        !fresh || turned || self.registered != before.registered || self.refresh_left != before.refresh_left
+    }
+
     /// The phone as it is now: after a reboot nothing is registered, and the clock is unproven until a server has told the time.
     pub(super) fn wake(&mut self, book: &PlaceBook, boot_id: &str, time_proven: bool) {
         if self.boot_id != boot_id {

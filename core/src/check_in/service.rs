@@ -55,6 +55,8 @@ impl CheckInService {
         let names = self.names()?;
         let book = &names.book;
         let routes = routes(&names);
+        // What an earlier process left to be applied may reach in here: before the lock, not under it.
+        core.outbox.start()?;
         let mut kept = core.check_ins.following.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = match kept.as_ref() {
             Some(following) => following.clone(),
@@ -68,24 +70,29 @@ impl CheckInService {
         let woken = observations.iter().any(|observation| !matches!(observation, Observation::Fix { .. } | Observation::Tick { .. }));
         let regions = regions::plan(book, &mut next, woken);
         let drafts = self.drafts(&card.device_id, &mut followed)?;
-        let before = kept.as_ref();
-        let notes = match keep(core, drafts.0, before.is_none_or(|before| *before != next).then_some(&next)) {
+        let now_ms = core.clock.now().now_ms;
+        let area_due = self.area_due(book, &next)?;
+        let finds = !drafts.is_empty();
+        let is_kept = finds || woken || kept.as_ref().is_none_or(|before| next.is_to_be_kept(before, now_ms));
+        if is_kept {
+            next.kept_at_ms = Some(now_ms);
+        }
+        let notes = match keep(core, drafts, is_kept.then_some(&next)) {
             // Without a check-in nothing is lost by keeping it in memory only.
-            Err(error @ CheckInError::Storage { .. }) if !drafts.1 => {
+            Err(error @ CheckInError::Storage { .. }) if !finds => {
                 tracing::warn!("the state of the monitors is kept later: {error}");
+                next.kept_at_ms = None;
                 Vec::new()
             }
             notes => notes?,
         };
-        let mut report =
-            CheckInReport { regions, needs_fixes: next.monitor.needs_fixes() || next.refresh_left, ..CheckInReport::default() };
-        report.area_due = self.area_due(book, &next)?;
+        let needs_fixes = next.monitor.needs_fixes() || next.refresh_left;
+        let mut report = CheckInReport { regions, needs_fixes, area_due, left_out: followed.left_out, ..CheckInReport::default() };
         *kept = Some(next);
         drop(kept);
         if !notes.is_empty() {
             core.observers.tell(Change::CheckIns);
         }
-        report.left_out = followed.left_out;
         report.refused = followed.refused.into_iter().map(|(place, at_ms, reason)| refused(&names, place, at_ms, reason)).collect();
         report.waiting = followed
             .waiting
@@ -102,6 +109,7 @@ impl CheckInService {
     /// `Storage`.
     pub fn limit_regions(&self, limit: RegionLimit) -> Result<(), CheckInError> {
         let core = &self.core;
+        core.outbox.start()?;
         let mut kept = core.check_ins.following.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = match kept.as_ref() {
             Some(following) => following.clone(),
@@ -173,6 +181,7 @@ impl CheckInService {
 
     fn check_in_by(&self, draft: Draft) -> Result<NewCheckIn, CheckInError> {
         let core = &self.core;
+        core.outbox.start()?;
         // One at a time: each record names the one before.
         let _held = core.check_ins.following.lock().unwrap_or_else(PoisonError::into_inner);
         let note = keep(core, vec![draft], None)?.pop().ok_or_else(|| StorageError::other("a check-in is and is not there"))?;
@@ -180,8 +189,8 @@ impl CheckInService {
         self.new_check_in(&self.names()?, note)
     }
 
-    /// What is to be kept, and whether there is anything. A second check-in at a place within the cool-down (after a scanned code) is none.
-    fn drafts(&self, device: &DeviceId, followed: &mut Followed) -> Result<(Vec<Draft>, bool), CheckInError> {
+    /// What is to be kept. A second check-in at a place within the cool-down (after a scanned code) is none.
+    fn drafts(&self, device: &DeviceId, followed: &mut Followed) -> Result<Vec<Draft>, CheckInError> {
         let core = &self.core;
         let now_ms = core.clock.now().now_ms;
         let offset_ms = now_ms.saturating_sub(core.platform.clock.wall_ms());
@@ -198,8 +207,7 @@ impl CheckInService {
                 drafts.push(Draft { place, at_ms, method });
             }
         }
-        let any = !drafts.is_empty();
-        Ok((drafts, any))
+        Ok(drafts)
     }
 
     fn names(&self) -> Result<Names, StorageError> {

@@ -7,7 +7,14 @@
 //!
 //! A few hundred of each by default; with `NOREN_DEEP=1` ten thousand.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends"
+)]
 
 use noren_rules::check_in::{CheckInMonitor, CheckInPolicy, CheckInRefusal, Evidence, Finding, Fix, Observation};
 use noren_rules::geo::Position;
@@ -227,6 +234,7 @@ fn honest_phones_are_not_accused() {
             unseen += u64::from(!checks_in(&findings));
         }
     }
+    println!("{} alarms and {unseen} stays unseen in {} honest traces", alarms.len(), each * 4);
     // One in a thousand; and whoever stays is checked in, or the signals could be silent because nothing was looked at.
     assert!(alarms.len() as u64 * 1_000 <= each * 4, "{} of {}: {:?}", alarms.len(), each * 4, &alarms[..alarms.len().min(20)]);
     assert!(unseen * 100 <= each * 4, "{unseen} of {} stays were not checked in", each * 4);
@@ -245,6 +253,7 @@ fn caught(name: &str, mut is_caught: impl FnMut(Journey) -> bool) {
             }
         }
     }
+    println!("{name}: {} of {} not caught", missed.len(), each * 4);
     assert!(missed.len() as u64 * 100 <= each * 4, "{name}: {} of {}: {:?}", missed.len(), each * 4, &missed[..missed.len().min(20)]);
 }
 

@@ -12,6 +12,7 @@
 //! - [`routes`]: gates passed in order; [`stamps`]: one a day a place
 //! - [`offers`], [`conditions`]: the signed rules of coupons and what starts them; [`eligibility`]: who may use one now
 //! - [`basket`], [`best_set`]: what coupons take off, and which to use; [`grants`], [`shares`]: that each counts once and a budget holds
+//! - [`scan`]: what a camera or a hand scanner reads, as a typed thing
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
@@ -40,6 +41,7 @@ pub mod proof;
 pub mod receipt;
 pub mod rotation;
 pub mod routes;
+pub mod scan;
 pub mod shares;
 pub mod stamps;
 pub mod wire;

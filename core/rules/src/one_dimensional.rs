@@ -104,7 +104,7 @@ fn luhn(digits: &str) -> u8 {
 }
 
 /// GS1 General Specifications, section 7.9: weights 3 and 1 from the right.
-fn gs1_check_digit(digits: &str) -> u8 {
+pub(crate) fn gs1_check_digit(digits: &str) -> u8 {
     check_digit(digits, |place, digit| if place % 2 == 0 { digit * 3 } else { digit })
 }
 

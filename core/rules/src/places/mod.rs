@@ -124,7 +124,17 @@ impl Place {
         }
         let region = Circle { centre: around.centre, radius_m: around.radius_m.max(MIN_REGION_RADIUS_M) };
         let name = name.to_owned();
-        Ok(Self { id, name, direction, shape, region, open_to_ordinary_road: false, hours: OpeningHours::always(), value: 0, is_gate: false })
+        Ok(Self {
+            id,
+            name,
+            direction,
+            shape,
+            region,
+            open_to_ordinary_road: false,
+            hours: OpeningHours::always(),
+            value: 0,
+            is_gate: false,
+        })
     }
 
     /// Its id.

@@ -8,6 +8,7 @@ pub(crate) mod history;
 pub(crate) mod import_sales;
 mod membership;
 pub(crate) mod replay;
+pub(crate) mod scan;
 pub(crate) mod serve;
 pub(crate) mod till;
 pub(crate) mod verify;

@@ -71,6 +71,7 @@ impl Transport for HttpTransport {
                 .collect();
             let status = answer.status().as_u16();
             let mut body = Vec::new();
+            // Unpacked bytes are counted: a small answer can be a large one, packed.
             while let Some(chunk) = answer.chunk().await.map_err(|error| after_sending(&error))? {
                 if body.len() + chunk.len() > MAX_BODY {
                     return Err(TransportError::TooLarge);
@@ -143,6 +144,20 @@ mod tests {
         assert_eq!(transport.send(get(url)).await, Err(TransportError::Broken));
         let url = answer_once(b"").await;
         assert_eq!(transport.send(get(url)).await, Err(TransportError::Broken));
+    }
+
+    #[tokio::test]
+    async fn packed_answers_are_unpacked_up_to_the_limit() {
+        let transport = HttpTransport::new().unwrap();
+        for (length, expected) in [(1 << 20, Ok(1 << 20)), (MAX_BODY + 1, Err(TransportError::TooLarge))] {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            std::io::Write::write_all(&mut packed, &vec![b' '; length]).unwrap();
+            let packed = packed.finish().unwrap();
+            let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len()).into_bytes();
+            answer.extend(packed);
+            let url = answer_once(answer.leak()).await;
+            assert_eq!(transport.send(get(url)).await.map(|answer| answer.body.len()), expected);
+        }
     }
 
     #[tokio::test]

@@ -343,7 +343,12 @@ mod tests {
     fn evidence() -> impl Strategy<Value = Evidence> {
         let flags = prop::array::uniform9(any::<bool>());
         (select(&DIRECTIONS[..]), flags, any::<Option<u32>>(), prop::collection::vec(sample(), 0..20)).prop_map(
-            |(direction, [outlined, opened, ended, mock, jump, clock_shift, clock_unproven, cooling_down, was_opposite], os_visit_s, samples)| {
+            |(
+                direction,
+                [outlined, opened, ended, mock, jump, clock_shift, clock_unproven, cooling_down, was_opposite],
+                os_visit_s,
+                samples,
+            )| {
                 Evidence {
                     place: "p".into(),
                     direction,
@@ -375,7 +380,15 @@ mod tests {
     }
 
     fn record() -> impl Strategy<Value = CheckInRecord> {
-        (0..i64::MAX as u64, any::<Option<[u8; 32]>>(), any::<i64>(), any::<bool>(), any::<i64>(), method(), prop::collection::vec(0..1u64 << 60, 0..4))
+        (
+            0..i64::MAX as u64,
+            any::<Option<[u8; 32]>>(),
+            any::<i64>(),
+            any::<bool>(),
+            any::<i64>(),
+            method(),
+            prop::collection::vec(0..1u64 << 60, 0..4),
+        )
             .prop_map(|(sequence, previous, at_ms, time_proven, boot_ms, method, unlocked)| CheckInRecord {
                 id: "0b2f".into(),
                 sequence,

@@ -104,7 +104,9 @@ fn responses_ignore_what_they_do_not_know() {
     ignores_unknown_fields::<CheckInAnswer>(json!({
         "check_in_id": "u", "outcome": "refused", "reason": "passed_by", "gap": false, "stamp_cards": [], "grants": [],
     }));
-    ignores_unknown_fields::<CheckInAnswer>(json!({"check_in_id": "u", "outcome": "accepted", "gap": true, "stamp_cards": [], "grants": [4]}));
+    ignores_unknown_fields::<CheckInAnswer>(
+        json!({"check_in_id": "u", "outcome": "accepted", "gap": true, "stamp_cards": [], "grants": [4]}),
+    );
     ignores_unknown_fields::<TillKeys>(json!({"root_key": "k", "document": "d"}));
     ignores_unknown_fields::<Erasure>(json!({"erased": true}));
 }

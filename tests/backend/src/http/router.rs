@@ -9,6 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use noren_rules::wire::{Reason, SERVER_TIME, paths};
+use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::fault::Refusal;
@@ -63,6 +64,8 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(async || Refusal::new(Reason::NotFound, "there is no such path: see /openapi.json"))
         .method_not_allowed_fallback(async || Refusal::new(Reason::MethodNotAllowed, "this path has another method: see /openapi.json"))
         .layer(middleware::from_fn_with_state(app.clone(), around))
+        // Places shrink to a tenth: a phone in the hills pays for bytes.
+        .layer(CompressionLayer::new())
         .with_state(app)
 }
 

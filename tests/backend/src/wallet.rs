@@ -1,6 +1,6 @@
 //! The member's coupons, stamps and check-ins, as the backend has them: over all parts of the canonical member.
 
-use noren_rules::eligibility::{CheckInFact, MemberFacts};
+use noren_rules::eligibility::{CheckInFact, GRACE_S, MemberFacts};
 use noren_rules::ids::{DeviceId, MemberId};
 use noren_rules::wire::{Assurance, OfferUse, Wallet, WalletGrant};
 use rusqlite::Connection;
@@ -47,7 +47,9 @@ fn grants(db: &Connection, device: &DeviceId, parts: &[MemberId], now_s: i64) ->
         // A reward that went to a device is shown as the grant that the device has.
         let is_elsewhere = held.device.is_none() && now_s >= held.grant.until_s;
         if !is_elsewhere && now_s < held.grant.until_s.saturating_add(SHOWN_S) {
-            let on_this_device = held.device.as_ref() == Some(device) && held.lease == lease;
+            // What was taken back, or is over, counts for the grace still, and is not there to be shown.
+            let is_lent = now_s < held.grant.until_s.saturating_sub(GRACE_S);
+            let on_this_device = is_lent && held.device.as_ref() == Some(device) && held.lease == lease;
             shown.push(grants::to_wallet(db, &held, on_this_device, now_s)?);
         }
     }

@@ -1,6 +1,10 @@
 //! What a retailer's own systems must answer, asked over real HTTP.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod areas;
+mod budgets;
+mod check_ins;
+mod coupons;
 mod erasure;
 mod feed;
 mod idempotency;
@@ -9,9 +13,12 @@ mod linking;
 mod logs;
 mod one_dimensional;
 mod openapi;
+mod operator;
 mod reasons;
 mod returns;
 mod sales;
 mod schema;
 mod server;
+mod stamps;
+mod stand;
 mod support;

@@ -41,7 +41,8 @@ impl Show {
     }
 
     pub(super) fn fact(&self, name: &str, value: &str) -> Result<(), Failure> {
-        output::line(&format!("     {} {value}", self.paint(&format!("{name:<22}"), DIM)))
+        let padding = " ".repeat(22usize.saturating_sub(columns(name)));
+        output::line(&format!("     {}{padding} {value}", self.paint(name, DIM)))
     }
 
     /// Text at the left margin, to be copied whole.
@@ -64,6 +65,11 @@ impl Show {
             output::line(&format!("     {} {line}", self.paint(mark, colour)))?;
         }
         output::line(&format!("       {}", self.paint(&reason, DIM)))
+    }
+
+    /// What the till says of the coupons.
+    pub(super) fn coupons(&self, lines: &[String]) -> Result<(), Failure> {
+        lines.iter().try_for_each(|line| output::line(&format!("     {} {line}", self.paint("●", GREEN))))
     }
 
     /// Receipts, each with the line that `shows` picks: what was searched for, or the first.
@@ -108,6 +114,12 @@ impl Show {
     fn paint(&self, text: &str, style: &str) -> String {
         if self.colour { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
+}
+
+/// How wide a terminal shows a text: what is written in Japanese takes two columns a letter.
+fn columns(text: &str) -> usize {
+    let is_wide = |letter: char| ('\u{1100}'..='\u{ff60}').contains(&letter) && !('\u{2000}'..='\u{2e7f}').contains(&letter);
+    text.chars().map(|letter| if is_wide(letter) { 2 } else { 1 }).sum()
 }
 
 /// Receipts to show, and whether there are more.

@@ -18,6 +18,9 @@ use super::target;
 use crate::output::Failure;
 use crate::sales_log::money;
 
+/// How long it rains.
+const RAIN_HOURS: i64 = 6;
+
 /// Plays the traveller's acts.
 pub(super) async fn play(
     show: &Show,
@@ -45,11 +48,12 @@ pub(super) async fn play(
     show.act("A traveller sets out: the phone fetches the area while there is a network")?;
     let traveller =
         Traveller::enrol(&folder.join("traveller"), &server.url(), network.transport(), clock).await.map_err(Failure::failed)?;
-    let rain = operator.rain(6).await.map_err(Failure::failed)?.ok_or_else(|| Failure::failed("no condition to push"))?;
+    traveller.prepare(&first.shown).await.map_err(Failure::failed)?;
+    let rain = operator.rain(RAIN_HOURS).await.map_err(Failure::failed)?.ok_or_else(|| Failure::failed("no condition to push"))?;
+    traveller.noren().coupons().take_push(&rain).map_err(Failure::failed)?;
     clock.pass_ms(30_000);
     till.update().await.map_err(Failure::failed)?;
-    traveller.prepare(&first.shown).await.map_err(Failure::failed)?;
-    show.fact("it starts to rain", &format!("told by a push of {} bytes, signed", rain.len()))?;
+    show.fact("it starts to rain", &format!("a push of {} bytes, signed; the till hears it with its document", rain.len()))?;
     show.fact("coupons on the phone", &traveller.coupons_at(&stop.id).map_err(Failure::failed)?.len().to_string())?;
 
     show.act("An hour on the road. The network goes before the stop: a valley")?;
@@ -59,7 +63,7 @@ pub(super) async fn play(
     network.cut();
     traveller.drive(stay, &mut said).await.map_err(Failure::failed)?;
     events(show, &said)?;
-    show.fact("the app was woken", &format!("{} times by {} choices of regions", said.wake_ups, said.regions.len()))?;
+    show.fact("the app was woken", &format!("{} times; regions to watch were chosen {} times", said.wake_ups, said.regions.len()))?;
 
     show.act("The card carries the coupons; the till, with no network either, takes both in one scan")?;
     let (card, presentation) = traveller.show_card().map_err(Failure::failed)?;
@@ -114,9 +118,7 @@ fn events(show: &Show, said: &Said) -> Result<(), Failure> {
 
 fn sale(show: &Show, sold: &Sold, language: Language) -> Result<(), Failure> {
     show.till(&sold.scanned, language)?;
-    for line in sold.priced.lines(language) {
-        show.fact("", &line)?;
-    }
+    show.coupons(&sold.priced.lines(language))?;
     show.fact("to pay", &money(sold.priced.set.total_minor, &sold.priced.currency))
 }
 

@@ -164,12 +164,11 @@ impl Traveller {
         if report.open + report.refused == 0 { Ok(()) } else { Err(format!("the phone could not deliver everything: {report:?}")) }
     }
 
-    /// Pulls what became of it: wallet and receipts.
+    /// Pulls the receipts: they say which coupons were used.
     ///
     /// # Errors
     /// What the backend refused.
     pub async fn pull(&self) -> Result<(), String> {
-        self.noren.coupons().refresh().await.map_err(text)?;
         self.noren.purchases().refresh().await.map_err(text)?;
         Ok(())
     }

@@ -65,7 +65,7 @@ def stop(minutes: int = 4) -> list:
 
 @pytest.fixture
 def shop(backend):
-    places = [rest_stop("miyajima-out", "宮島SA（下り）"), rest_stop("asa", "安佐SA", 20_000.0, reading="あさ")]
+    places = [rest_stop("miyajima-out", "宮島SA（下り）"), rest_stop("asa", "安佐SA", 20_000.0, reading="あさ", tenants=[])]
     backend.operator("/v1/operator/places", {"places": places})
     visitor = offer(7, places=["miyajima-out"], audience={"visitor": {"within_s": 21_600}})
     backend.operator("/v1/operator/offers", {"offers": [visitor]})

@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use noren_rules::check_in::CheckInRecord;
+use noren_rules::offers::OfferId;
 use noren_rules::wire::*;
 use serde_json::json;
 
+use crate::stand::*;
 use crate::support::*;
 
 /// Every place in every file of the directory where one of the needles stands.
@@ -140,5 +143,58 @@ async fn an_account_that_buys_again_after_its_erasure_is_a_new_member() {
     world.pass(DAY);
     let later = SaleRequest { sold_at_ms: T0 + DAY, ..sale("2", account, vec![line("a", 1, 100)]) };
     assert!(world.sell(&later).await.member_found);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_of_coupons_and_check_ins_leads_to_the_member() {
+    let directory = tempdir();
+    let clock = Arc::new(AtomicI64::new(T0));
+    let world = world_in(directory.path(), &clock).await;
+    world.open_market(vec![offer(7), offer(9)]).await;
+    let title = [("ja".to_owned(), "西".to_owned())].into();
+    let programme = StampProgramme { id: "west".into(), title, places: vec![], goal: 1, reward: OfferId(9), utc_offset_min: 540 };
+    world.operator(paths::OPERATOR_OFFERS, &PutOffers { offers: vec![], stamp_programmes: vec![programme] }).await.ok::<Kept>();
+    let mut phone = world.phone(1, None).await;
+    let serial = world.lease_with(&mut phone, &[]).await.wallet.grants[0].serial;
+    let check_in = "6f1d7c52-0f0e-4f7e-9a53-5d9a3b1c0e11";
+    let unlocking = CheckInRecord { unlocked: vec![serial], ..record(check_in, T0) };
+    world.check_in(&phone, &unlocking).await.ok::<CheckInAnswer>();
+    world.lease_with(&mut phone, &[serial]).await;
+    let mut till = world.offline_till("one").await;
+    let mut late = world.offline_till("two").await;
+    let ((sold, _), (doubled, _)) = (till.sell(&show(&phone, T0), T0), late.sell(&show(&phone, T0), T0));
+    assert!(world.post_sale(&till, &sold).await.redemptions.iter().all(|redemption| redemption.counted));
+    let asked = QuoteRequest {
+        scanned: show(&phone, T0 + 20_000),
+        at_ms: T0 + 20_000,
+        number: "q".to_owned(),
+        currency: "JPY".to_owned(),
+        lines: lines(),
+        queue_since_s: None,
+    };
+    world.post(paths::TILL_QUOTES, Some(&till.token), "quoted", &asked).await.ok::<Quote>();
+    let export: MemberExport = world.get(paths::EXPORT, Some(&phone.token)).await.ok();
+    assert_eq!((export.check_ins.len(), export.stamp_cards.len()), (1, 1));
+    assert!(!export.grants.is_empty());
+    let funnel = world.funnel(7).await;
+    assert_eq!((funnel.check_ins, funnel.grants), (1, 1));
+
+    let needles = [phone.enrolment.member_id.0.clone(), phone.device().0, check_in.to_owned()];
+    let hits = places(directory.path(), &needles);
+    assert!(needles.iter().all(|needle| hits.iter().any(|hit| hit.starts_with(needle.as_str()))), "{hits:?}");
+    assert!(world.erase(&phone.key, "forget").await.ok::<Erasure>().erased);
+    // The till list names the key of the device until its credential ends; nothing else does.
+    assert_eq!(places(directory.path(), &[needles[0].clone(), needles[2].clone()]), Vec::<String>::new());
+    let quoted = world.post(paths::TILL_QUOTES, Some(&till.token), "quoted", &asked).await;
+    assert_eq!(quoted.refused(410), Reason::IntentExpired, "what was answered about the member is blank");
+    // The accounting stays: the same funnel and budget, a late double is nobody's.
+    let after = world.funnel(7).await;
+    assert_eq!((after.check_ins, after.grants, after.redemptions, after.budget), (1, 1, funnel.redemptions, funnel.budget));
+    let answer = world.post_sale(&late, &doubled).await;
+    assert!(!answer.member_found && answer.redemptions.iter().all(|redemption| !redemption.counted), "{answer:?}");
+    let rolled_back = [world.funnel(7).await.rolled_back, world.funnel(9).await.rolled_back].concat();
+    assert!(!rolled_back.is_empty() && rolled_back.iter().all(|rolled_back| rolled_back.device.is_none()));
+    assert_eq!(places(directory.path(), &[needles[0].clone(), needles[2].clone()]), Vec::<String>::new());
     world.stop().await;
 }

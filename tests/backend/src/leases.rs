@@ -118,7 +118,8 @@ impl Wanted {
         let mut outstanding = 0u32;
         for held in self.held.iter().filter(|held| held.grant.offer == offer.id && held.device.is_some()) {
             let unheard = held.presented && self.now_s < held.grant.until_s.saturating_add(MAX_UNSYNCED_S);
-            if unheard && held.grant.counted().next().is_none() && !(prolonging && is_before(held)) {
+            let heard = held.grant.counted().next().is_some() || held.grant.rolled_back().next().is_some();
+            if unheard && !heard && !(prolonging && is_before(held)) {
                 return None;
             }
             if !is_before(held) && self.now_s < held.grant.until_s {

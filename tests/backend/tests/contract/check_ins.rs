@@ -1,8 +1,11 @@
 //! Check-ins: decided as on the phone, counted once a member and place, tied to what they unlock.
 
-use noren_rules::check_in::{CheckInMethod, CheckInPolicy, CheckInRecord, CheckInRefusal, Decision, Evidence, SpeedClass, decide};
+use noren_rules::check_in::{
+    AccuracyClass, CheckInMethod, CheckInPolicy, CheckInRecord, CheckInRefusal, Decision, Evidence, SpeedClass, decide,
+};
 use noren_rules::offers::{Audience, Offer};
 use noren_rules::place_code::PlaceCode;
+use noren_rules::routes::GatePass;
 use noren_rules::wire::*;
 
 use crate::stand::*;
@@ -149,5 +152,28 @@ async fn a_receipt_code_checks_in_once_at_its_place() {
         let answer: CheckInAnswer = world.check_in(&phone, &by_code(id, place, code)).await.ok();
         assert_eq!(refused(&answer), (!counts).then_some(CheckInRefusal::ReceiptCode), "{id}");
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_route_is_a_check_in_of_its_own() {
+    let world = world().await;
+    world.open_market(vec![]).await;
+    let east = Ground::circle(&position().towards(90.0, 30_000.0), 150);
+    let second = PlaceInfo { kind: PlaceKind::Gate, ground: east, ..place("second", "second-shop") };
+    let gates = vec![PLACE.into(), "second".into()];
+    let route = RouteInfo { id: "sanyo".into(), name: "山陽道".to_owned(), gates, within_s: 7_200 };
+    let put = PutPlaces { places: vec![second], routes: vec![route], remove: vec![] };
+    world.operator(paths::OPERATOR_PLACES, &put).await.ok::<Kept>();
+    let pass = |gate: &str, at_ms| GatePass { gate: gate.into(), at_ms, accuracy: AccuracyClass::Good, mock: false };
+    let by_route = |id: &str, took_ms| CheckInRecord {
+        place: "sanyo".into(),
+        method: CheckInMethod::Route { passes: vec![pass(PLACE, T0 - took_ms), pass("second", T0)] },
+        ..record(id, T0)
+    };
+    let (one, two) = (world.phone(1, None).await, world.phone(2, None).await);
+    assert_eq!(refused(&world.check_in(&one, &by_route("a", 1_200_000)).await.ok()), None);
+    assert_eq!(refused(&world.check_in(&two, &by_route("b", 60_000)).await.ok()), Some(CheckInRefusal::Jump), "30 km in a minute");
+    assert!(world.wallet(&one).await.check_ins[0].from_expressway);
     world.stop().await;
 }

@@ -3,7 +3,8 @@
 use noren_backend::DEMO_TILL_TOKEN;
 use noren_rules::conditions::{Condition, ConditionKind};
 use noren_rules::grants::GrantState;
-use noren_rules::offers::{Offer, OfferId};
+use noren_rules::offers::{Audience, Offer, OfferId};
+use noren_rules::receipt::Channel;
 use noren_rules::wire::*;
 
 use crate::stand::*;
@@ -218,5 +219,35 @@ async fn a_wallet_has_an_etag_that_the_clock_does_not_change() {
     let mut phone_again = world.phone(1, None).await;
     world.lease_with(&mut phone_again, &[]).await;
     assert_eq!(ask().send().await.unwrap().status().as_u16(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_have_an_offer_is_not_lent_it() {
+    let world = world().await;
+    world.register(&["100"], true).await;
+    let linked = Offer { audience: Audience::Linked, ..offer(1) };
+    let first_visit = Offer { first_visit: true, ..offer(2) };
+    let elsewhere = Offer { channels: vec![Channel::Ec], ..offer(3) };
+    let over = Offer { until_s: Some(T0 / 1000), ..offer(4) };
+    let many = Offer { per_member: Some(9), ..offer(5) };
+    let far = Offer { places: vec!["far".into()], ..offer(6) };
+    let distant =
+        PlaceInfo { ground: Ground::circle(&noren_rules::geo::Position::new(43.0, 141.0).unwrap(), 150), ..place("far", "far-shop") };
+    world.operator(paths::OPERATOR_PLACES, &PutPlaces { places: vec![distant], routes: vec![], remove: vec![] }).await.ok::<Kept>();
+    world.open_market(vec![linked, first_visit, elsewhere, over, many, far]).await;
+    let lent = |lease: &Lease| -> Vec<(u32, u8)> {
+        lease.wallet.grants.iter().filter(|grant| grant.on_this_device).map(|grant| (grant.offer.0, grant.count)).collect()
+    };
+    let mut phone = world.phone(1, None).await;
+    assert_eq!(lent(&world.lease_with(&mut phone, &[]).await), [(5, 4)], "without an account nobody knows whether it is the first visit");
+    world.link(&phone, number("100", "0000")).await.ok::<Membership>();
+    assert_eq!(lent(&world.lease_with(&mut phone, &[]).await), [(1, 1), (2, 1), (5, 4)]);
+    world.sell(&sale("1", card("100"), vec![line("a", 1, 100)])).await;
+    assert_eq!(lent(&world.lease_with(&mut phone, &[]).await), [(1, 1), (5, 4)], "no first visit any more");
+    let member = world.membership(&phone).await.member_id;
+    assert!(world.backend.as_ref().unwrap().set_staff(member, true).await.unwrap());
+    assert_eq!(world.lease_with(&mut phone, &[]).await.until_ms, None);
+    assert!(world.wallet(&phone).await.staff);
     world.stop().await;
 }

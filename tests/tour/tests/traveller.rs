@@ -134,6 +134,10 @@ async fn traveller(home: &Path, url: &str, network: &Recorder, clock: &StoryCloc
     Traveller::enrol(home, url, Arc::new(network.clone()), clock).await.unwrap()
 }
 
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap()
+}
+
 fn stop(stops: &[RestStop]) -> &RestStop {
     stops.iter().find(|stop| stop.name == STOPPED_AT).unwrap()
 }
@@ -155,6 +159,8 @@ async fn from_check_in_to_sale_under_one_number() {
     assert_eq!(made.check_in.state, CheckInState::Waiting);
     assert!(made.coupons.iter().any(|coupon| coupon.offer == COUPON.0 && coupon.usable_now), "{:?}", made.coupons);
     assert!(made.notice.silent && made.notice.at_night && !made.notice.body_ja.is_empty());
+
+    assert!(said.wake_ups <= 4, "the app was woken {} times", said.wake_ups);
 
     // At the till, with no network.
     assert!((1..=3).contains(&sold.priced.lines(noren_till::Language::Ja).len()));
@@ -204,6 +210,8 @@ async fn from_check_in_to_sale_under_one_number() {
 
     // And the picture of the README is what was said here.
     let map = DriveMap::draw(&scene.phone.story(&said, scene.stops.clone(), drive.drive.fixes.clone(), drive.valley_from_ms)).unwrap();
+    let readme = readme();
+    assert!(["tests/tour/pictures/drive.png", "© OpenStreetMap contributors, ODbL"].iter().all(|shown| readme.contains(shown)));
     let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("pictures/drive.png");
     assert!(
         std::fs::read(picture).unwrap() == map.png(PNG_SCALE).unwrap(),

@@ -371,6 +371,8 @@ mod tests {
                     Event::Later(seconds) => now_s += seconds,
                 }
                 prop_assert!(ledger.spent() <= 100, "{} spent", ledger.spent());
+                let kept = BudgetLedger::restore(Budget::Redemptions(100), ledger.spent_outside(), ledger.shares());
+                prop_assert_eq!(&kept, &ledger, "books come back as they were kept");
             }
         }
     }

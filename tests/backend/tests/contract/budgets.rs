@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use noren_backend::{Settings, TillShare};
+use noren_rules::b64;
+use noren_rules::keys::PublicKey;
+use noren_rules::lists::Lists;
 use noren_rules::offers::{Budget, Discount, Offer, OfferId};
+use noren_rules::shares::Share;
 use noren_rules::wire::*;
 
 use crate::stand::*;
@@ -139,5 +143,32 @@ async fn a_budget_never_falls_below_what_is_given_out() {
     }
     world.put_offers(vec![Offer { budget: Some(Budget::Redemptions(20)), ..offer(7) }]).await.ok::<Kept>();
     assert_eq!(world.funnel(7).await.offer, OfferId(7));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_till_keeps_its_share_until_half_of_it_is_spent_or_its_day_ends() {
+    let clock = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(T0));
+    let till_share = TillShare { redemptions: 2, discount_minor: 500 };
+    let world = world_with(Settings { till_share, ..settings(&clock) }, clock).await;
+    world.open_market(vec![offer(7)]).await;
+    let mut till = world.offline_till("one").await;
+    let sequence = async || -> (u64, u64) {
+        let keys: TillKeys = world.get(paths::TILL_KEYS, Some("token-of-one")).await.ok();
+        let root = PublicKey::from_base64url(&keys.root_key).unwrap();
+        let lists = Lists::open(&b64::decode(&keys.document).unwrap(), &root).unwrap();
+        let share = Share::open(&lists.coupons.share.unwrap(), &lists.issuers, world.now() / 1000).unwrap();
+        (lists.sequence, share.sequence)
+    };
+    let first = sequence().await;
+    assert_eq!(sequence().await, first, "asked again, nothing new is given");
+    let phone = world.leased(1).await;
+    let (request, _) = till.sell(&show(&phone, T0), T0);
+    world.post_sale(&till, &request).await;
+    let second = sequence().await;
+    assert_eq!((second.0 > first.0, second.1), (true, first.1 + 1));
+    world.pass(18 * 3_600_000);
+    assert_eq!(sequence().await.1, first.1 + 2, "less than six hours are left");
+    assert_eq!(world.funnel(7).await.budget.unwrap().left, 100 - 3 * 2, "each of the three holds its part still");
     world.stop().await;
 }

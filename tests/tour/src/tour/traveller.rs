@@ -69,6 +69,7 @@ pub(super) async fn play(
     let (card, presentation) = traveller.show_card().map_err(Failure::failed)?;
     let sold = till.sell(&card.text, "R-0001").map_err(Failure::failed)?;
     traveller.put_card_away();
+    show.fact("what the till knows", &till.knows(language).join(" "))?;
     show.fact("in the QR", &format!("the member and {} coupons, {} characters", presentation.serials.len(), card.text.len()))?;
     sale(show, &sold, language)?;
     show.fact("waiting in the till", &till.waiting().map_err(Failure::failed)?.to_string())?;

@@ -74,8 +74,7 @@ impl Traveller {
     }
 
     /// The moment of a fix by the phone's clock.
-    #[must_use]
-    pub fn clock_of(&self, drive_ms: i64) -> i64 {
+    fn clock_of(&self, drive_ms: i64) -> i64 {
         drive_ms + self.ahead_ms
     }
 

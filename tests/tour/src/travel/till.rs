@@ -15,7 +15,7 @@ use noren_rules::ids::IdempotencyKey;
 use noren_rules::keys::PublicKey;
 use noren_rules::receipt::{Channel, ReceiptKind, ReceiptLine};
 use noren_rules::wire::{Customer, SaleAnswer, SaleRequest, TillKeys, paths};
-use noren_till::{Answer, PricedBasket, Scanned, Till};
+use noren_till::{Answer, Language, PricedBasket, Scanned, Till};
 
 use super::{StoryClock, text};
 
@@ -80,10 +80,10 @@ impl RestStopTill {
         self.till.update(&document(&keys)?).map_err(text)
     }
 
-    /// What it knows of coupons, and how old that is.
+    /// What it knows of coupons, and how old that is, for the cashier.
     #[must_use]
-    pub fn till(&self) -> &Till {
-        &self.till
+    pub fn knows(&self, language: Language) -> [String; 3] {
+        self.till.coupon_summary().lines(language, self.clock.now_s())
     }
 
     /// Reads the card, takes the best set of its coupons off the basket, keeps the sale. Needs no network.

@@ -88,6 +88,90 @@ public final class NorenApp: Sendable {
     /// The same as a table, one row a line.
     public func exportCsv() async throws -> String { try await local { try $0.exportCsv() } }
 
+    // MARK: Places
+
+    /// Asks what is newer around a position: places, and the rules of coupons. When a report of ``follow(_:)`` says `areaDue`, and before a
+    /// journey. The server learns tiles of about 110 km, never the position.
+    @discardableResult
+    public func refreshPlaces(latDeg: Double, lonDeg: Double) async throws -> AreaReport {
+        try await remote { try await $0.refreshPlaces(latDeg: latDeg, lonDeg: lonDeg, cancel: $1) }
+    }
+
+    /// The places that are nearest, at most 200. `areaKnown` is false where there may be nearer ones that the phone does not know.
+    public func nearestPlaces(latDeg: Double, lonDeg: Double, count: UInt32 = 20) async throws -> NearPage {
+        try await local { try $0.nearestPlaces(latDeg: latDeg, lonDeg: lonDeg, count: count) }
+    }
+
+    /// The places whose ground is at most `radiusM` metres away, nearest first.
+    public func placesWithin(latDeg: Double, lonDeg: Double, radiusM: UInt32) async throws -> NearPage {
+        try await local { try $0.placesWithin(latDeg: latDeg, lonDeg: lonDeg, radiusM: radiusM) }
+    }
+
+    /// A place with its shops.
+    public func place(_ id: PlaceId) async throws -> PlaceView { try await local { try $0.place(id: id) } }
+
+    /// Places whose name or reading holds `text`: one character is enough; width, case and kana do not matter.
+    public func searchPlaces(_ text: String, limit: UInt32 = 50) async throws -> PlacePage {
+        try await local { try $0.searchPlaces(text: text, limit: limit) }
+    }
+
+    // MARK: Check-in
+
+    /// Takes what the system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what is
+    /// missing, regions to register. Where it throws, nothing was taken: give the same again.
+    @discardableResult
+    public func follow(_ observations: [Observation]) async throws -> CheckInReport { try await local { try $0.follow(observations: observations) } }
+
+    /// Whose limit of watched regions holds on this phone: that of iOS unless it is said.
+    public func limitRegions(_ limit: RegionLimit) async throws { try await local { try $0.limitRegions(limit: limit) } }
+
+    /// A check-in by the signed code at the place, without location and without a network.
+    @discardableResult
+    public func scanPlaceCode(_ text: String) async throws -> NewCheckIn { try await local { try $0.scanPlaceCode(text: text) } }
+
+    /// A check-in by the code on a receipt; the backend says at which place.
+    @discardableResult
+    public func checkInByReceipt(_ code: String) async throws -> NewCheckIn { try await local { try $0.checkInByReceipt(code: code) } }
+
+    /// Check-ins of the last 40 days and where they stand, newest first.
+    public func checkIns() async throws -> [CheckInView] { try await local { try $0.checkIns() } }
+
+    // MARK: Coupons and stamps
+
+    /// Brings what is new of coupons: rules, grants for tills without a connection, the wallet.
+    @discardableResult
+    public func refreshCoupons() async throws -> CouponsReport { try await remote { try await $0.refreshCoupons(cancel: $1) } }
+
+    /// Every coupon, usable ones first, each with its state and why not now. What is not known of the situation stays nil.
+    public func coupons(place: PlaceId? = nil, store: StoreId? = nil, channel: Channel? = nil) async throws -> [CouponView] {
+        try await local { try $0.coupons(situation: CouponSituation(place: place, store: store, channel: channel)) }
+    }
+
+    /// The best set of coupons for a basket that the phone knows, such as an order that it makes itself.
+    public func bestSet(
+        currency: String, lines: [BasketLine], place: PlaceId? = nil, store: StoreId? = nil, channel: Channel? = nil
+    ) async throws -> BestSetView {
+        let situation = CouponSituation(place: place, store: store, channel: channel)
+        return try await local { try $0.bestSet(currency: currency, lines: lines, situation: situation) }
+    }
+
+    /// Holds an offer's coupons back from the card, or lets them be shown again.
+    public func holdBackCoupon(_ offer: UInt32, held: Bool = true) async throws { try await local { try $0.holdBackCoupon(offer: offer, held: held) } }
+
+    /// The card is about to be shown to a till: from here on the QR of ``card(_:)`` carries the coupons that the member is willing to use.
+    @discardableResult
+    public func beginPresentation() async throws -> Presentation { try await local { try $0.beginPresentation() } }
+
+    /// The card is put away: its QR carries no coupons any more.
+    public func endPresentation() async throws { try await local { try $0.endPresentation() } }
+
+    /// A signed condition that came by push: rain, a time sale.
+    @discardableResult
+    public func takePush(_ text: String) async throws -> ConditionView { try await local { try $0.takePush(text: text) } }
+
+    /// Stamp cards, with the stamps of check-ins that the backend has not heard of yet.
+    public func stampCards() async throws -> [StampCardView] { try await local { try $0.stampCards() } }
+
     // MARK: The outbox
 
     /// Sends what is due: when the app comes to the front, and when a background task runs.

@@ -64,24 +64,64 @@ final class Backend: @unchecked Sendable {
 
     /// Posts a sale of one line to whom a scanned text names. True when the backend found the member.
     func sell(_ number: String, to scanned: String, _ description: String, _ amountMinor: Int) async throws -> Bool {
-        let sale: [String: Any] = [
-            "number": number, "channel": "store", "kind": "sale", "sold_at_ms": 1_795_132_800_000, "business_date": "2026-11-20",
-            "store_id": "shibuya", "store_name": "渋谷店", "currency": "JPY", "total_minor": amountMinor,
-            "lines": [["sku": "S1", "description": description, "quantity": 1, "amount_minor": amountMinor, "reduced_rate": false] as [String: Any]],
-            "customer": ["scanned": ["text": scanned, "at_ms": Int(Date().timeIntervalSince1970 * 1000)] as [String: Any]],
-        ]
-        var request = URLRequest(url: URL(string: url + "/v1/till/sales")!)
-        request.httpMethod = "POST"
-        request.httpBody = try JSONSerialization.data(withJSONObject: sale)
-        request.setValue("Bearer noren-demo-till", forHTTPHeaderField: "authorization")
-        request.setValue("application/json", forHTTPHeaderField: "content-type")
-        request.setValue(UUID().uuidString, forHTTPHeaderField: "idempotency-key")
-        let (data, _) = try await URLSession.shared.data(for: request)
-        let answer = try JSONSerialization.jsonObject(with: data) as? [String: Any]
-        guard let found = answer?["member_found"] as? Bool else { throw TestFailure(description: String(decoding: data, as: UTF8.self)) }
+        let answer = try await till("/v1/till/sales", sale(number, "shibuya", scanned, description, amountMinor, 1_795_132_800_000))
+        guard let found = answer["member_found"] as? Bool else { throw TestFailure(description: "\(answer)") }
         return found
     }
+
+    /// Sells at the rest stop as a till with a connection does: asks for the best set of a basket of one line, and posts the sale with the coupons of
+    /// the answer. What was taken off, and the serials that the backend counted.
+    func sellWithCoupons(
+        _ number: String, to scanned: String, _ amountMinor: Int, atMs: Int64
+    ) async throws -> (discountMinor: Int, counted: [UInt64]) {
+        let line: [String: Any] = ["sku": "S1", "quantity": 1, "amount_minor": amountMinor, "tax_permille": 80]
+        let quote = try await till(
+            "/v1/till/quotes", ["scanned": scanned, "at_ms": nowMs, "number": number, "currency": "JPY", "lines": [line]])
+        guard let discountMinor = quote["discount_minor"] as? Int else { throw TestFailure(description: "\(quote)") }
+        var body = sale(number, "demo-store", scanned, "もみじ饅頭", amountMinor - discountMinor, atMs)
+        body["coupons"] = quote["coupons"]
+        let sold = try await till("/v1/till/sales", body)
+        let redemptions = sold["redemptions"] as? [[String: Any]] ?? []
+        return (discountMinor, redemptions.filter { $0["counted"] as? Bool == true }.compactMap { $0["serial"] as? UInt64 })
+    }
+
+    private func sale(
+        _ number: String, _ store: String, _ scanned: String, _ description: String, _ amountMinor: Int, _ soldAtMs: Int64
+    ) -> [String: Any] {
+        let inJapan = Date(timeIntervalSince1970: Double(soldAtMs) / 1_000 + 9 * 3_600)
+        return [
+            "number": number, "channel": "store", "kind": "sale", "sold_at_ms": soldAtMs,
+            "business_date": String(ISO8601DateFormatter().string(from: inJapan).prefix(10)),
+            "store_id": store, "store_name": "渋谷店", "currency": "JPY", "total_minor": amountMinor,
+            "lines": [["sku": "S1", "description": description, "quantity": 1, "amount_minor": amountMinor, "reduced_rate": false] as [String: Any]],
+            "customer": ["scanned": ["text": scanned, "at_ms": nowMs] as [String: Any]],
+        ]
+    }
+
+    /// What a till says.
+    func till(_ path: String, _ body: [String: Any]) async throws -> [String: Any] { try await post(path, body, "noren-demo-till") }
+
+    /// What the operator's own systems say.
+    @discardableResult
+    func `operator`(_ path: String, _ body: [String: Any]) async throws -> [String: Any] { try await post(path, body, "noren-demo-operator") }
+
+    private func post(_ path: String, _ body: [String: Any], _ token: String) async throws -> [String: Any] {
+        var request = URLRequest(url: URL(string: url + path)!)
+        request.httpMethod = "POST"
+        request.httpBody = try JSONSerialization.data(withJSONObject: body)
+        request.setValue("Bearer \(token)", forHTTPHeaderField: "authorization")
+        request.setValue("application/json", forHTTPHeaderField: "content-type")
+        request.setValue(UUID().uuidString, forHTTPHeaderField: "idempotency-key")
+        let (data, response) = try await URLSession.shared.data(for: request)
+        guard (response as? HTTPURLResponse)?.statusCode == 200, let answer = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+            throw TestFailure(description: String(decoding: data, as: UTF8.self))
+        }
+        return answer
+    }
 }
+
+/// The phone's wall clock.
+var nowMs: Int { Int(Date().timeIntervalSince1970 * 1000) }
 
 #if canImport(Glibc)
     /// Takes a connection and never answers.

@@ -1,8 +1,16 @@
 package app.noren
 
+import app.noren.core.AreaReport
+import app.noren.core.BestSetView
 import app.noren.core.CardView
 import app.noren.core.Change
 import app.noren.core.ChangeObserver
+import app.noren.core.CheckInReport
+import app.noren.core.CheckInView
+import app.noren.core.ConditionView
+import app.noren.core.CouponSituation
+import app.noren.core.CouponView
+import app.noren.core.CouponsReport
 import app.noren.core.DeviceKey
 import app.noren.core.Diagnostics
 import app.noren.core.ForgetReport
@@ -12,8 +20,16 @@ import app.noren.core.IntentState
 import app.noren.core.IntentView
 import app.noren.core.MemberState
 import app.noren.core.MonthTotal
+import app.noren.core.NearPage
+import app.noren.core.NewCheckIn
+import app.noren.core.Observation
+import app.noren.core.PlacePage
+import app.noren.core.PlaceView
+import app.noren.core.Presentation
+import app.noren.core.RegionLimit
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
+import app.noren.core.StampCardView
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
@@ -21,15 +37,19 @@ import app.noren.ffi.AppCore
 import app.noren.ffi.AppSettings
 import app.noren.ffi.CancelToken
 import app.noren.ffi.NorenException
+import app.noren.rules.BasketLine
+import app.noren.rules.Channel
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
+import app.noren.rules.PlaceId
 import app.noren.rules.Receipt
 import app.noren.rules.ReceiptId
+import app.noren.rules.StoreId
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.awaitCancellation
-import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.channels.Channel.Factory.UNLIMITED
 import kotlinx.coroutines.channels.awaitClose
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.ensureActive
@@ -113,6 +133,73 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
     /** The same as a table, one row a line. */
     suspend fun exportCsv(): String = local { exportCsv() }
 
+    /**
+     * Asks what is newer around a position: places, and the rules of coupons. When a report of [follow] says `areaDue`, and before a journey.
+     * The server learns tiles of about 110 km, never the position.
+     */
+    suspend fun refreshPlaces(latDeg: Double, lonDeg: Double): AreaReport = remote { refreshPlaces(latDeg, lonDeg, it) }
+
+    /** The places that are nearest, at most 200. `areaKnown` is false where there may be nearer ones that the phone does not know. */
+    suspend fun nearestPlaces(latDeg: Double, lonDeg: Double, count: UInt = 20u): NearPage = local { nearestPlaces(latDeg, lonDeg, count) }
+
+    /** The places whose ground is at most [radiusM] metres away, nearest first. */
+    suspend fun placesWithin(latDeg: Double, lonDeg: Double, radiusM: UInt): NearPage = local { placesWithin(latDeg, lonDeg, radiusM) }
+
+    /** A place with its shops. */
+    suspend fun place(id: PlaceId): PlaceView = local { place(id) }
+
+    /** Places whose name or reading holds [text]: one character is enough; width, case and kana do not matter. */
+    suspend fun searchPlaces(text: String, limit: UInt = 50u): PlacePage = local { searchPlaces(text, limit) }
+
+    /**
+     * Takes what the system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what is
+     * missing, regions to register. Where it throws, nothing was taken: give the same again.
+     */
+    suspend fun follow(observations: List<Observation>): CheckInReport = local { follow(observations) }
+
+    /** Whose limit of watched regions holds on this phone: that of iOS, which is safe everywhere, unless it is said. */
+    suspend fun limitRegions(limit: RegionLimit) = local { limitRegions(limit) }
+
+    /** A check-in by the signed code at the place, without location and without a network. */
+    suspend fun scanPlaceCode(text: String): NewCheckIn = local { scanPlaceCode(text) }
+
+    /** A check-in by the code on a receipt; the backend says at which place. */
+    suspend fun checkInByReceipt(code: String): NewCheckIn = local { checkInByReceipt(code) }
+
+    /** Check-ins of the last 40 days and where they stand, newest first. */
+    suspend fun checkIns(): List<CheckInView> = local { checkIns() }
+
+    /** Brings what is new of coupons: rules, grants for tills without a connection, the wallet. */
+    suspend fun refreshCoupons(): CouponsReport = remote { refreshCoupons(it) }
+
+    /** Every coupon, usable ones first, each with its state and why not now. What is not known of the situation stays null. */
+    suspend fun coupons(place: PlaceId? = null, store: StoreId? = null, channel: Channel? = null): List<CouponView> =
+        local { coupons(CouponSituation(place, store, channel)) }
+
+    /** The best set of coupons for a basket that the phone knows, such as an order that it makes itself. */
+    suspend fun bestSet(
+        currency: String,
+        lines: List<BasketLine>,
+        place: PlaceId? = null,
+        store: StoreId? = null,
+        channel: Channel? = null,
+    ): BestSetView = local { bestSet(currency, lines, CouponSituation(place, store, channel)) }
+
+    /** Holds an offer's coupons back from the card, or lets them be shown again. */
+    suspend fun holdBackCoupon(offer: UInt, held: Boolean = true) = local { holdBackCoupon(offer, held) }
+
+    /** The card is about to be shown to a till: from here on the QR of [card] carries the coupons that the member is willing to use. */
+    suspend fun beginPresentation(): Presentation = local { beginPresentation() }
+
+    /** The card is put away: its QR carries no coupons any more. */
+    suspend fun endPresentation() = local { endPresentation() }
+
+    /** A signed condition that came by push: rain, a time sale. */
+    suspend fun takePush(text: String): ConditionView = local { takePush(text) }
+
+    /** Stamp cards, with the stamps of check-ins that the backend has not heard of yet. */
+    suspend fun stampCards(): List<StampCardView> = local { stampCards() }
+
     /** Sends what is due: when the app comes to the front, and when a job of the system runs. */
     suspend fun sendDue(): SendReport = remote { sendDue(it) }
 
@@ -147,7 +234,7 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
         core.observe(observer).use { observation ->
             awaitClose { observation.cancel() }
         }
-    }.buffer(Channel.UNLIMITED)
+    }.buffer(UNLIMITED)
 
     /** Lets the core go. Verbs that are running end by themselves; later ones throw an [IllegalStateException]. */
     override fun close() = core.close()

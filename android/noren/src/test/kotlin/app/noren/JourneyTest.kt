@@ -14,8 +14,6 @@ import app.noren.rules.Channel
 import java.net.InetAddress
 import java.net.ServerSocket
 import java.nio.file.Files
-import java.nio.file.Path
-import kotlin.test.AfterTest
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
@@ -29,27 +27,10 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.first
-import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withContext
-import kotlinx.coroutines.withTimeout
-import org.junit.jupiter.api.io.TempDir
 
 /** A first journey through the Kotlin face, against the backend as a process. */
-class JourneyTest {
-    @TempDir
-    lateinit var home: Path
-
-    private val backend = Backend()
-    private val store = MemorySecureStore()
-    private val key = SoftwareDeviceKey()
-
-    @AfterTest
-    fun stop() = backend.close()
-
-    private suspend fun open(url: String = backend.url) = NorenApp.open(home.resolve("files").toString(), url, store, key)
-
-    private fun journey(block: suspend kotlinx.coroutines.CoroutineScope.() -> Unit) = runBlocking { withTimeout(60_000, block) }
-
+class JourneyTest : PhoneTest() {
     @Test
     fun aShopperEnrolsShowsBuysAndFindsItAgainOffline() = journey {
         var noren = open()

@@ -38,4 +38,5 @@ dependencies {
     implementation(project(":noren"))
     implementation("androidx.activity:activity-compose:1.10.1")
     implementation("androidx.compose.material3:material3:1.3.2")
+    implementation("com.google.android.gms:play-services-location:21.3.0")
 }

@@ -29,7 +29,7 @@ fun main(args: Array<String>) {
     val font = FontFamily(Font(File(args[0])))
     val scene = ImageComposeScene(width = 720, height = 1000, density = Density(2f)) {
         MaterialTheme(darkColorScheme()) {
-            Box(Modifier.fillMaxSize().background(MaterialTheme.colorScheme.background)) { CardContent(card, font) }
+            Box(Modifier.fillMaxSize().background(MaterialTheme.colorScheme.background)) { CardContent(card, font = font) }
         }
     }
     val image = scene.render(nanoTime = 0)

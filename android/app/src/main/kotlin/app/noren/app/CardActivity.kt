@@ -13,17 +13,14 @@ import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.setValue
 import androidx.lifecycle.lifecycleScope
 import app.noren.NorenApp
-import app.noren.core.MemberState
-import app.noren.ffi.NorenException
-import app.noren.open
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.sync.Mutex
-import kotlinx.coroutines.sync.withLock
 
-/** The smallest app around the core: opens it once a process, enrols once, shows the card on a bright screen. */
+/** The smallest app around the core: shows the card on a bright screen. Whatever the permissions are: asking for them has a screen of its own. */
 class CardActivity : ComponentActivity() {
-    private var source by mutableStateOf<CardSource?>(null)
+    private var noren by mutableStateOf<NorenApp?>(null)
+
+    /** The card is put away when something else is in front, so that its code carries no coupons any more. */
+    private var shown by mutableStateOf(false)
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -31,33 +28,25 @@ class CardActivity : ComponentActivity() {
         window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         setContent {
             MaterialTheme(if (isSystemInDarkTheme()) darkColorScheme() else lightColorScheme()) {
-                source?.let { CardScreen(it) }
+                if (shown) noren?.let { CardScreen(it) }
             }
         }
         lifecycleScope.launch {
-            val noren = core()
-            source = CardSource({ noren.card() }, { noren.prepareNextCard() })
-        }
-    }
-
-    /** One core a process: a second one on the same directory would be another phone's word against the first. */
-    private suspend fun core(): NorenApp {
-        while (true) {
-            try {
-                return opening.withLock {
-                    val noren = held ?: NorenApp.open(applicationContext, BuildConfig.NOREN_BACKEND).also { held = it }
-                    if (noren.member() is MemberState.NotEnrolled) noren.enrol()
-                    noren
-                }
-            } catch (_: NorenException) {
-                // Locked before first unlock, or no network for the first enrolment: nothing was changed, try again.
-                delay(2_000)
+            noren = Core.noren(this@CardActivity)
+            Core.watcher(this@CardActivity).run {
+                start()
+                opened()
             }
         }
     }
 
-    private companion object {
-        val opening = Mutex()
-        var held: NorenApp? = null
+    override fun onStart() {
+        super.onStart()
+        shown = true
+    }
+
+    override fun onStop() {
+        shown = false
+        super.onStop()
     }
 }

@@ -26,52 +26,76 @@ import androidx.compose.ui.semantics.role
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
+import app.noren.NorenApp
 import app.noren.core.CardStanding
 import app.noren.core.CardView
+import app.noren.core.CouponView
 import app.noren.core.ModuleMatrix
 import app.noren.ffi.NorenException
 import app.noren.isDark
 import kotlin.math.floor
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.withContext
 
-/** Where the cards come from: `NorenApp::card` and `NorenApp::prepareNextCard` in an app. */
-class CardSource(val card: suspend () -> CardView, val prepareNext: suspend () -> Unit)
-
-/** The member card. Asks again whenever the code ends, for as long as it is on the screen. The activity keeps the screen bright meanwhile. */
+/**
+ * The member card. Asks again whenever the code ends, for as long as it is on the screen; meanwhile its code carries the coupons. The activity keeps
+ * the screen bright.
+ */
 @Composable
-fun CardScreen(source: CardSource, font: FontFamily = FontFamily.Default) {
-    var card by remember(source) { mutableStateOf<CardView?>(null) }
-    var failed by remember(source) { mutableStateOf(false) }
-    LaunchedEffect(source) {
-        while (true) {
-            val shown = try {
-                source.card().also { failed = false }
-            } catch (_: NorenException) {
-                failed = true
-                delay(2_000)
-                continue
+fun CardScreen(noren: NorenApp, font: FontFamily = FontFamily.Default) {
+    var card by remember(noren) { mutableStateOf<CardView?>(null) }
+    var failed by remember(noren) { mutableStateOf(false) }
+    var coupons by remember(noren) { mutableStateOf(emptyList<CouponLine>()) }
+    LaunchedEffect(noren) {
+        try {
+            // First: the code of the first card carries them already.
+            coupons = present(noren)
+            while (true) {
+                val shown = try {
+                    noren.card().also { failed = false }
+                } catch (_: NorenException) {
+                    failed = true
+                    delay(2_000)
+                    continue
+                }
+                card = shown
+                val until = shown.validUntilMs ?: awaitCancellation()
+                try {
+                    noren.prepareNextCard()
+                } catch (_: NorenException) {
+                    // The next look signs by itself.
+                }
+                // By the core's clock, which need not be the phone's.
+                delay(maxOf(until - shown.time.nowMs, 250))
             }
-            card = shown
-            val until = shown.validUntilMs ?: break
-            try {
-                source.prepareNext()
-            } catch (_: NorenException) {
-                // The next look signs by itself.
-            }
-            // By the core's clock, which need not be the phone's.
-            delay(maxOf(until - shown.time.nowMs, 250))
+        } finally {
+            withContext(NonCancellable) { noren.endPresentation() }
         }
     }
     val shown = card
     when {
-        shown != null -> CardContent(shown, font)
+        shown != null -> CardContent(shown, coupons, font)
         failed -> Text("カードを表示できません。もう一度お試しください。", fontFamily = font)
     }
 }
 
-/** One card: the code over the full width, the number to read, the points, and what there is to say. */
+/** From here on the code carries coupons: those, and the others that can be used now. */
+private suspend fun present(noren: NorenApp): List<CouponLine> = try {
+    val inCode = noren.beginPresentation().serials.toSet()
+    noren.coupons().filter { it.usableNow && !it.heldBack }.map { CouponLine(it, it.serial in inCode) }
+} catch (_: NorenException) {
+    // The card shows without them.
+    emptyList()
+}
+
+/** A coupon under the card, and whether the code carries it: then a till takes it without a connection. */
+data class CouponLine(val coupon: CouponView, val inCode: Boolean)
+
+/** One card: the code over the full width, the number to read, the points, what there is to say, and the coupons. */
 @Composable
-fun CardContent(card: CardView, font: FontFamily = FontFamily.Default) {
+fun CardContent(card: CardView, coupons: List<CouponLine> = emptyList(), font: FontFamily = FontFamily.Default) {
     Column(
         Modifier.fillMaxWidth().background(MaterialTheme.colorScheme.background).padding(vertical = 16.dp),
         verticalArrangement = Arrangement.spacedBy(12.dp),
@@ -82,6 +106,18 @@ fun CardContent(card: CardView, font: FontFamily = FontFamily.Default) {
         Text(card.number, style = MaterialTheme.typography.titleLarge, fontFamily = font, color = ink)
         Text("${card.points} ポイント", style = MaterialTheme.typography.titleMedium, fontFamily = font, color = ink)
         note(card.standing)?.let { Text(it, style = MaterialTheme.typography.bodySmall, fontFamily = font, color = ink) }
+        for (line in coupons) Coupon(line, font)
+    }
+}
+
+/** To be read in the queue. There is nothing to tap, the till does the rest. */
+@Composable
+private fun Coupon(line: CouponLine, font: FontFamily) {
+    val ink = MaterialTheme.colorScheme.onBackground
+    Column(Modifier.fillMaxWidth().padding(horizontal = 16.dp).semantics(mergeDescendants = true) {}) {
+        Text(line.coupon.titleJa, style = MaterialTheme.typography.bodyLarge, fontFamily = font, color = ink)
+        val notes = listOf(line.coupon.occasionJa, if (line.inCode) "" else "通信できるレジで使えます。")
+        for (text in notes.filter { it.isNotEmpty() }) Text(text, style = MaterialTheme.typography.bodySmall, fontFamily = font, color = ink)
     }
 }
 

@@ -30,14 +30,18 @@ public struct CardScreen: View {
                     if let note = note(for: card.standing) {
                         Text(note).font(.footnote).foregroundStyle(.secondary)
                     }
+                    ForEach(model.coupons, id: \.self) { coupon in
+                        CouponLine(coupon: coupon, inCode: model.inCode(coupon))
+                    }
                 case .failed(let reason):
                     Text(reason)
                 }
             }
             .padding(.vertical)
         }
-        .task(id: phase) {
-            guard phase == .active else { return }
+        // What covers it for a moment, such as the notification centre, does not put the card away.
+        .task(id: phase == .background) {
+            guard phase != .background else { return }
             await model.show()
         }
         .brightScreen(while: phase == .active)
@@ -53,7 +57,24 @@ public struct CardScreen: View {
     }
 }
 
-/// Asks for the card, and again whenever its code ends; makes the next one ahead.
+/// A coupon under the card: to be read in the queue. There is nothing to tap, the till does the rest.
+struct CouponLine: View {
+    let coupon: CouponView
+    let inCode: Bool
+
+    var body: some View {
+        VStack(alignment: .leading, spacing: 2) {
+            Text(coupon.titleJa).font(.body)
+            if !coupon.occasionJa.isEmpty { Text(coupon.occasionJa).font(.footnote).foregroundStyle(.secondary) }
+            if !inCode { Text("通信できるレジで使えます。").font(.footnote).foregroundStyle(.secondary) }
+        }
+        .frame(maxWidth: .infinity, alignment: .leading)
+        .padding(.horizontal)
+        .accessibilityElement(children: .combine)
+    }
+}
+
+/// Asks for the card, and again whenever its code ends; makes the next one ahead. While it is shown, its code carries the coupons.
 @MainActor @Observable
 final class CardModel {
     enum State {
@@ -63,14 +84,31 @@ final class CardModel {
     }
 
     private(set) var state = State.loading
+    /// Those that can be used now.
+    private(set) var coupons: [CouponView] = []
+    private var presented: Set<UInt64> = []
     private let noren: NorenApp
 
     init(noren: NorenApp) {
         self.noren = noren
     }
 
+    /// True when the code carries it: a till takes it without a connection.
+    func inCode(_ coupon: CouponView) -> Bool { coupon.serial.map(presented.contains) ?? false }
+
     /// Runs for as long as the screen is in front: its task is cancelled when it goes.
     func show() async {
+        // Coming back from behind, the files may still be closed: then nothing could be noted, and the card had no coupons.
+        try? await noren.resume()
+        presented = Set((try? await noren.beginPresentation())?.serials ?? [])
+        coupons = ((try? await noren.coupons()) ?? []).filter { $0.usableNow && !$0.heldBack }
+        await renew()
+        // A card without a code that ends is shown until the screen goes.
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+        try? await noren.endPresentation()
+    }
+
+    private func renew() async {
         while !Task.isCancelled {
             do {
                 let card = try await noren.card()

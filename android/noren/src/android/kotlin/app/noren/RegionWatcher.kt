@@ -37,7 +37,7 @@ interface Geofences {
  * choose: never on a drive.
  *
  * @param fixes a mutable broadcast of the app's own: while exact fixes are needed the system sends them there; give its intents to [located].
- * @param told what followed: new check-ins with their silent notices, `areaDue`.
+ * @param told what followed, such as new check-ins with their silent notices.
  */
 class RegionWatcher(
     context: Context,
@@ -75,15 +75,28 @@ class RegionWatcher(
         take(listOfNotNull(seen?.let(::fix)) + crossings)
     }
 
+    private suspend fun take(seen: List<Observation>) {
+        val report = follow(seen) ?: return
+        told(report)
+        val here = last()
+        if (!report.areaDue || here == null) return
+        try {
+            noren.refreshPlaces(here.latitude, here.longitude)
+            noren.refreshCoupons()
+        } catch (_: NorenException) {
+            // Without a network it stays due: the core says when to try again.
+        }
+    }
+
     /** In the order in which it came, one call at a time. What the core could not take waits for the next. */
-    private suspend fun take(seen: List<Observation>) = turn.withLock {
+    private suspend fun follow(seen: List<Observation>): CheckInReport? = turn.withLock {
         waiting = (waiting + seen).takeLast(MOST)
         val report = try {
             noren.follow(waiting)
         } catch (refused: NorenException.CheckIn) {
             // Without a member it could be nobody's check-in. Else nothing was taken: the next observation brings these along.
             if (refused.error is CheckInException.NotEnrolled) waiting = emptyList()
-            return@withLock
+            return@withLock null
         }
         waiting = emptyList()
         report.regions?.let { plan ->
@@ -91,7 +104,7 @@ class RegionWatcher(
             geofences.add(plan.add, plan.refresh)
         }
         ask(report.needsFixes)
-        told(report)
+        report
     }
 
     @SuppressLint("MissingPermission") // Without it the system throws, and there is nothing to watch.

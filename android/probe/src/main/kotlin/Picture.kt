@@ -15,7 +15,10 @@ import app.noren.MemorySecureStore
 import app.noren.NorenApp
 import app.noren.SoftwareDeviceKey
 import app.noren.app.CardContent
+import app.noren.app.CouponLine
 import app.noren.core.CardView
+import app.noren.core.CouponView
+import app.noren.rules.GrantState
 import java.io.File
 import java.nio.file.Files
 import kotlinx.coroutines.runBlocking
@@ -27,9 +30,9 @@ import kotlinx.coroutines.runBlocking
 fun main(args: Array<String>) {
     val card = realCard()
     val font = FontFamily(Font(File(args[0])))
-    val scene = ImageComposeScene(width = 720, height = 1000, density = Density(2f)) {
+    val scene = ImageComposeScene(width = 720, height = 1080, density = Density(2f)) {
         MaterialTheme(darkColorScheme()) {
-            Box(Modifier.fillMaxSize().background(MaterialTheme.colorScheme.background)) { CardContent(card, font = font) }
+            Box(Modifier.fillMaxSize().background(MaterialTheme.colorScheme.background)) { CardContent(card, listOf(coupon), font) }
         }
     }
     val image = scene.render(nanoTime = 0)
@@ -37,6 +40,30 @@ fun main(args: Array<String>) {
     scene.close()
     println(card.text)
 }
+
+/** What stands under the code; the texts are as an operator writes them. */
+private val coupon = CouponLine(
+    CouponView(
+        serial = 7u,
+        offer = 7u,
+        titleJa = "もみじ饅頭 100円引き",
+        titleEn = "100 yen off",
+        occasionJa = "ご休憩ありがとうございます",
+        occasionEn = "Thank you for taking a break",
+        state = GrantState.GRANTED,
+        usableNow = true,
+        reason = null,
+        reasonJa = "",
+        reasonEn = "",
+        offlineOk = true,
+        needsConnection = false,
+        heldBack = false,
+        unheard = false,
+        untilMs = null,
+        places = listOf("miyajima-out"),
+    ),
+    inCode = true,
+)
 
 private fun realCard(): CardView = runBlocking {
     val directory = Files.createTempDirectory("noren-probe").toFile()

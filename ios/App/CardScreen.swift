@@ -66,7 +66,7 @@ struct CouponLine: View {
         VStack(alignment: .leading, spacing: 2) {
             Text(coupon.titleJa).font(.body)
             if !coupon.occasionJa.isEmpty { Text(coupon.occasionJa).font(.footnote).foregroundStyle(.secondary) }
-            if !inCode { Text("通信できるレジで使えます。").font(.footnote).foregroundStyle(.secondary) }
+            if !inCode { Text("レジで見せた結果を待っています。").font(.footnote).foregroundStyle(.secondary) }
         }
         .frame(maxWidth: .infinity, alignment: .leading)
         .padding(.horizontal)
@@ -84,7 +84,7 @@ final class CardModel {
     }
 
     private(set) var state = State.loading
-    /// Those that can be used now.
+    /// Those that the code carries, and those that were shown before and of which nobody has said what became of them.
     private(set) var coupons: [CouponView] = []
     private var presented: Set<UInt64> = []
     private let noren: NorenApp
@@ -93,7 +93,7 @@ final class CardModel {
         self.noren = noren
     }
 
-    /// True when the code carries it: a till takes it without a connection.
+    /// True when the code carries it: a till takes no other.
     func inCode(_ coupon: CouponView) -> Bool { coupon.serial.map(presented.contains) ?? false }
 
     /// Runs for as long as the screen is in front: its task is cancelled when it goes.
@@ -101,7 +101,7 @@ final class CardModel {
         // Coming back from behind, the files may still be closed: then nothing could be noted, and the card had no coupons.
         try? await noren.resume()
         presented = Set((try? await noren.beginPresentation())?.serials ?? [])
-        coupons = ((try? await noren.coupons()) ?? []).filter { $0.usableNow && !$0.heldBack }
+        coupons = ((try? await noren.coupons()) ?? []).filter { inCode($0) || $0.unheard }
         await renew()
         // A card without a code that ends is shown until the screen goes.
         while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }

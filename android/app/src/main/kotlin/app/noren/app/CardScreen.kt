@@ -81,16 +81,16 @@ fun CardScreen(noren: NorenApp, font: FontFamily = FontFamily.Default) {
     }
 }
 
-/** From here on the code carries coupons: those, and the others that can be used now. */
+/** From here on the code carries coupons: those, and what was shown before and of which nobody has said what became of it. */
 private suspend fun present(noren: NorenApp): List<CouponLine> = try {
     val inCode = noren.beginPresentation().serials.toSet()
-    noren.coupons().filter { it.usableNow && !it.heldBack }.map { CouponLine(it, it.serial in inCode) }
+    noren.coupons().map { CouponLine(it, it.serial in inCode) }.filter { it.inCode || it.coupon.unheard }
 } catch (_: NorenException) {
     // The card shows without them.
     emptyList()
 }
 
-/** A coupon under the card, and whether the code carries it: then a till takes it without a connection. */
+/** A coupon under the card, and whether the code carries it: a till takes no other. */
 data class CouponLine(val coupon: CouponView, val inCode: Boolean)
 
 /** One card: the code over the full width, the number to read, the points, what there is to say, and the coupons. */
@@ -116,7 +116,7 @@ private fun Coupon(line: CouponLine, font: FontFamily) {
     val ink = MaterialTheme.colorScheme.onBackground
     Column(Modifier.fillMaxWidth().padding(horizontal = 16.dp).semantics(mergeDescendants = true) {}) {
         Text(line.coupon.titleJa, style = MaterialTheme.typography.bodyLarge, fontFamily = font, color = ink)
-        val notes = listOf(line.coupon.occasionJa, if (line.inCode) "" else "通信できるレジで使えます。")
+        val notes = listOf(line.coupon.occasionJa, if (line.inCode) "" else "レジで見せた結果を待っています。")
         for (text in notes.filter { it.isNotEmpty() }) Text(text, style = MaterialTheme.typography.bodySmall, fontFamily = font, color = ink)
     }
 }

@@ -739,6 +739,323 @@ public func FfiConverterTypeBasketLine_lower(_ value: BasketLine) -> RustBuffer 
 
 
 /**
+ * An application identifier and its value.
+ */
+public struct Gs1Element: Equatable, Hashable {
+    /**
+     * Two to four digits, for example `01` (GTIN), `10` (batch), `17` (use by).
+     */
+    public let ai: String
+    /**
+     * The value, percent signs and all, as the dictionary defines it.
+     */
+    public let value: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Two to four digits, for example `01` (GTIN), `10` (batch), `17` (use by).
+         */ai: String,
+        /**
+         * The value, percent signs and all, as the dictionary defines it.
+         */value: String) {
+        self.ai = ai
+        self.value = value
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Gs1Element: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGs1Element: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Gs1Element {
+        return
+            try Gs1Element(
+                ai: FfiConverterString.read(from: &buf),
+                value: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Gs1Element, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.ai, into: &buf)
+        FfiConverterString.write(value.value, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGs1Element_lift(_ buf: RustBuffer) throws -> Gs1Element {
+    return try FfiConverterTypeGs1Element.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGs1Element_lower(_ value: Gs1Element) -> RustBuffer {
+    return FfiConverterTypeGs1Element.lower(value)
+}
+
+
+/**
+ * What a GS1 symbol says.
+ */
+public struct Gs1Elements: Equatable, Hashable {
+    /**
+     * In the order of the symbol; for a Digital Link the path first, then the query.
+     */
+    public let elements: [Gs1Element]
+    /**
+     * The URI, when it was a Digital Link. Shown, never opened by itself.
+     */
+    public let url: String?
+    /**
+     * What has to stand on another symbol of the same label.
+     */
+    public let missing: [Gs1Missing]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In the order of the symbol; for a Digital Link the path first, then the query.
+         */elements: [Gs1Element],
+        /**
+         * The URI, when it was a Digital Link. Shown, never opened by itself.
+         */url: String?,
+        /**
+         * What has to stand on another symbol of the same label.
+         */missing: [Gs1Missing]) {
+        self.elements = elements
+        self.url = url
+        self.missing = missing
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Gs1Elements: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGs1Elements: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Gs1Elements {
+        return
+            try Gs1Elements(
+                elements: FfiConverterSequenceTypeGs1Element.read(from: &buf),
+                url: FfiConverterOptionString.read(from: &buf),
+                missing: FfiConverterSequenceTypeGs1Missing.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Gs1Elements, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeGs1Element.write(value.elements, into: &buf)
+        FfiConverterOptionString.write(value.url, into: &buf)
+        FfiConverterSequenceTypeGs1Missing.write(value.missing, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGs1Elements_lift(_ buf: RustBuffer) throws -> Gs1Elements {
+    return try FfiConverterTypeGs1Elements.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGs1Elements_lower(_ value: Gs1Elements) -> RustBuffer {
+    return FfiConverterTypeGs1Elements.lower(value)
+}
+
+
+/**
+ * An AI that needs others which this symbol does not have. They may be on another symbol of the same label, so that this is no error:
+ * whoever reads one symbol alone can go on, whoever reads a whole label checks that nothing is left missing.
+ */
+public struct Gs1Missing: Equatable, Hashable {
+    /**
+     * The AI that is there.
+     */
+    public let ai: String
+    /**
+     * What it needs: one of these, each an AI or several joined by `+`; an `n` stands for any digit.
+     */
+    public let oneOf: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The AI that is there.
+         */ai: String,
+        /**
+         * What it needs: one of these, each an AI or several joined by `+`; an `n` stands for any digit.
+         */oneOf: [String]) {
+        self.ai = ai
+        self.oneOf = oneOf
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Gs1Missing: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGs1Missing: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Gs1Missing {
+        return
+            try Gs1Missing(
+                ai: FfiConverterString.read(from: &buf),
+                oneOf: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Gs1Missing, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.ai, into: &buf)
+        FfiConverterSequenceString.write(value.oneOf, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGs1Missing_lift(_ buf: RustBuffer) throws -> Gs1Missing {
+    return try FfiConverterTypeGs1Missing.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGs1Missing_lower(_ value: Gs1Missing) -> RustBuffer {
+    return FfiConverterTypeGs1Missing.lower(value)
+}
+
+
+/**
+ * A number of the shop's own, as goods or not known further.
+ */
+public struct InStoreCode: Equatable, Hashable {
+    /**
+     * All thirteen digits, or eight.
+     */
+    public let code: String
+    /**
+     * The item number by the prefix table.
+     */
+    public let item: String?
+    /**
+     * The price by the prefix table, in minor units of the shop's currency.
+     */
+    public let priceMinor: Int64?
+    /**
+     * The weight by the prefix table, in grams.
+     */
+    public let weightG: Int64?
+    /**
+     * What the composite component above the bars says; empty without one.
+     */
+    public let composite: [Gs1Element]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * All thirteen digits, or eight.
+         */code: String,
+        /**
+         * The item number by the prefix table.
+         */item: String?,
+        /**
+         * The price by the prefix table, in minor units of the shop's currency.
+         */priceMinor: Int64?,
+        /**
+         * The weight by the prefix table, in grams.
+         */weightG: Int64?,
+        /**
+         * What the composite component above the bars says; empty without one.
+         */composite: [Gs1Element]) {
+        self.code = code
+        self.item = item
+        self.priceMinor = priceMinor
+        self.weightG = weightG
+        self.composite = composite
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension InStoreCode: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeInStoreCode: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> InStoreCode {
+        return
+            try InStoreCode(
+                code: FfiConverterString.read(from: &buf),
+                item: FfiConverterOptionString.read(from: &buf),
+                priceMinor: FfiConverterOptionInt64.read(from: &buf),
+                weightG: FfiConverterOptionInt64.read(from: &buf),
+                composite: FfiConverterSequenceTypeGs1Element.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: InStoreCode, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.code, into: &buf)
+        FfiConverterOptionString.write(value.item, into: &buf)
+        FfiConverterOptionInt64.write(value.priceMinor, into: &buf)
+        FfiConverterOptionInt64.write(value.weightG, into: &buf)
+        FfiConverterSequenceTypeGs1Element.write(value.composite, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeInStoreCode_lift(_ buf: RustBuffer) throws -> InStoreCode {
+    return try FfiConverterTypeInStoreCode.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeInStoreCode_lower(_ value: InStoreCode) -> RustBuffer {
+    return FfiConverterTypeInStoreCode.lower(value)
+}
+
+
+/**
  * The seller named on the receipt. The tenants of one rest stop are different issuers.
  */
 public struct Issuer: Equatable, Hashable {
@@ -972,6 +1289,75 @@ public func FfiConverterTypePointsEntry_lift(_ buf: RustBuffer) throws -> Points
 #endif
 public func FfiConverterTypePointsEntry_lower(_ value: PointsEntry) -> RustBuffer {
     return FfiConverterTypePointsEntry.lower(value)
+}
+
+
+/**
+ * One row of the operator's prefix table. Where several fit, the longest prefix counts.
+ */
+public struct PrefixRule: Equatable, Hashable {
+    /**
+     * The first 2 to 7 of the thirteen digits, beginning with 2 or with 02.
+     */
+    public let prefix: String
+    /**
+     * What numbers with it mean.
+     */
+    public let kind: PrefixKind
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The first 2 to 7 of the thirteen digits, beginning with 2 or with 02.
+         */prefix: String,
+        /**
+         * What numbers with it mean.
+         */kind: PrefixKind) {
+        self.prefix = prefix
+        self.kind = kind
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PrefixRule: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePrefixRule: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PrefixRule {
+        return
+            try PrefixRule(
+                prefix: FfiConverterString.read(from: &buf),
+                kind: FfiConverterTypePrefixKind.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PrefixRule, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.prefix, into: &buf)
+        FfiConverterTypePrefixKind.write(value.kind, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePrefixRule_lift(_ buf: RustBuffer) throws -> PrefixRule {
+    return try FfiConverterTypePrefixRule.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePrefixRule_lower(_ value: PrefixRule) -> RustBuffer {
+    return FfiConverterTypePrefixRule.lower(value)
 }
 
 
@@ -1453,6 +1839,223 @@ public func FfiConverterTypeReceiptLine_lower(_ value: ReceiptLine) -> RustBuffe
 
 
 /**
+ * What the operator sets up.
+ */
+public struct ScanSettings: Equatable, Hashable {
+    /**
+     * What numbers beginning with 20 to 29 mean; without a row they are [`Scanned::InStore`]. See [`check_prefix_table`].
+     */
+    public let prefixes: [PrefixRule]
+    /**
+     * The hosts of the operator's own links, for example `app.example.jp`: exactly these, no subdomain of them.
+     */
+    public let linkHosts: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What numbers beginning with 20 to 29 mean; without a row they are [`Scanned::InStore`]. See [`check_prefix_table`].
+         */prefixes: [PrefixRule],
+        /**
+         * The hosts of the operator's own links, for example `app.example.jp`: exactly these, no subdomain of them.
+         */linkHosts: [String]) {
+        self.prefixes = prefixes
+        self.linkHosts = linkHosts
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ScanSettings: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScanSettings: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ScanSettings {
+        return
+            try ScanSettings(
+                prefixes: FfiConverterSequenceTypePrefixRule.read(from: &buf),
+                linkHosts: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ScanSettings, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypePrefixRule.write(value.prefixes, into: &buf)
+        FfiConverterSequenceString.write(value.linkHosts, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanSettings_lift(_ buf: RustBuffer) throws -> ScanSettings {
+    return try FfiConverterTypeScanSettings.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanSettings_lower(_ value: ScanSettings) -> RustBuffer {
+    return FfiConverterTypeScanSettings.lower(value)
+}
+
+
+/**
+ * A product by the bars on it.
+ */
+public struct ScannedProduct: Equatable, Hashable {
+    /**
+     * Its number.
+     */
+    public let gtin: Gtin
+    /**
+     * The two or five digits beside the bars of magazines and books.
+     */
+    public let addOn: String?
+    /**
+     * What the composite component above the bars says, batch and last day for example; empty without one.
+     */
+    public let composite: [Gs1Element]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its number.
+         */gtin: Gtin,
+        /**
+         * The two or five digits beside the bars of magazines and books.
+         */addOn: String?,
+        /**
+         * What the composite component above the bars says, batch and last day for example; empty without one.
+         */composite: [Gs1Element]) {
+        self.gtin = gtin
+        self.addOn = addOn
+        self.composite = composite
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ScannedProduct: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScannedProduct: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ScannedProduct {
+        return
+            try ScannedProduct(
+                gtin: FfiConverterTypeGtin.read(from: &buf),
+                addOn: FfiConverterOptionString.read(from: &buf),
+                composite: FfiConverterSequenceTypeGs1Element.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ScannedProduct, into buf: inout [UInt8]) {
+        FfiConverterTypeGtin.write(value.gtin, into: &buf)
+        FfiConverterOptionString.write(value.addOn, into: &buf)
+        FfiConverterSequenceTypeGs1Element.write(value.composite, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedProduct_lift(_ buf: RustBuffer) throws -> ScannedProduct {
+    return try FfiConverterTypeScannedProduct.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedProduct_lower(_ value: ScannedProduct) -> RustBuffer {
+    return FfiConverterTypeScannedProduct.lower(value)
+}
+
+
+/**
+ * A URL of anybody. The app shows it, host first, and opens it only if the person says so.
+ */
+public struct ScannedUrl: Equatable, Hashable {
+    /**
+     * The URL, as it was read.
+     */
+    public let url: String
+    /**
+     * The host that it really leads to, without user name and port.
+     */
+    public let host: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The URL, as it was read.
+         */url: String,
+        /**
+         * The host that it really leads to, without user name and port.
+         */host: String) {
+        self.url = url
+        self.host = host
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ScannedUrl: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScannedUrl: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ScannedUrl {
+        return
+            try ScannedUrl(
+                url: FfiConverterString.read(from: &buf),
+                host: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ScannedUrl, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.url, into: &buf)
+        FfiConverterString.write(value.host, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedUrl_lift(_ buf: RustBuffer) throws -> ScannedUrl {
+    return try FfiConverterTypeScannedUrl.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedUrl_lower(_ value: ScannedUrl) -> RustBuffer {
+    return FfiConverterTypeScannedUrl.lower(value)
+}
+
+
+/**
  * The tax of one rate on one receipt, rounded once.
  */
 public struct TaxLine: Equatable, Hashable {
@@ -1528,6 +2131,85 @@ public func FfiConverterTypeTaxLine_lift(_ buf: RustBuffer) throws -> TaxLine {
 #endif
 public func FfiConverterTypeTaxLine_lower(_ value: TaxLine) -> RustBuffer {
     return FfiConverterTypeTaxLine.lower(value)
+}
+
+
+/**
+ * How a number with a value is laid out after its prefix: item, value check digit if there is one, value; then comes the check digit of the whole.
+ */
+public struct ValueLayout: Equatable, Hashable {
+    /**
+     * Digits of the item number.
+     */
+    public let itemDigits: UInt8
+    /**
+     * A check digit of the value stands before it. For values of 4 and 5 digits only.
+     */
+    public let valueCheckDigit: Bool
+    /**
+     * Digits of the value.
+     */
+    public let valueDigits: UInt8
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Digits of the item number.
+         */itemDigits: UInt8,
+        /**
+         * A check digit of the value stands before it. For values of 4 and 5 digits only.
+         */valueCheckDigit: Bool,
+        /**
+         * Digits of the value.
+         */valueDigits: UInt8) {
+        self.itemDigits = itemDigits
+        self.valueCheckDigit = valueCheckDigit
+        self.valueDigits = valueDigits
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ValueLayout: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeValueLayout: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ValueLayout {
+        return
+            try ValueLayout(
+                itemDigits: FfiConverterUInt8.read(from: &buf),
+                valueCheckDigit: FfiConverterBool.read(from: &buf),
+                valueDigits: FfiConverterUInt8.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ValueLayout, into buf: inout [UInt8]) {
+        FfiConverterUInt8.write(value.itemDigits, into: &buf)
+        FfiConverterBool.write(value.valueCheckDigit, into: &buf)
+        FfiConverterUInt8.write(value.valueDigits, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeValueLayout_lift(_ buf: RustBuffer) throws -> ValueLayout {
+    return try FfiConverterTypeValueLayout.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeValueLayout_lower(_ value: ValueLayout) -> RustBuffer {
+    return FfiConverterTypeValueLayout.lower(value)
 }
 
 
@@ -2858,6 +3540,107 @@ public func FfiConverterTypePointsKind_lower(_ value: PointsKind) -> RustBuffer 
 
 
 /**
+ * What the numbers of a prefix mean.
+ */
+
+public enum PrefixKind: Equatable, Hashable {
+
+    /**
+     * Cards of members. Static and copyable: such a code may earn and never spend.
+     */
+    case member
+    /**
+     * Goods by the shop's own item number, which fills all digits between prefix and check digit.
+     */
+    case item
+    /**
+     * Goods with a price in minor units (yen).
+     */
+    case price(ValueLayout
+    )
+    /**
+     * Goods with a weight in grams.
+     */
+    case weight(ValueLayout
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PrefixKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePrefixKind: FfiConverterRustBuffer {
+    typealias SwiftType = PrefixKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PrefixKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .member
+
+        case 2: return .item
+
+        case 3: return .price(try FfiConverterTypeValueLayout.read(from: &buf)
+        )
+
+        case 4: return .weight(try FfiConverterTypeValueLayout.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: PrefixKind, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .member:
+            writeInt(&buf, Int32(1))
+
+
+        case .item:
+            writeInt(&buf, Int32(2))
+
+
+        case let .price(v1):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeValueLayout.write(v1, into: &buf)
+
+
+        case let .weight(v1):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeValueLayout.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePrefixKind_lift(_ buf: RustBuffer) throws -> PrefixKind {
+    return try FfiConverterTypePrefixKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePrefixKind_lower(_ value: PrefixKind) -> RustBuffer {
+    return FfiConverterTypePrefixKind.lower(value)
+}
+
+
+
+/**
  * Reasons with which the backend refuses.
  */
 
@@ -3443,6 +4226,638 @@ public func FfiConverterTypeRefusal_lower(_ value: Refusal) -> RustBuffer {
 }
 
 
+
+/**
+ * Why a text is nothing that can be acted on. In the order in which it is looked for.
+ */
+public
+enum ScanRefusal: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * Longer than a symbol can be.
+     */
+    case TooLong
+    /**
+     * Not UTF-8.
+     */
+    case NotText
+    /**
+     * A symbology identifier that ISO/IEC 15424 does not have.
+     */
+    case UnknownSymbology
+    /**
+     * Nothing in it.
+     */
+    case Empty
+    /**
+     * Bars of a fixed length with another one.
+     */
+    case WrongLength
+    /**
+     * A check digit does not fit: misread or mistyped.
+     */
+    case CheckDigit
+    /**
+     * The check digit of the price or weight within a number of the shop's own does not fit.
+     */
+    case ValueCheckDigit
+    /**
+     * FNC1 and nothing after it.
+     */
+    case NoElements
+    /**
+     * More than 64 elements.
+     */
+    case TooManyElements
+    /**
+     * No application identifier of the dictionary.
+     */
+    case UnknownAi
+    /**
+     * Too short or too long.
+     */
+    case AiLength(
+        /**
+         * The application identifier.
+         */ai: String
+    )
+    /**
+     * A character that is not in its set.
+     */
+    case AiCharacter(
+        /**
+         * The application identifier.
+         */ai: String
+    )
+    /**
+     * A value that is none: no such day, no such country.
+     */
+    case AiContent(
+        /**
+         * The application identifier.
+         */ai: String,
+        /**
+         * The name of the check in GS1's dictionary.
+         */rule: String
+    )
+    /**
+     * The same identifier with two values.
+     */
+    case RepeatedAi(
+        /**
+         * The application identifier.
+         */ai: String
+    )
+    /**
+     * Identifiers that contradict each other.
+     */
+    case ExclusiveAis(
+        /**
+         * The application identifier whose rule it is.
+         */ai: String,
+        /**
+         * The other.
+         */other: String
+    )
+    /**
+     * Begins like a member code and is none.
+     */
+    case NotAMemberCode
+    /**
+     * Begins like a place code and is none.
+     */
+    case NotAPlaceCode
+    /**
+     * A URL without a host, or with characters that hide where it leads.
+     */
+    case BadUrl
+    /**
+     * None of the things that the app knows.
+     */
+    case Unrecognised
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension ScanRefusal: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScanRefusal: FfiConverterRustBuffer {
+    typealias SwiftType = ScanRefusal
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ScanRefusal {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .TooLong
+        case 2: return .NotText
+        case 3: return .UnknownSymbology
+        case 4: return .Empty
+        case 5: return .WrongLength
+        case 6: return .CheckDigit
+        case 7: return .ValueCheckDigit
+        case 8: return .NoElements
+        case 9: return .TooManyElements
+        case 10: return .UnknownAi
+        case 11: return .AiLength(
+            ai: try FfiConverterString.read(from: &buf)
+            )
+        case 12: return .AiCharacter(
+            ai: try FfiConverterString.read(from: &buf)
+            )
+        case 13: return .AiContent(
+            ai: try FfiConverterString.read(from: &buf),
+            rule: try FfiConverterString.read(from: &buf)
+            )
+        case 14: return .RepeatedAi(
+            ai: try FfiConverterString.read(from: &buf)
+            )
+        case 15: return .ExclusiveAis(
+            ai: try FfiConverterString.read(from: &buf),
+            other: try FfiConverterString.read(from: &buf)
+            )
+        case 16: return .NotAMemberCode
+        case 17: return .NotAPlaceCode
+        case 18: return .BadUrl
+        case 19: return .Unrecognised
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ScanRefusal, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .TooLong:
+            writeInt(&buf, Int32(1))
+
+
+        case .NotText:
+            writeInt(&buf, Int32(2))
+
+
+        case .UnknownSymbology:
+            writeInt(&buf, Int32(3))
+
+
+        case .Empty:
+            writeInt(&buf, Int32(4))
+
+
+        case .WrongLength:
+            writeInt(&buf, Int32(5))
+
+
+        case .CheckDigit:
+            writeInt(&buf, Int32(6))
+
+
+        case .ValueCheckDigit:
+            writeInt(&buf, Int32(7))
+
+
+        case .NoElements:
+            writeInt(&buf, Int32(8))
+
+
+        case .TooManyElements:
+            writeInt(&buf, Int32(9))
+
+
+        case .UnknownAi:
+            writeInt(&buf, Int32(10))
+
+
+        case let .AiLength(ai):
+            writeInt(&buf, Int32(11))
+            FfiConverterString.write(ai, into: &buf)
+
+
+        case let .AiCharacter(ai):
+            writeInt(&buf, Int32(12))
+            FfiConverterString.write(ai, into: &buf)
+
+
+        case let .AiContent(ai,rule):
+            writeInt(&buf, Int32(13))
+            FfiConverterString.write(ai, into: &buf)
+            FfiConverterString.write(rule, into: &buf)
+
+
+        case let .RepeatedAi(ai):
+            writeInt(&buf, Int32(14))
+            FfiConverterString.write(ai, into: &buf)
+
+
+        case let .ExclusiveAis(ai,other):
+            writeInt(&buf, Int32(15))
+            FfiConverterString.write(ai, into: &buf)
+            FfiConverterString.write(other, into: &buf)
+
+
+        case .NotAMemberCode:
+            writeInt(&buf, Int32(16))
+
+
+        case .NotAPlaceCode:
+            writeInt(&buf, Int32(17))
+
+
+        case .BadUrl:
+            writeInt(&buf, Int32(18))
+
+
+        case .Unrecognised:
+            writeInt(&buf, Int32(19))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanRefusal_lift(_ buf: RustBuffer) throws -> ScanRefusal {
+    return try FfiConverterTypeScanRefusal.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanRefusal_lower(_ value: ScanRefusal) -> RustBuffer {
+    return FfiConverterTypeScanRefusal.lower(value)
+}
+
+
+/**
+ * What was read.
+ */
+
+public enum Scanned: Equatable, Hashable {
+
+    /**
+     * The number of a product.
+     */
+    case product(ScannedProduct
+    )
+    /**
+     * An element string or a Digital Link.
+     */
+    case gs1(Gs1Elements
+    )
+    /**
+     * A number that a shop gives out for itself.
+     */
+    case inStore(InStoreCode
+    )
+    /**
+     * A member's code.
+     */
+    case member(ScannedMember
+    )
+    /**
+     * A link of the operator's.
+     */
+    case link(ScannedLink
+    )
+    /**
+     * Anybody's URL: shown, never opened by itself.
+     */
+    case url(ScannedUrl
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Scanned: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScanned: FfiConverterRustBuffer {
+    typealias SwiftType = Scanned
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Scanned {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .product(try FfiConverterTypeScannedProduct.read(from: &buf)
+        )
+
+        case 2: return .gs1(try FfiConverterTypeGs1Elements.read(from: &buf)
+        )
+
+        case 3: return .inStore(try FfiConverterTypeInStoreCode.read(from: &buf)
+        )
+
+        case 4: return .member(try FfiConverterTypeScannedMember.read(from: &buf)
+        )
+
+        case 5: return .link(try FfiConverterTypeScannedLink.read(from: &buf)
+        )
+
+        case 6: return .url(try FfiConverterTypeScannedUrl.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Scanned, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .product(v1):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypeScannedProduct.write(v1, into: &buf)
+
+
+        case let .gs1(v1):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeGs1Elements.write(v1, into: &buf)
+
+
+        case let .inStore(v1):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeInStoreCode.write(v1, into: &buf)
+
+
+        case let .member(v1):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeScannedMember.write(v1, into: &buf)
+
+
+        case let .link(v1):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeScannedLink.write(v1, into: &buf)
+
+
+        case let .url(v1):
+            writeInt(&buf, Int32(6))
+            FfiConverterTypeScannedUrl.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanned_lift(_ buf: RustBuffer) throws -> Scanned {
+    return try FfiConverterTypeScanned.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanned_lower(_ value: Scanned) -> RustBuffer {
+    return FfiConverterTypeScanned.lower(value)
+}
+
+
+
+/**
+ * A link of the operator's own: `https://<one of the operator's hosts>/<what>/<identifier>`. A scan proves nothing: whoever acts on one checks it
+ * (seat, place and invite are verified by the backend or by their signature).
+ */
+
+public enum ScannedLink: Equatable, Hashable {
+
+    /**
+     * `/product/…`: a product, by GTIN or the operator's own number.
+     */
+    case product(String
+    )
+    /**
+     * `/store/…`: a store.
+     */
+    case store(String
+    )
+    /**
+     * `/seat/…`: the token of a seat or table.
+     */
+    case seat(String
+    )
+    /**
+     * `/campaign/…`: a campaign.
+     */
+    case campaign(String
+    )
+    /**
+     * `/invite/…`: the invitation of a member of staff, which credits them with the sign-up.
+     */
+    case staffInvite(String
+    )
+    /**
+     * A signed place code, whole (`NRP1:…`): checks in at a place.
+     */
+    case placeCode(String
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ScannedLink: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScannedLink: FfiConverterRustBuffer {
+    typealias SwiftType = ScannedLink
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ScannedLink {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .product(try FfiConverterString.read(from: &buf)
+        )
+
+        case 2: return .store(try FfiConverterString.read(from: &buf)
+        )
+
+        case 3: return .seat(try FfiConverterString.read(from: &buf)
+        )
+
+        case 4: return .campaign(try FfiConverterString.read(from: &buf)
+        )
+
+        case 5: return .staffInvite(try FfiConverterString.read(from: &buf)
+        )
+
+        case 6: return .placeCode(try FfiConverterString.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ScannedLink, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .product(v1):
+            writeInt(&buf, Int32(1))
+            FfiConverterString.write(v1, into: &buf)
+
+
+        case let .store(v1):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(v1, into: &buf)
+
+
+        case let .seat(v1):
+            writeInt(&buf, Int32(3))
+            FfiConverterString.write(v1, into: &buf)
+
+
+        case let .campaign(v1):
+            writeInt(&buf, Int32(4))
+            FfiConverterString.write(v1, into: &buf)
+
+
+        case let .staffInvite(v1):
+            writeInt(&buf, Int32(5))
+            FfiConverterString.write(v1, into: &buf)
+
+
+        case let .placeCode(v1):
+            writeInt(&buf, Int32(6))
+            FfiConverterString.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedLink_lift(_ buf: RustBuffer) throws -> ScannedLink {
+    return try FfiConverterTypeScannedLink.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedLink_lower(_ value: ScannedLink) -> RustBuffer {
+    return FfiConverterTypeScannedLink.lower(value)
+}
+
+
+
+/**
+ * The code of a member. Neither is verified yet.
+ */
+
+public enum ScannedMember: Equatable, Hashable {
+
+    /**
+     * The rotating code of the app, whole (`NRN1:…`).
+     */
+    case rotating(String
+    )
+    /**
+     * Thirteen digits of a card, by the prefix table: they may earn and never spend.
+     */
+    case `static`(String
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ScannedMember: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScannedMember: FfiConverterRustBuffer {
+    typealias SwiftType = ScannedMember
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ScannedMember {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .rotating(try FfiConverterString.read(from: &buf)
+        )
+
+        case 2: return .`static`(try FfiConverterString.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ScannedMember, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .rotating(v1):
+            writeInt(&buf, Int32(1))
+            FfiConverterString.write(v1, into: &buf)
+
+
+        case let .`static`(v1):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedMember_lift(_ buf: RustBuffer) throws -> ScannedMember {
+    return try FfiConverterTypeScannedMember.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScannedMember_lower(_ value: ScannedMember) -> RustBuffer {
+    return FfiConverterTypeScannedMember.lower(value)
+}
+
+
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
@@ -3584,6 +4999,106 @@ fileprivate struct FfiConverterOptionTypeReceiptId: FfiConverterRustBuffer {
         case 1: return try FfiConverterTypeReceiptId.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
+    typealias SwiftType = [String]
+
+    public static func write(_ value: [String], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterString.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [String]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeGs1Element: FfiConverterRustBuffer {
+    typealias SwiftType = [Gs1Element]
+
+    public static func write(_ value: [Gs1Element], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeGs1Element.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Gs1Element] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Gs1Element]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeGs1Element.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeGs1Missing: FfiConverterRustBuffer {
+    typealias SwiftType = [Gs1Missing]
+
+    public static func write(_ value: [Gs1Missing], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeGs1Missing.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Gs1Missing] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Gs1Missing]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeGs1Missing.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePrefixRule: FfiConverterRustBuffer {
+    typealias SwiftType = [PrefixRule]
+
+    public static func write(_ value: [PrefixRule], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePrefixRule.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PrefixRule] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PrefixRule]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePrefixRule.read(from: &buf))
+        }
+        return seq
     }
 }
 
@@ -3739,6 +5254,46 @@ public func FfiConverterTypeDeviceId_lift(_ value: RustBuffer) throws -> DeviceI
 #endif
 public func FfiConverterTypeDeviceId_lower(_ value: DeviceId) -> RustBuffer {
     return FfiConverterTypeDeviceId.lower(value)
+}
+
+
+
+public typealias Gtin = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGtin: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Gtin {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: Gtin, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> Gtin {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: Gtin) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGtin_lift(_ value: RustBuffer) throws -> Gtin {
+    return try FfiConverterTypeGtin.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGtin_lower(_ value: Gtin) -> RustBuffer {
+    return FfiConverterTypeGtin.lower(value)
 }
 
 

@@ -760,6 +760,256 @@ class _UniffiFfiConverterTypeBasketLine(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalInt64.write(value.greatest_discount_minor, buf)
 
 @dataclass
+class Gs1Element:
+    """
+    An application identifier and its value.
+"""
+    def __init__(self, *, ai:str, value:str):
+        self.ai = ai
+        self.value = value
+
+
+
+
+    def __str__(self):
+        return "Gs1Element(ai={}, value={})".format(self.ai, self.value)
+    def __eq__(self, other):
+        if self.ai != other.ai:
+            return False
+        if self.value != other.value:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeGs1Element(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Gs1Element(
+            ai=_UniffiFfiConverterString.read(buf),
+            value=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.ai)
+        _UniffiFfiConverterString.check_lower(value.value)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.ai, buf)
+        _UniffiFfiConverterString.write(value.value, buf)
+
+class _UniffiFfiConverterSequenceTypeGs1Element(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeGs1Element.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeGs1Element.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeGs1Element.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterString.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterString.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterString.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class Gs1Missing:
+    """
+    An AI that needs others which this symbol does not have. They may be on another symbol of the same label, so that this is no error:
+    whoever reads one symbol alone can go on, whoever reads a whole label checks that nothing is left missing.
+"""
+    def __init__(self, *, ai:str, one_of:typing.List[str]):
+        self.ai = ai
+        self.one_of = one_of
+
+
+
+
+    def __str__(self):
+        return "Gs1Missing(ai={}, one_of={})".format(self.ai, self.one_of)
+    def __eq__(self, other):
+        if self.ai != other.ai:
+            return False
+        if self.one_of != other.one_of:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeGs1Missing(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Gs1Missing(
+            ai=_UniffiFfiConverterString.read(buf),
+            one_of=_UniffiFfiConverterSequenceString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.ai)
+        _UniffiFfiConverterSequenceString.check_lower(value.one_of)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.ai, buf)
+        _UniffiFfiConverterSequenceString.write(value.one_of, buf)
+
+class _UniffiFfiConverterSequenceTypeGs1Missing(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeGs1Missing.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeGs1Missing.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeGs1Missing.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class Gs1Elements:
+    """
+    What a GS1 symbol says.
+"""
+    def __init__(self, *, elements:typing.List[Gs1Element], url:typing.Optional[str], missing:typing.List[Gs1Missing]):
+        self.elements = elements
+        self.url = url
+        self.missing = missing
+
+
+
+
+    def __str__(self):
+        return "Gs1Elements(elements={}, url={}, missing={})".format(self.elements, self.url, self.missing)
+    def __eq__(self, other):
+        if self.elements != other.elements:
+            return False
+        if self.url != other.url:
+            return False
+        if self.missing != other.missing:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeGs1Elements(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Gs1Elements(
+            elements=_UniffiFfiConverterSequenceTypeGs1Element.read(buf),
+            url=_UniffiFfiConverterOptionalString.read(buf),
+            missing=_UniffiFfiConverterSequenceTypeGs1Missing.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeGs1Element.check_lower(value.elements)
+        _UniffiFfiConverterOptionalString.check_lower(value.url)
+        _UniffiFfiConverterSequenceTypeGs1Missing.check_lower(value.missing)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeGs1Element.write(value.elements, buf)
+        _UniffiFfiConverterOptionalString.write(value.url, buf)
+        _UniffiFfiConverterSequenceTypeGs1Missing.write(value.missing, buf)
+
+@dataclass
+class InStoreCode:
+    """
+    A number of the shop's own, as goods or not known further.
+"""
+    def __init__(self, *, code:str, item:typing.Optional[str], price_minor:typing.Optional[int], weight_g:typing.Optional[int], composite:typing.List[Gs1Element]):
+        self.code = code
+        self.item = item
+        self.price_minor = price_minor
+        self.weight_g = weight_g
+        self.composite = composite
+
+
+
+
+    def __str__(self):
+        return "InStoreCode(code={}, item={}, price_minor={}, weight_g={}, composite={})".format(self.code, self.item, self.price_minor, self.weight_g, self.composite)
+    def __eq__(self, other):
+        if self.code != other.code:
+            return False
+        if self.item != other.item:
+            return False
+        if self.price_minor != other.price_minor:
+            return False
+        if self.weight_g != other.weight_g:
+            return False
+        if self.composite != other.composite:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeInStoreCode(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return InStoreCode(
+            code=_UniffiFfiConverterString.read(buf),
+            item=_UniffiFfiConverterOptionalString.read(buf),
+            price_minor=_UniffiFfiConverterOptionalInt64.read(buf),
+            weight_g=_UniffiFfiConverterOptionalInt64.read(buf),
+            composite=_UniffiFfiConverterSequenceTypeGs1Element.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.code)
+        _UniffiFfiConverterOptionalString.check_lower(value.item)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.price_minor)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.weight_g)
+        _UniffiFfiConverterSequenceTypeGs1Element.check_lower(value.composite)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.code, buf)
+        _UniffiFfiConverterOptionalString.write(value.item, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.price_minor, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.weight_g, buf)
+        _UniffiFfiConverterSequenceTypeGs1Element.write(value.composite, buf)
+
+@dataclass
 class Issuer:
     """
     The seller named on the receipt. The tenants of one rest stop are different issuers.
@@ -1053,6 +1303,306 @@ class _UniffiFfiConverterTypePointsEntry(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.write(value.at_ms, buf)
         _UniffiFfiConverterOptionalTypeReceiptId.write(value.receipt_id, buf)
 
+class _UniffiFfiConverterBoolean:
+    @classmethod
+    def check_lower(cls, value):
+        return not not value
+
+    @classmethod
+    def lower(cls, value):
+        return 1 if value else 0
+
+    @staticmethod
+    def lift(value):
+        return value != 0
+
+    @classmethod
+    def read(cls, buf):
+        return cls.lift(buf.read_u8())
+
+    @classmethod
+    def write(cls, value, buf):
+        buf.write_u8(value)
+
+@dataclass
+class ValueLayout:
+    """
+    How a number with a value is laid out after its prefix: item, value check digit if there is one, value; then comes the check digit of the whole.
+"""
+    def __init__(self, *, item_digits:int, value_check_digit:bool, value_digits:int):
+        self.item_digits = item_digits
+        self.value_check_digit = value_check_digit
+        self.value_digits = value_digits
+
+
+
+
+    def __str__(self):
+        return "ValueLayout(item_digits={}, value_check_digit={}, value_digits={})".format(self.item_digits, self.value_check_digit, self.value_digits)
+    def __eq__(self, other):
+        if self.item_digits != other.item_digits:
+            return False
+        if self.value_check_digit != other.value_check_digit:
+            return False
+        if self.value_digits != other.value_digits:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeValueLayout(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ValueLayout(
+            item_digits=_UniffiFfiConverterUInt8.read(buf),
+            value_check_digit=_UniffiFfiConverterBoolean.read(buf),
+            value_digits=_UniffiFfiConverterUInt8.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt8.check_lower(value.item_digits)
+        _UniffiFfiConverterBoolean.check_lower(value.value_check_digit)
+        _UniffiFfiConverterUInt8.check_lower(value.value_digits)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt8.write(value.item_digits, buf)
+        _UniffiFfiConverterBoolean.write(value.value_check_digit, buf)
+        _UniffiFfiConverterUInt8.write(value.value_digits, buf)
+
+
+
+
+
+
+class PrefixKind:
+    """
+    What the numbers of a prefix mean.
+"""
+    def __init__(self):
+        raise RuntimeError("PrefixKind cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class MEMBER:
+        """
+        Cards of members. Static and copyable: such a code may earn and never spend.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "PrefixKind.MEMBER()".format()
+        def __eq__(self, other):
+            if not isinstance(other, PrefixKind):
+                return NotImplemented
+            if not other.is_MEMBER():
+                return False
+            return True
+
+    @dataclass
+    class ITEM:
+        """
+        Goods by the shop's own item number, which fills all digits between prefix and check digit.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "PrefixKind.ITEM()".format()
+        def __eq__(self, other):
+            if not isinstance(other, PrefixKind):
+                return NotImplemented
+            if not other.is_ITEM():
+                return False
+            return True
+
+    @dataclass
+    class PRICE:
+        """
+        Goods with a price in minor units (yen).
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"PrefixKind.PRICE{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, PrefixKind):
+                return NotImplemented
+            if not other.is_PRICE():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class WEIGHT:
+        """
+        Goods with a weight in grams.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"PrefixKind.WEIGHT{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, PrefixKind):
+                return NotImplemented
+            if not other.is_WEIGHT():
+                return False
+            return self._values == other._values
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_MEMBER(self) -> bool:
+        return isinstance(self, PrefixKind.MEMBER)
+    def is_member(self) -> bool:
+        return isinstance(self, PrefixKind.MEMBER)
+    def is_ITEM(self) -> bool:
+        return isinstance(self, PrefixKind.ITEM)
+    def is_item(self) -> bool:
+        return isinstance(self, PrefixKind.ITEM)
+    def is_PRICE(self) -> bool:
+        return isinstance(self, PrefixKind.PRICE)
+    def is_price(self) -> bool:
+        return isinstance(self, PrefixKind.PRICE)
+    def is_WEIGHT(self) -> bool:
+        return isinstance(self, PrefixKind.WEIGHT)
+    def is_weight(self) -> bool:
+        return isinstance(self, PrefixKind.WEIGHT)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+PrefixKind.MEMBER = type("PrefixKind.MEMBER", (PrefixKind.MEMBER, PrefixKind,), {})  # type: ignore
+PrefixKind.ITEM = type("PrefixKind.ITEM", (PrefixKind.ITEM, PrefixKind,), {})  # type: ignore
+PrefixKind.PRICE = type("PrefixKind.PRICE", (PrefixKind.PRICE, PrefixKind,), {})  # type: ignore
+PrefixKind.WEIGHT = type("PrefixKind.WEIGHT", (PrefixKind.WEIGHT, PrefixKind,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypePrefixKind(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return PrefixKind.MEMBER(
+            )
+        if variant == 2:
+            return PrefixKind.ITEM(
+            )
+        if variant == 3:
+            return PrefixKind.PRICE(
+                _UniffiFfiConverterTypeValueLayout.read(buf),
+            )
+        if variant == 4:
+            return PrefixKind.WEIGHT(
+                _UniffiFfiConverterTypeValueLayout.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_MEMBER():
+            return
+        if value.is_ITEM():
+            return
+        if value.is_PRICE():
+            _UniffiFfiConverterTypeValueLayout.check_lower(value._values[0])
+            return
+        if value.is_WEIGHT():
+            _UniffiFfiConverterTypeValueLayout.check_lower(value._values[0])
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_MEMBER():
+            buf.write_i32(1)
+        if value.is_ITEM():
+            buf.write_i32(2)
+        if value.is_PRICE():
+            buf.write_i32(3)
+            _UniffiFfiConverterTypeValueLayout.write(value._values[0], buf)
+        if value.is_WEIGHT():
+            buf.write_i32(4)
+            _UniffiFfiConverterTypeValueLayout.write(value._values[0], buf)
+
+
+
+@dataclass
+class PrefixRule:
+    """
+    One row of the operator's prefix table. Where several fit, the longest prefix counts.
+"""
+    def __init__(self, *, prefix:str, kind:PrefixKind):
+        self.prefix = prefix
+        self.kind = kind
+
+
+
+
+    def __str__(self):
+        return "PrefixRule(prefix={}, kind={})".format(self.prefix, self.kind)
+    def __eq__(self, other):
+        if self.prefix != other.prefix:
+            return False
+        if self.kind != other.kind:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePrefixRule(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PrefixRule(
+            prefix=_UniffiFfiConverterString.read(buf),
+            kind=_UniffiFfiConverterTypePrefixKind.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.prefix)
+        _UniffiFfiConverterTypePrefixKind.check_lower(value.kind)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.prefix, buf)
+        _UniffiFfiConverterTypePrefixKind.write(value.kind, buf)
+
 
 class _UniffiFfiConverterTypeTillId:
     @staticmethod
@@ -1249,27 +1799,6 @@ class _UniffiFfiConverterOptionalTypeIssuer(_UniffiConverterRustBuffer):
             return _UniffiFfiConverterTypeIssuer.read(buf)
         else:
             raise InternalError("Unexpected flag byte for optional type")
-
-class _UniffiFfiConverterBoolean:
-    @classmethod
-    def check_lower(cls, value):
-        return not not value
-
-    @classmethod
-    def lower(cls, value):
-        return 1 if value else 0
-
-    @staticmethod
-    def lift(value):
-        return value != 0
-
-    @classmethod
-    def read(cls, buf):
-        return cls.lift(buf.read_u8())
-
-    @classmethod
-    def write(cls, value, buf):
-        buf.write_u8(value)
 
 @dataclass
 class ReceiptLine:
@@ -1701,6 +2230,178 @@ class _UniffiFfiConverterTypeReceipt(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.write(value.reissued, buf)
         _UniffiFfiConverterBoolean.write(value.voided, buf)
         _UniffiFfiConverterSequenceTypeReceiptCoupon.write(value.coupons, buf)
+
+class _UniffiFfiConverterSequenceTypePrefixRule(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypePrefixRule.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypePrefixRule.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypePrefixRule.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class ScanSettings:
+    """
+    What the operator sets up.
+"""
+    def __init__(self, *, prefixes:typing.List[PrefixRule], link_hosts:typing.List[str]):
+        self.prefixes = prefixes
+        self.link_hosts = link_hosts
+
+
+
+
+    def __str__(self):
+        return "ScanSettings(prefixes={}, link_hosts={})".format(self.prefixes, self.link_hosts)
+    def __eq__(self, other):
+        if self.prefixes != other.prefixes:
+            return False
+        if self.link_hosts != other.link_hosts:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeScanSettings(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ScanSettings(
+            prefixes=_UniffiFfiConverterSequenceTypePrefixRule.read(buf),
+            link_hosts=_UniffiFfiConverterSequenceString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypePrefixRule.check_lower(value.prefixes)
+        _UniffiFfiConverterSequenceString.check_lower(value.link_hosts)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypePrefixRule.write(value.prefixes, buf)
+        _UniffiFfiConverterSequenceString.write(value.link_hosts, buf)
+
+
+class _UniffiFfiConverterTypeGtin:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+Gtin = str
+
+
+@dataclass
+class ScannedProduct:
+    """
+    A product by the bars on it.
+"""
+    def __init__(self, *, gtin:Gtin, add_on:typing.Optional[str], composite:typing.List[Gs1Element]):
+        self.gtin = gtin
+        self.add_on = add_on
+        self.composite = composite
+
+
+
+
+    def __str__(self):
+        return "ScannedProduct(gtin={}, add_on={}, composite={})".format(self.gtin, self.add_on, self.composite)
+    def __eq__(self, other):
+        if self.gtin != other.gtin:
+            return False
+        if self.add_on != other.add_on:
+            return False
+        if self.composite != other.composite:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeScannedProduct(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ScannedProduct(
+            gtin=_UniffiFfiConverterTypeGtin.read(buf),
+            add_on=_UniffiFfiConverterOptionalString.read(buf),
+            composite=_UniffiFfiConverterSequenceTypeGs1Element.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeGtin.check_lower(value.gtin)
+        _UniffiFfiConverterOptionalString.check_lower(value.add_on)
+        _UniffiFfiConverterSequenceTypeGs1Element.check_lower(value.composite)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeGtin.write(value.gtin, buf)
+        _UniffiFfiConverterOptionalString.write(value.add_on, buf)
+        _UniffiFfiConverterSequenceTypeGs1Element.write(value.composite, buf)
+
+@dataclass
+class ScannedUrl:
+    """
+    A URL of anybody. The app shows it, host first, and opens it only if the person says so.
+"""
+    def __init__(self, *, url:str, host:str):
+        self.url = url
+        self.host = host
+
+
+
+
+    def __str__(self):
+        return "ScannedUrl(url={}, host={})".format(self.url, self.host)
+    def __eq__(self, other):
+        if self.url != other.url:
+            return False
+        if self.host != other.host:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeScannedUrl(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ScannedUrl(
+            url=_UniffiFfiConverterString.read(buf),
+            host=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.url)
+        _UniffiFfiConverterString.check_lower(value.host)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.url, buf)
+        _UniffiFfiConverterString.write(value.host, buf)
 
 
 
@@ -3722,6 +4423,1152 @@ class _UniffiFfiConverterTypeRefusal(_UniffiConverterRustBuffer):
 
 
 
+
+# ScanRefusal
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class ScanRefusal(Exception):
+    """
+    Why a text is nothing that can be acted on. In the order in which it is looked for.
+"""
+    pass
+
+_UniffiTempScanRefusal = ScanRefusal
+
+class ScanRefusal:  # type: ignore
+    """
+    Why a text is nothing that can be acted on. In the order in which it is looked for.
+"""
+
+    class TooLong(_UniffiTempScanRefusal):
+        """
+        Longer than a symbol can be.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.TooLong({})".format(str(self))
+    _UniffiTempScanRefusal.TooLong = TooLong # type: ignore
+    class NotText(_UniffiTempScanRefusal):
+        """
+        Not UTF-8.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.NotText({})".format(str(self))
+    _UniffiTempScanRefusal.NotText = NotText # type: ignore
+    class UnknownSymbology(_UniffiTempScanRefusal):
+        """
+        A symbology identifier that ISO/IEC 15424 does not have.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.UnknownSymbology({})".format(str(self))
+    _UniffiTempScanRefusal.UnknownSymbology = UnknownSymbology # type: ignore
+    class Empty(_UniffiTempScanRefusal):
+        """
+        Nothing in it.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.Empty({})".format(str(self))
+    _UniffiTempScanRefusal.Empty = Empty # type: ignore
+    class WrongLength(_UniffiTempScanRefusal):
+        """
+        Bars of a fixed length with another one.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.WrongLength({})".format(str(self))
+    _UniffiTempScanRefusal.WrongLength = WrongLength # type: ignore
+    class CheckDigit(_UniffiTempScanRefusal):
+        """
+        A check digit does not fit: misread or mistyped.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.CheckDigit({})".format(str(self))
+    _UniffiTempScanRefusal.CheckDigit = CheckDigit # type: ignore
+    class ValueCheckDigit(_UniffiTempScanRefusal):
+        """
+        The check digit of the price or weight within a number of the shop's own does not fit.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.ValueCheckDigit({})".format(str(self))
+    _UniffiTempScanRefusal.ValueCheckDigit = ValueCheckDigit # type: ignore
+    class NoElements(_UniffiTempScanRefusal):
+        """
+        FNC1 and nothing after it.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.NoElements({})".format(str(self))
+    _UniffiTempScanRefusal.NoElements = NoElements # type: ignore
+    class TooManyElements(_UniffiTempScanRefusal):
+        """
+        More than 64 elements.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.TooManyElements({})".format(str(self))
+    _UniffiTempScanRefusal.TooManyElements = TooManyElements # type: ignore
+    class UnknownAi(_UniffiTempScanRefusal):
+        """
+        No application identifier of the dictionary.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.UnknownAi({})".format(str(self))
+    _UniffiTempScanRefusal.UnknownAi = UnknownAi # type: ignore
+    class AiLength(_UniffiTempScanRefusal):
+        """
+        Too short or too long.
+"""
+
+        def __init__(self, ai):
+            super().__init__(", ".join([
+                "ai={!r}".format(ai),
+            ]))
+            self.ai = ai
+
+        def __repr__(self):
+            return "ScanRefusal.AiLength({})".format(str(self))
+    _UniffiTempScanRefusal.AiLength = AiLength # type: ignore
+    class AiCharacter(_UniffiTempScanRefusal):
+        """
+        A character that is not in its set.
+"""
+
+        def __init__(self, ai):
+            super().__init__(", ".join([
+                "ai={!r}".format(ai),
+            ]))
+            self.ai = ai
+
+        def __repr__(self):
+            return "ScanRefusal.AiCharacter({})".format(str(self))
+    _UniffiTempScanRefusal.AiCharacter = AiCharacter # type: ignore
+    class AiContent(_UniffiTempScanRefusal):
+        """
+        A value that is none: no such day, no such country.
+"""
+
+        def __init__(self, ai, rule):
+            super().__init__(", ".join([
+                "ai={!r}".format(ai),
+                "rule={!r}".format(rule),
+            ]))
+            self.ai = ai
+            self.rule = rule
+
+        def __repr__(self):
+            return "ScanRefusal.AiContent({})".format(str(self))
+    _UniffiTempScanRefusal.AiContent = AiContent # type: ignore
+    class RepeatedAi(_UniffiTempScanRefusal):
+        """
+        The same identifier with two values.
+"""
+
+        def __init__(self, ai):
+            super().__init__(", ".join([
+                "ai={!r}".format(ai),
+            ]))
+            self.ai = ai
+
+        def __repr__(self):
+            return "ScanRefusal.RepeatedAi({})".format(str(self))
+    _UniffiTempScanRefusal.RepeatedAi = RepeatedAi # type: ignore
+    class ExclusiveAis(_UniffiTempScanRefusal):
+        """
+        Identifiers that contradict each other.
+"""
+
+        def __init__(self, ai, other):
+            super().__init__(", ".join([
+                "ai={!r}".format(ai),
+                "other={!r}".format(other),
+            ]))
+            self.ai = ai
+            self.other = other
+
+        def __repr__(self):
+            return "ScanRefusal.ExclusiveAis({})".format(str(self))
+    _UniffiTempScanRefusal.ExclusiveAis = ExclusiveAis # type: ignore
+    class NotAMemberCode(_UniffiTempScanRefusal):
+        """
+        Begins like a member code and is none.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.NotAMemberCode({})".format(str(self))
+    _UniffiTempScanRefusal.NotAMemberCode = NotAMemberCode # type: ignore
+    class NotAPlaceCode(_UniffiTempScanRefusal):
+        """
+        Begins like a place code and is none.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.NotAPlaceCode({})".format(str(self))
+    _UniffiTempScanRefusal.NotAPlaceCode = NotAPlaceCode # type: ignore
+    class BadUrl(_UniffiTempScanRefusal):
+        """
+        A URL without a host, or with characters that hide where it leads.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.BadUrl({})".format(str(self))
+    _UniffiTempScanRefusal.BadUrl = BadUrl # type: ignore
+    class Unrecognised(_UniffiTempScanRefusal):
+        """
+        None of the things that the app knows.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "ScanRefusal.Unrecognised({})".format(str(self))
+    _UniffiTempScanRefusal.Unrecognised = Unrecognised # type: ignore
+
+ScanRefusal = _UniffiTempScanRefusal # type: ignore
+del _UniffiTempScanRefusal
+
+
+class _UniffiFfiConverterTypeScanRefusal(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return ScanRefusal.TooLong(
+            )
+        if variant == 2:
+            return ScanRefusal.NotText(
+            )
+        if variant == 3:
+            return ScanRefusal.UnknownSymbology(
+            )
+        if variant == 4:
+            return ScanRefusal.Empty(
+            )
+        if variant == 5:
+            return ScanRefusal.WrongLength(
+            )
+        if variant == 6:
+            return ScanRefusal.CheckDigit(
+            )
+        if variant == 7:
+            return ScanRefusal.ValueCheckDigit(
+            )
+        if variant == 8:
+            return ScanRefusal.NoElements(
+            )
+        if variant == 9:
+            return ScanRefusal.TooManyElements(
+            )
+        if variant == 10:
+            return ScanRefusal.UnknownAi(
+            )
+        if variant == 11:
+            return ScanRefusal.AiLength(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 12:
+            return ScanRefusal.AiCharacter(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 13:
+            return ScanRefusal.AiContent(
+                _UniffiFfiConverterString.read(buf),
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 14:
+            return ScanRefusal.RepeatedAi(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 15:
+            return ScanRefusal.ExclusiveAis(
+                _UniffiFfiConverterString.read(buf),
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 16:
+            return ScanRefusal.NotAMemberCode(
+            )
+        if variant == 17:
+            return ScanRefusal.NotAPlaceCode(
+            )
+        if variant == 18:
+            return ScanRefusal.BadUrl(
+            )
+        if variant == 19:
+            return ScanRefusal.Unrecognised(
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, ScanRefusal.TooLong):
+            return
+        if isinstance(value, ScanRefusal.NotText):
+            return
+        if isinstance(value, ScanRefusal.UnknownSymbology):
+            return
+        if isinstance(value, ScanRefusal.Empty):
+            return
+        if isinstance(value, ScanRefusal.WrongLength):
+            return
+        if isinstance(value, ScanRefusal.CheckDigit):
+            return
+        if isinstance(value, ScanRefusal.ValueCheckDigit):
+            return
+        if isinstance(value, ScanRefusal.NoElements):
+            return
+        if isinstance(value, ScanRefusal.TooManyElements):
+            return
+        if isinstance(value, ScanRefusal.UnknownAi):
+            return
+        if isinstance(value, ScanRefusal.AiLength):
+            _UniffiFfiConverterString.check_lower(value.ai)
+            return
+        if isinstance(value, ScanRefusal.AiCharacter):
+            _UniffiFfiConverterString.check_lower(value.ai)
+            return
+        if isinstance(value, ScanRefusal.AiContent):
+            _UniffiFfiConverterString.check_lower(value.ai)
+            _UniffiFfiConverterString.check_lower(value.rule)
+            return
+        if isinstance(value, ScanRefusal.RepeatedAi):
+            _UniffiFfiConverterString.check_lower(value.ai)
+            return
+        if isinstance(value, ScanRefusal.ExclusiveAis):
+            _UniffiFfiConverterString.check_lower(value.ai)
+            _UniffiFfiConverterString.check_lower(value.other)
+            return
+        if isinstance(value, ScanRefusal.NotAMemberCode):
+            return
+        if isinstance(value, ScanRefusal.NotAPlaceCode):
+            return
+        if isinstance(value, ScanRefusal.BadUrl):
+            return
+        if isinstance(value, ScanRefusal.Unrecognised):
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, ScanRefusal.TooLong):
+            buf.write_i32(1)
+        if isinstance(value, ScanRefusal.NotText):
+            buf.write_i32(2)
+        if isinstance(value, ScanRefusal.UnknownSymbology):
+            buf.write_i32(3)
+        if isinstance(value, ScanRefusal.Empty):
+            buf.write_i32(4)
+        if isinstance(value, ScanRefusal.WrongLength):
+            buf.write_i32(5)
+        if isinstance(value, ScanRefusal.CheckDigit):
+            buf.write_i32(6)
+        if isinstance(value, ScanRefusal.ValueCheckDigit):
+            buf.write_i32(7)
+        if isinstance(value, ScanRefusal.NoElements):
+            buf.write_i32(8)
+        if isinstance(value, ScanRefusal.TooManyElements):
+            buf.write_i32(9)
+        if isinstance(value, ScanRefusal.UnknownAi):
+            buf.write_i32(10)
+        if isinstance(value, ScanRefusal.AiLength):
+            buf.write_i32(11)
+            _UniffiFfiConverterString.write(value.ai, buf)
+        if isinstance(value, ScanRefusal.AiCharacter):
+            buf.write_i32(12)
+            _UniffiFfiConverterString.write(value.ai, buf)
+        if isinstance(value, ScanRefusal.AiContent):
+            buf.write_i32(13)
+            _UniffiFfiConverterString.write(value.ai, buf)
+            _UniffiFfiConverterString.write(value.rule, buf)
+        if isinstance(value, ScanRefusal.RepeatedAi):
+            buf.write_i32(14)
+            _UniffiFfiConverterString.write(value.ai, buf)
+        if isinstance(value, ScanRefusal.ExclusiveAis):
+            buf.write_i32(15)
+            _UniffiFfiConverterString.write(value.ai, buf)
+            _UniffiFfiConverterString.write(value.other, buf)
+        if isinstance(value, ScanRefusal.NotAMemberCode):
+            buf.write_i32(16)
+        if isinstance(value, ScanRefusal.NotAPlaceCode):
+            buf.write_i32(17)
+        if isinstance(value, ScanRefusal.BadUrl):
+            buf.write_i32(18)
+        if isinstance(value, ScanRefusal.Unrecognised):
+            buf.write_i32(19)
+
+
+
+
+
+
+class ScannedMember:
+    """
+    The code of a member. Neither is verified yet.
+"""
+    def __init__(self):
+        raise RuntimeError("ScannedMember cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class ROTATING:
+        """
+        The rotating code of the app, whole (`NRN1:…`).
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedMember.ROTATING{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedMember):
+                return NotImplemented
+            if not other.is_ROTATING():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class STATIC:
+        """
+        Thirteen digits of a card, by the prefix table: they may earn and never spend.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedMember.STATIC{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedMember):
+                return NotImplemented
+            if not other.is_STATIC():
+                return False
+            return self._values == other._values
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_ROTATING(self) -> bool:
+        return isinstance(self, ScannedMember.ROTATING)
+    def is_rotating(self) -> bool:
+        return isinstance(self, ScannedMember.ROTATING)
+    def is_STATIC(self) -> bool:
+        return isinstance(self, ScannedMember.STATIC)
+    def is_static(self) -> bool:
+        return isinstance(self, ScannedMember.STATIC)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+ScannedMember.ROTATING = type("ScannedMember.ROTATING", (ScannedMember.ROTATING, ScannedMember,), {})  # type: ignore
+ScannedMember.STATIC = type("ScannedMember.STATIC", (ScannedMember.STATIC, ScannedMember,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeScannedMember(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return ScannedMember.ROTATING(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 2:
+            return ScannedMember.STATIC(
+                _UniffiFfiConverterString.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_ROTATING():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        if value.is_STATIC():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_ROTATING():
+            buf.write_i32(1)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+        if value.is_STATIC():
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+
+
+
+
+
+
+
+
+class ScannedLink:
+    """
+    A link of the operator's own: `https://<one of the operator's hosts>/<what>/<identifier>`. A scan proves nothing: whoever acts on one checks it
+    (seat, place and invite are verified by the backend or by their signature).
+"""
+    def __init__(self):
+        raise RuntimeError("ScannedLink cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class PRODUCT:
+        """
+        `/product/…`: a product, by GTIN or the operator's own number.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedLink.PRODUCT{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedLink):
+                return NotImplemented
+            if not other.is_PRODUCT():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class STORE:
+        """
+        `/store/…`: a store.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedLink.STORE{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedLink):
+                return NotImplemented
+            if not other.is_STORE():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class SEAT:
+        """
+        `/seat/…`: the token of a seat or table.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedLink.SEAT{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedLink):
+                return NotImplemented
+            if not other.is_SEAT():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class CAMPAIGN:
+        """
+        `/campaign/…`: a campaign.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedLink.CAMPAIGN{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedLink):
+                return NotImplemented
+            if not other.is_CAMPAIGN():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class STAFF_INVITE:
+        """
+        `/invite/…`: the invitation of a member of staff, which credits them with the sign-up.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedLink.STAFF_INVITE{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedLink):
+                return NotImplemented
+            if not other.is_STAFF_INVITE():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class PLACE_CODE:
+        """
+        A signed place code, whole (`NRP1:…`): checks in at a place.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"ScannedLink.PLACE_CODE{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, ScannedLink):
+                return NotImplemented
+            if not other.is_PLACE_CODE():
+                return False
+            return self._values == other._values
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_PRODUCT(self) -> bool:
+        return isinstance(self, ScannedLink.PRODUCT)
+    def is_product(self) -> bool:
+        return isinstance(self, ScannedLink.PRODUCT)
+    def is_STORE(self) -> bool:
+        return isinstance(self, ScannedLink.STORE)
+    def is_store(self) -> bool:
+        return isinstance(self, ScannedLink.STORE)
+    def is_SEAT(self) -> bool:
+        return isinstance(self, ScannedLink.SEAT)
+    def is_seat(self) -> bool:
+        return isinstance(self, ScannedLink.SEAT)
+    def is_CAMPAIGN(self) -> bool:
+        return isinstance(self, ScannedLink.CAMPAIGN)
+    def is_campaign(self) -> bool:
+        return isinstance(self, ScannedLink.CAMPAIGN)
+    def is_STAFF_INVITE(self) -> bool:
+        return isinstance(self, ScannedLink.STAFF_INVITE)
+    def is_staff_invite(self) -> bool:
+        return isinstance(self, ScannedLink.STAFF_INVITE)
+    def is_PLACE_CODE(self) -> bool:
+        return isinstance(self, ScannedLink.PLACE_CODE)
+    def is_place_code(self) -> bool:
+        return isinstance(self, ScannedLink.PLACE_CODE)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+ScannedLink.PRODUCT = type("ScannedLink.PRODUCT", (ScannedLink.PRODUCT, ScannedLink,), {})  # type: ignore
+ScannedLink.STORE = type("ScannedLink.STORE", (ScannedLink.STORE, ScannedLink,), {})  # type: ignore
+ScannedLink.SEAT = type("ScannedLink.SEAT", (ScannedLink.SEAT, ScannedLink,), {})  # type: ignore
+ScannedLink.CAMPAIGN = type("ScannedLink.CAMPAIGN", (ScannedLink.CAMPAIGN, ScannedLink,), {})  # type: ignore
+ScannedLink.STAFF_INVITE = type("ScannedLink.STAFF_INVITE", (ScannedLink.STAFF_INVITE, ScannedLink,), {})  # type: ignore
+ScannedLink.PLACE_CODE = type("ScannedLink.PLACE_CODE", (ScannedLink.PLACE_CODE, ScannedLink,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeScannedLink(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return ScannedLink.PRODUCT(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 2:
+            return ScannedLink.STORE(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 3:
+            return ScannedLink.SEAT(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 4:
+            return ScannedLink.CAMPAIGN(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 5:
+            return ScannedLink.STAFF_INVITE(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 6:
+            return ScannedLink.PLACE_CODE(
+                _UniffiFfiConverterString.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_PRODUCT():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        if value.is_STORE():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        if value.is_SEAT():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        if value.is_CAMPAIGN():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        if value.is_STAFF_INVITE():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        if value.is_PLACE_CODE():
+            _UniffiFfiConverterString.check_lower(value._values[0])
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_PRODUCT():
+            buf.write_i32(1)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+        if value.is_STORE():
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+        if value.is_SEAT():
+            buf.write_i32(3)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+        if value.is_CAMPAIGN():
+            buf.write_i32(4)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+        if value.is_STAFF_INVITE():
+            buf.write_i32(5)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+        if value.is_PLACE_CODE():
+            buf.write_i32(6)
+            _UniffiFfiConverterString.write(value._values[0], buf)
+
+
+
+
+
+
+
+
+class Scanned:
+    """
+    What was read.
+"""
+    def __init__(self):
+        raise RuntimeError("Scanned cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class PRODUCT:
+        """
+        The number of a product.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"Scanned.PRODUCT{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, Scanned):
+                return NotImplemented
+            if not other.is_PRODUCT():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class GS1:
+        """
+        An element string or a Digital Link.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"Scanned.GS1{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, Scanned):
+                return NotImplemented
+            if not other.is_GS1():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class IN_STORE:
+        """
+        A number that a shop gives out for itself.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"Scanned.IN_STORE{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, Scanned):
+                return NotImplemented
+            if not other.is_IN_STORE():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class MEMBER:
+        """
+        A member's code.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"Scanned.MEMBER{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, Scanned):
+                return NotImplemented
+            if not other.is_MEMBER():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class LINK:
+        """
+        A link of the operator's.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"Scanned.LINK{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, Scanned):
+                return NotImplemented
+            if not other.is_LINK():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class URL:
+        """
+        Anybody's URL: shown, never opened by itself.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"Scanned.URL{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, Scanned):
+                return NotImplemented
+            if not other.is_URL():
+                return False
+            return self._values == other._values
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_PRODUCT(self) -> bool:
+        return isinstance(self, Scanned.PRODUCT)
+    def is_product(self) -> bool:
+        return isinstance(self, Scanned.PRODUCT)
+    def is_GS1(self) -> bool:
+        return isinstance(self, Scanned.GS1)
+    def is_gs1(self) -> bool:
+        return isinstance(self, Scanned.GS1)
+    def is_IN_STORE(self) -> bool:
+        return isinstance(self, Scanned.IN_STORE)
+    def is_in_store(self) -> bool:
+        return isinstance(self, Scanned.IN_STORE)
+    def is_MEMBER(self) -> bool:
+        return isinstance(self, Scanned.MEMBER)
+    def is_member(self) -> bool:
+        return isinstance(self, Scanned.MEMBER)
+    def is_LINK(self) -> bool:
+        return isinstance(self, Scanned.LINK)
+    def is_link(self) -> bool:
+        return isinstance(self, Scanned.LINK)
+    def is_URL(self) -> bool:
+        return isinstance(self, Scanned.URL)
+    def is_url(self) -> bool:
+        return isinstance(self, Scanned.URL)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+Scanned.PRODUCT = type("Scanned.PRODUCT", (Scanned.PRODUCT, Scanned,), {})  # type: ignore
+Scanned.GS1 = type("Scanned.GS1", (Scanned.GS1, Scanned,), {})  # type: ignore
+Scanned.IN_STORE = type("Scanned.IN_STORE", (Scanned.IN_STORE, Scanned,), {})  # type: ignore
+Scanned.MEMBER = type("Scanned.MEMBER", (Scanned.MEMBER, Scanned,), {})  # type: ignore
+Scanned.LINK = type("Scanned.LINK", (Scanned.LINK, Scanned,), {})  # type: ignore
+Scanned.URL = type("Scanned.URL", (Scanned.URL, Scanned,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeScanned(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Scanned.PRODUCT(
+                _UniffiFfiConverterTypeScannedProduct.read(buf),
+            )
+        if variant == 2:
+            return Scanned.GS1(
+                _UniffiFfiConverterTypeGs1Elements.read(buf),
+            )
+        if variant == 3:
+            return Scanned.IN_STORE(
+                _UniffiFfiConverterTypeInStoreCode.read(buf),
+            )
+        if variant == 4:
+            return Scanned.MEMBER(
+                _UniffiFfiConverterTypeScannedMember.read(buf),
+            )
+        if variant == 5:
+            return Scanned.LINK(
+                _UniffiFfiConverterTypeScannedLink.read(buf),
+            )
+        if variant == 6:
+            return Scanned.URL(
+                _UniffiFfiConverterTypeScannedUrl.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_PRODUCT():
+            _UniffiFfiConverterTypeScannedProduct.check_lower(value._values[0])
+            return
+        if value.is_GS1():
+            _UniffiFfiConverterTypeGs1Elements.check_lower(value._values[0])
+            return
+        if value.is_IN_STORE():
+            _UniffiFfiConverterTypeInStoreCode.check_lower(value._values[0])
+            return
+        if value.is_MEMBER():
+            _UniffiFfiConverterTypeScannedMember.check_lower(value._values[0])
+            return
+        if value.is_LINK():
+            _UniffiFfiConverterTypeScannedLink.check_lower(value._values[0])
+            return
+        if value.is_URL():
+            _UniffiFfiConverterTypeScannedUrl.check_lower(value._values[0])
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_PRODUCT():
+            buf.write_i32(1)
+            _UniffiFfiConverterTypeScannedProduct.write(value._values[0], buf)
+        if value.is_GS1():
+            buf.write_i32(2)
+            _UniffiFfiConverterTypeGs1Elements.write(value._values[0], buf)
+        if value.is_IN_STORE():
+            buf.write_i32(3)
+            _UniffiFfiConverterTypeInStoreCode.write(value._values[0], buf)
+        if value.is_MEMBER():
+            buf.write_i32(4)
+            _UniffiFfiConverterTypeScannedMember.write(value._values[0], buf)
+        if value.is_LINK():
+            buf.write_i32(5)
+            _UniffiFfiConverterTypeScannedLink.write(value._values[0], buf)
+        if value.is_URL():
+            buf.write_i32(6)
+            _UniffiFfiConverterTypeScannedUrl.write(value._values[0], buf)
+
+
+
+
 class _UniffiFfiConverterTypeCheckInId:
     @staticmethod
     def write(value, buf):
@@ -3880,6 +5727,7 @@ StampCardId = str
 __all__ = [
     "InternalError",
     "PointsKind",
+    "PrefixKind",
     "Channel",
     "ReceiptKind",
     "Assurance",
@@ -3895,12 +5743,25 @@ __all__ = [
     "PlaceKind",
     "Reason",
     "Refusal",
+    "ScanRefusal",
+    "ScannedMember",
+    "ScannedLink",
+    "Scanned",
     "BasketLine",
+    "Gs1Element",
+    "Gs1Missing",
+    "Gs1Elements",
+    "InStoreCode",
     "Issuer",
     "OpeningSpan",
     "PointsEntry",
+    "ValueLayout",
+    "PrefixRule",
     "ReceiptLine",
     "TaxLine",
     "ReceiptCoupon",
     "Receipt",
+    "ScanSettings",
+    "ScannedProduct",
+    "ScannedUrl",
 ]

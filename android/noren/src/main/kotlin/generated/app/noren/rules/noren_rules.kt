@@ -1209,6 +1209,227 @@ public object FfiConverterTypeBasketLine: FfiConverterRustBuffer<BasketLine> {
 
 
 /**
+ * An application identifier and its value.
+ */
+data class Gs1Element (
+    /**
+     * Two to four digits, for example `01` (GTIN), `10` (batch), `17` (use by).
+     */
+    val `ai`: kotlin.String
+    ,
+    /**
+     * The value, percent signs and all, as the dictionary defines it.
+     */
+    val `value`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeGs1Element: FfiConverterRustBuffer<Gs1Element> {
+    override fun read(buf: ByteBuffer): Gs1Element {
+        return Gs1Element(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Gs1Element) = (
+            FfiConverterString.allocationSize(value.`ai`) +
+            FfiConverterString.allocationSize(value.`value`)
+    )
+
+    override fun write(value: Gs1Element, buf: ByteBuffer) {
+            FfiConverterString.write(value.`ai`, buf)
+            FfiConverterString.write(value.`value`, buf)
+    }
+}
+
+
+
+/**
+ * What a GS1 symbol says.
+ */
+data class Gs1Elements (
+    /**
+     * In the order of the symbol; for a Digital Link the path first, then the query.
+     */
+    val `elements`: List<Gs1Element>
+    ,
+    /**
+     * The URI, when it was a Digital Link. Shown, never opened by itself.
+     */
+    val `url`: kotlin.String?
+    ,
+    /**
+     * What has to stand on another symbol of the same label.
+     */
+    val `missing`: List<Gs1Missing>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeGs1Elements: FfiConverterRustBuffer<Gs1Elements> {
+    override fun read(buf: ByteBuffer): Gs1Elements {
+        return Gs1Elements(
+            FfiConverterSequenceTypeGs1Element.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypeGs1Missing.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Gs1Elements) = (
+            FfiConverterSequenceTypeGs1Element.allocationSize(value.`elements`) +
+            FfiConverterOptionalString.allocationSize(value.`url`) +
+            FfiConverterSequenceTypeGs1Missing.allocationSize(value.`missing`)
+    )
+
+    override fun write(value: Gs1Elements, buf: ByteBuffer) {
+            FfiConverterSequenceTypeGs1Element.write(value.`elements`, buf)
+            FfiConverterOptionalString.write(value.`url`, buf)
+            FfiConverterSequenceTypeGs1Missing.write(value.`missing`, buf)
+    }
+}
+
+
+
+/**
+ * An AI that needs others which this symbol does not have. They may be on another symbol of the same label, so that this is no error:
+ * whoever reads one symbol alone can go on, whoever reads a whole label checks that nothing is left missing.
+ */
+data class Gs1Missing (
+    /**
+     * The AI that is there.
+     */
+    val `ai`: kotlin.String
+    ,
+    /**
+     * What it needs: one of these, each an AI or several joined by `+`; an `n` stands for any digit.
+     */
+    val `oneOf`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeGs1Missing: FfiConverterRustBuffer<Gs1Missing> {
+    override fun read(buf: ByteBuffer): Gs1Missing {
+        return Gs1Missing(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Gs1Missing) = (
+            FfiConverterString.allocationSize(value.`ai`) +
+            FfiConverterSequenceString.allocationSize(value.`oneOf`)
+    )
+
+    override fun write(value: Gs1Missing, buf: ByteBuffer) {
+            FfiConverterString.write(value.`ai`, buf)
+            FfiConverterSequenceString.write(value.`oneOf`, buf)
+    }
+}
+
+
+
+/**
+ * A number of the shop's own, as goods or not known further.
+ */
+data class InStoreCode (
+    /**
+     * All thirteen digits, or eight.
+     */
+    val `code`: kotlin.String
+    ,
+    /**
+     * The item number by the prefix table.
+     */
+    val `item`: kotlin.String?
+    ,
+    /**
+     * The price by the prefix table, in minor units of the shop's currency.
+     */
+    val `priceMinor`: kotlin.Long?
+    ,
+    /**
+     * The weight by the prefix table, in grams.
+     */
+    val `weightG`: kotlin.Long?
+    ,
+    /**
+     * What the composite component above the bars says; empty without one.
+     */
+    val `composite`: List<Gs1Element>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeInStoreCode: FfiConverterRustBuffer<InStoreCode> {
+    override fun read(buf: ByteBuffer): InStoreCode {
+        return InStoreCode(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterSequenceTypeGs1Element.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: InStoreCode) = (
+            FfiConverterString.allocationSize(value.`code`) +
+            FfiConverterOptionalString.allocationSize(value.`item`) +
+            FfiConverterOptionalLong.allocationSize(value.`priceMinor`) +
+            FfiConverterOptionalLong.allocationSize(value.`weightG`) +
+            FfiConverterSequenceTypeGs1Element.allocationSize(value.`composite`)
+    )
+
+    override fun write(value: InStoreCode, buf: ByteBuffer) {
+            FfiConverterString.write(value.`code`, buf)
+            FfiConverterOptionalString.write(value.`item`, buf)
+            FfiConverterOptionalLong.write(value.`priceMinor`, buf)
+            FfiConverterOptionalLong.write(value.`weightG`, buf)
+            FfiConverterSequenceTypeGs1Element.write(value.`composite`, buf)
+    }
+}
+
+
+
+/**
  * The seller named on the receipt. The tenants of one rest stop are different issuers.
  */
 data class Issuer (
@@ -1368,6 +1589,53 @@ public object FfiConverterTypePointsEntry: FfiConverterRustBuffer<PointsEntry> {
             FfiConverterLong.write(value.`points`, buf)
             FfiConverterLong.write(value.`atMs`, buf)
             FfiConverterOptionalTypeReceiptId.write(value.`receiptId`, buf)
+    }
+}
+
+
+
+/**
+ * One row of the operator's prefix table. Where several fit, the longest prefix counts.
+ */
+data class PrefixRule (
+    /**
+     * The first 2 to 7 of the thirteen digits, beginning with 2 or with 02.
+     */
+    val `prefix`: kotlin.String
+    ,
+    /**
+     * What numbers with it mean.
+     */
+    val `kind`: PrefixKind
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePrefixRule: FfiConverterRustBuffer<PrefixRule> {
+    override fun read(buf: ByteBuffer): PrefixRule {
+        return PrefixRule(
+            FfiConverterString.read(buf),
+            FfiConverterTypePrefixKind.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PrefixRule) = (
+            FfiConverterString.allocationSize(value.`prefix`) +
+            FfiConverterTypePrefixKind.allocationSize(value.`kind`)
+    )
+
+    override fun write(value: PrefixRule, buf: ByteBuffer) {
+            FfiConverterString.write(value.`prefix`, buf)
+            FfiConverterTypePrefixKind.write(value.`kind`, buf)
     }
 }
 
@@ -1731,6 +1999,155 @@ public object FfiConverterTypeReceiptLine: FfiConverterRustBuffer<ReceiptLine> {
 
 
 /**
+ * What the operator sets up.
+ */
+data class ScanSettings (
+    /**
+     * What numbers beginning with 20 to 29 mean; without a row they are [`Scanned::InStore`]. See [`check_prefix_table`].
+     */
+    val `prefixes`: List<PrefixRule>
+    ,
+    /**
+     * The hosts of the operator's own links, for example `app.example.jp`: exactly these, no subdomain of them.
+     */
+    val `linkHosts`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScanSettings: FfiConverterRustBuffer<ScanSettings> {
+    override fun read(buf: ByteBuffer): ScanSettings {
+        return ScanSettings(
+            FfiConverterSequenceTypePrefixRule.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ScanSettings) = (
+            FfiConverterSequenceTypePrefixRule.allocationSize(value.`prefixes`) +
+            FfiConverterSequenceString.allocationSize(value.`linkHosts`)
+    )
+
+    override fun write(value: ScanSettings, buf: ByteBuffer) {
+            FfiConverterSequenceTypePrefixRule.write(value.`prefixes`, buf)
+            FfiConverterSequenceString.write(value.`linkHosts`, buf)
+    }
+}
+
+
+
+/**
+ * A product by the bars on it.
+ */
+data class ScannedProduct (
+    /**
+     * Its number.
+     */
+    val `gtin`: Gtin
+    ,
+    /**
+     * The two or five digits beside the bars of magazines and books.
+     */
+    val `addOn`: kotlin.String?
+    ,
+    /**
+     * What the composite component above the bars says, batch and last day for example; empty without one.
+     */
+    val `composite`: List<Gs1Element>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScannedProduct: FfiConverterRustBuffer<ScannedProduct> {
+    override fun read(buf: ByteBuffer): ScannedProduct {
+        return ScannedProduct(
+            FfiConverterTypeGtin.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypeGs1Element.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ScannedProduct) = (
+            FfiConverterTypeGtin.allocationSize(value.`gtin`) +
+            FfiConverterOptionalString.allocationSize(value.`addOn`) +
+            FfiConverterSequenceTypeGs1Element.allocationSize(value.`composite`)
+    )
+
+    override fun write(value: ScannedProduct, buf: ByteBuffer) {
+            FfiConverterTypeGtin.write(value.`gtin`, buf)
+            FfiConverterOptionalString.write(value.`addOn`, buf)
+            FfiConverterSequenceTypeGs1Element.write(value.`composite`, buf)
+    }
+}
+
+
+
+/**
+ * A URL of anybody. The app shows it, host first, and opens it only if the person says so.
+ */
+data class ScannedUrl (
+    /**
+     * The URL, as it was read.
+     */
+    val `url`: kotlin.String
+    ,
+    /**
+     * The host that it really leads to, without user name and port.
+     */
+    val `host`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScannedUrl: FfiConverterRustBuffer<ScannedUrl> {
+    override fun read(buf: ByteBuffer): ScannedUrl {
+        return ScannedUrl(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ScannedUrl) = (
+            FfiConverterString.allocationSize(value.`url`) +
+            FfiConverterString.allocationSize(value.`host`)
+    )
+
+    override fun write(value: ScannedUrl, buf: ByteBuffer) {
+            FfiConverterString.write(value.`url`, buf)
+            FfiConverterString.write(value.`host`, buf)
+    }
+}
+
+
+
+/**
  * The tax of one rate on one receipt, rounded once.
  */
 data class TaxLine (
@@ -1780,6 +2197,61 @@ public object FfiConverterTypeTaxLine: FfiConverterRustBuffer<TaxLine> {
             FfiConverterUInt.write(value.`taxPermille`, buf)
             FfiConverterLong.write(value.`grossMinor`, buf)
             FfiConverterLong.write(value.`taxMinor`, buf)
+    }
+}
+
+
+
+/**
+ * How a number with a value is laid out after its prefix: item, value check digit if there is one, value; then comes the check digit of the whole.
+ */
+data class ValueLayout (
+    /**
+     * Digits of the item number.
+     */
+    val `itemDigits`: kotlin.UByte
+    ,
+    /**
+     * A check digit of the value stands before it. For values of 4 and 5 digits only.
+     */
+    val `valueCheckDigit`: kotlin.Boolean
+    ,
+    /**
+     * Digits of the value.
+     */
+    val `valueDigits`: kotlin.UByte
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeValueLayout: FfiConverterRustBuffer<ValueLayout> {
+    override fun read(buf: ByteBuffer): ValueLayout {
+        return ValueLayout(
+            FfiConverterUByte.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterUByte.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ValueLayout) = (
+            FfiConverterUByte.allocationSize(value.`itemDigits`) +
+            FfiConverterBoolean.allocationSize(value.`valueCheckDigit`) +
+            FfiConverterUByte.allocationSize(value.`valueDigits`)
+    )
+
+    override fun write(value: ValueLayout, buf: ByteBuffer) {
+            FfiConverterUByte.write(value.`itemDigits`, buf)
+            FfiConverterBoolean.write(value.`valueCheckDigit`, buf)
+            FfiConverterUByte.write(value.`valueDigits`, buf)
     }
 }
 
@@ -2741,6 +3213,132 @@ public object FfiConverterTypePointsKind: FfiConverterRustBuffer<PointsKind> {
 
 
 /**
+ * What the numbers of a prefix mean.
+ */
+sealed class PrefixKind {
+
+    /**
+     * Cards of members. Static and copyable: such a code may earn and never spend.
+     */
+    object Member : PrefixKind()
+
+
+    /**
+     * Goods by the shop's own item number, which fills all digits between prefix and check digit.
+     */
+    object Item : PrefixKind()
+
+
+    /**
+     * Goods with a price in minor units (yen).
+     */
+    data class Price(
+        val v1: app.noren.rules.ValueLayout) : PrefixKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Goods with a weight in grams.
+     */
+    data class Weight(
+        val v1: app.noren.rules.ValueLayout) : PrefixKind()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePrefixKind : FfiConverterRustBuffer<PrefixKind>{
+    override fun read(buf: ByteBuffer): PrefixKind {
+        return when(buf.getInt()) {
+            1 -> PrefixKind.Member
+            2 -> PrefixKind.Item
+            3 -> PrefixKind.Price(
+                FfiConverterTypeValueLayout.read(buf),
+                )
+            4 -> PrefixKind.Weight(
+                FfiConverterTypeValueLayout.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: PrefixKind): ULong = when(value) {
+        is PrefixKind.Member -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is PrefixKind.Item -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is PrefixKind.Price -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeValueLayout.allocationSize(value.v1)
+            )
+        }
+        is PrefixKind.Weight -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeValueLayout.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: PrefixKind, buf: ByteBuffer) {
+        when(value) {
+            is PrefixKind.Member -> {
+                buf.putInt(1)
+                Unit
+            }
+            is PrefixKind.Item -> {
+                buf.putInt(2)
+                Unit
+            }
+            is PrefixKind.Price -> {
+                buf.putInt(3)
+                FfiConverterTypeValueLayout.write(value.v1, buf)
+                Unit
+            }
+            is PrefixKind.Weight -> {
+                buf.putInt(4)
+                FfiConverterTypeValueLayout.write(value.v1, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * Reasons with which the backend refuses.
  */
 
@@ -3173,6 +3771,946 @@ public object FfiConverterTypeRefusal : FfiConverterRustBuffer<Refusal>{
 
 
 
+
+/**
+ * Why a text is nothing that can be acted on. In the order in which it is looked for.
+ */
+sealed class ScanRefusal: kotlin.Exception() {
+
+    /**
+     * Longer than a symbol can be.
+     */
+    class TooLong(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Not UTF-8.
+     */
+    class NotText(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * A symbology identifier that ISO/IEC 15424 does not have.
+     */
+    class UnknownSymbology(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Nothing in it.
+     */
+    class Empty(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Bars of a fixed length with another one.
+     */
+    class WrongLength(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * A check digit does not fit: misread or mistyped.
+     */
+    class CheckDigit(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The check digit of the price or weight within a number of the shop's own does not fit.
+     */
+    class ValueCheckDigit(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * FNC1 and nothing after it.
+     */
+    class NoElements(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * More than 64 elements.
+     */
+    class TooManyElements(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * No application identifier of the dictionary.
+     */
+    class UnknownAi(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Too short or too long.
+     */
+    class AiLength(
+
+        /**
+         * The application identifier.
+         */
+        val `ai`: kotlin.String
+        ) : ScanRefusal() {
+        override val message
+            get() = "ai=${ `ai` }"
+    }
+
+    /**
+     * A character that is not in its set.
+     */
+    class AiCharacter(
+
+        /**
+         * The application identifier.
+         */
+        val `ai`: kotlin.String
+        ) : ScanRefusal() {
+        override val message
+            get() = "ai=${ `ai` }"
+    }
+
+    /**
+     * A value that is none: no such day, no such country.
+     */
+    class AiContent(
+
+        /**
+         * The application identifier.
+         */
+        val `ai`: kotlin.String,
+
+        /**
+         * The name of the check in GS1's dictionary.
+         */
+        val `rule`: kotlin.String
+        ) : ScanRefusal() {
+        override val message
+            get() = "ai=${ `ai` }, rule=${ `rule` }"
+    }
+
+    /**
+     * The same identifier with two values.
+     */
+    class RepeatedAi(
+
+        /**
+         * The application identifier.
+         */
+        val `ai`: kotlin.String
+        ) : ScanRefusal() {
+        override val message
+            get() = "ai=${ `ai` }"
+    }
+
+    /**
+     * Identifiers that contradict each other.
+     */
+    class ExclusiveAis(
+
+        /**
+         * The application identifier whose rule it is.
+         */
+        val `ai`: kotlin.String,
+
+        /**
+         * The other.
+         */
+        val `other`: kotlin.String
+        ) : ScanRefusal() {
+        override val message
+            get() = "ai=${ `ai` }, other=${ `other` }"
+    }
+
+    /**
+     * Begins like a member code and is none.
+     */
+    class NotAMemberCode(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Begins like a place code and is none.
+     */
+    class NotAPlaceCode(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * A URL without a host, or with characters that hide where it leads.
+     */
+    class BadUrl(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * None of the things that the app knows.
+     */
+    class Unrecognised(
+        ) : ScanRefusal() {
+        override val message
+            get() = ""
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<ScanRefusal> {
+        override fun lift(error_buf: RustBuffer.ByValue): ScanRefusal = FfiConverterTypeScanRefusal.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScanRefusal : FfiConverterRustBuffer<ScanRefusal> {
+    override fun read(buf: ByteBuffer): ScanRefusal {
+
+
+        return when(buf.getInt()) {
+            1 -> ScanRefusal.TooLong()
+            2 -> ScanRefusal.NotText()
+            3 -> ScanRefusal.UnknownSymbology()
+            4 -> ScanRefusal.Empty()
+            5 -> ScanRefusal.WrongLength()
+            6 -> ScanRefusal.CheckDigit()
+            7 -> ScanRefusal.ValueCheckDigit()
+            8 -> ScanRefusal.NoElements()
+            9 -> ScanRefusal.TooManyElements()
+            10 -> ScanRefusal.UnknownAi()
+            11 -> ScanRefusal.AiLength(
+                FfiConverterString.read(buf),
+                )
+            12 -> ScanRefusal.AiCharacter(
+                FfiConverterString.read(buf),
+                )
+            13 -> ScanRefusal.AiContent(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            14 -> ScanRefusal.RepeatedAi(
+                FfiConverterString.read(buf),
+                )
+            15 -> ScanRefusal.ExclusiveAis(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            16 -> ScanRefusal.NotAMemberCode()
+            17 -> ScanRefusal.NotAPlaceCode()
+            18 -> ScanRefusal.BadUrl()
+            19 -> ScanRefusal.Unrecognised()
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: ScanRefusal): ULong {
+        return when(value) {
+            is ScanRefusal.TooLong -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.NotText -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.UnknownSymbology -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.Empty -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.WrongLength -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.CheckDigit -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.ValueCheckDigit -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.NoElements -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.TooManyElements -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.UnknownAi -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.AiLength -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`ai`)
+            )
+            is ScanRefusal.AiCharacter -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`ai`)
+            )
+            is ScanRefusal.AiContent -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`ai`)
+                + FfiConverterString.allocationSize(value.`rule`)
+            )
+            is ScanRefusal.RepeatedAi -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`ai`)
+            )
+            is ScanRefusal.ExclusiveAis -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`ai`)
+                + FfiConverterString.allocationSize(value.`other`)
+            )
+            is ScanRefusal.NotAMemberCode -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.NotAPlaceCode -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.BadUrl -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is ScanRefusal.Unrecognised -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: ScanRefusal, buf: ByteBuffer) {
+        when(value) {
+            is ScanRefusal.TooLong -> {
+                buf.putInt(1)
+                Unit
+            }
+            is ScanRefusal.NotText -> {
+                buf.putInt(2)
+                Unit
+            }
+            is ScanRefusal.UnknownSymbology -> {
+                buf.putInt(3)
+                Unit
+            }
+            is ScanRefusal.Empty -> {
+                buf.putInt(4)
+                Unit
+            }
+            is ScanRefusal.WrongLength -> {
+                buf.putInt(5)
+                Unit
+            }
+            is ScanRefusal.CheckDigit -> {
+                buf.putInt(6)
+                Unit
+            }
+            is ScanRefusal.ValueCheckDigit -> {
+                buf.putInt(7)
+                Unit
+            }
+            is ScanRefusal.NoElements -> {
+                buf.putInt(8)
+                Unit
+            }
+            is ScanRefusal.TooManyElements -> {
+                buf.putInt(9)
+                Unit
+            }
+            is ScanRefusal.UnknownAi -> {
+                buf.putInt(10)
+                Unit
+            }
+            is ScanRefusal.AiLength -> {
+                buf.putInt(11)
+                FfiConverterString.write(value.`ai`, buf)
+                Unit
+            }
+            is ScanRefusal.AiCharacter -> {
+                buf.putInt(12)
+                FfiConverterString.write(value.`ai`, buf)
+                Unit
+            }
+            is ScanRefusal.AiContent -> {
+                buf.putInt(13)
+                FfiConverterString.write(value.`ai`, buf)
+                FfiConverterString.write(value.`rule`, buf)
+                Unit
+            }
+            is ScanRefusal.RepeatedAi -> {
+                buf.putInt(14)
+                FfiConverterString.write(value.`ai`, buf)
+                Unit
+            }
+            is ScanRefusal.ExclusiveAis -> {
+                buf.putInt(15)
+                FfiConverterString.write(value.`ai`, buf)
+                FfiConverterString.write(value.`other`, buf)
+                Unit
+            }
+            is ScanRefusal.NotAMemberCode -> {
+                buf.putInt(16)
+                Unit
+            }
+            is ScanRefusal.NotAPlaceCode -> {
+                buf.putInt(17)
+                Unit
+            }
+            is ScanRefusal.BadUrl -> {
+                buf.putInt(18)
+                Unit
+            }
+            is ScanRefusal.Unrecognised -> {
+                buf.putInt(19)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+/**
+ * What was read.
+ */
+sealed class Scanned {
+
+    /**
+     * The number of a product.
+     */
+    data class Product(
+        val v1: app.noren.rules.ScannedProduct) : Scanned()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * An element string or a Digital Link.
+     */
+    data class Gs1(
+        val v1: app.noren.rules.Gs1Elements) : Scanned()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A number that a shop gives out for itself.
+     */
+    data class InStore(
+        val v1: app.noren.rules.InStoreCode) : Scanned()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A member's code.
+     */
+    data class Member(
+        val v1: app.noren.rules.ScannedMember) : Scanned()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A link of the operator's.
+     */
+    data class Link(
+        val v1: app.noren.rules.ScannedLink) : Scanned()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Anybody's URL: shown, never opened by itself.
+     */
+    data class Url(
+        val v1: app.noren.rules.ScannedUrl) : Scanned()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScanned : FfiConverterRustBuffer<Scanned>{
+    override fun read(buf: ByteBuffer): Scanned {
+        return when(buf.getInt()) {
+            1 -> Scanned.Product(
+                FfiConverterTypeScannedProduct.read(buf),
+                )
+            2 -> Scanned.Gs1(
+                FfiConverterTypeGs1Elements.read(buf),
+                )
+            3 -> Scanned.InStore(
+                FfiConverterTypeInStoreCode.read(buf),
+                )
+            4 -> Scanned.Member(
+                FfiConverterTypeScannedMember.read(buf),
+                )
+            5 -> Scanned.Link(
+                FfiConverterTypeScannedLink.read(buf),
+                )
+            6 -> Scanned.Url(
+                FfiConverterTypeScannedUrl.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Scanned): ULong = when(value) {
+        is Scanned.Product -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeScannedProduct.allocationSize(value.v1)
+            )
+        }
+        is Scanned.Gs1 -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeGs1Elements.allocationSize(value.v1)
+            )
+        }
+        is Scanned.InStore -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeInStoreCode.allocationSize(value.v1)
+            )
+        }
+        is Scanned.Member -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeScannedMember.allocationSize(value.v1)
+            )
+        }
+        is Scanned.Link -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeScannedLink.allocationSize(value.v1)
+            )
+        }
+        is Scanned.Url -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeScannedUrl.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: Scanned, buf: ByteBuffer) {
+        when(value) {
+            is Scanned.Product -> {
+                buf.putInt(1)
+                FfiConverterTypeScannedProduct.write(value.v1, buf)
+                Unit
+            }
+            is Scanned.Gs1 -> {
+                buf.putInt(2)
+                FfiConverterTypeGs1Elements.write(value.v1, buf)
+                Unit
+            }
+            is Scanned.InStore -> {
+                buf.putInt(3)
+                FfiConverterTypeInStoreCode.write(value.v1, buf)
+                Unit
+            }
+            is Scanned.Member -> {
+                buf.putInt(4)
+                FfiConverterTypeScannedMember.write(value.v1, buf)
+                Unit
+            }
+            is Scanned.Link -> {
+                buf.putInt(5)
+                FfiConverterTypeScannedLink.write(value.v1, buf)
+                Unit
+            }
+            is Scanned.Url -> {
+                buf.putInt(6)
+                FfiConverterTypeScannedUrl.write(value.v1, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * A link of the operator's own: `https://<one of the operator's hosts>/<what>/<identifier>`. A scan proves nothing: whoever acts on one checks it
+ * (seat, place and invite are verified by the backend or by their signature).
+ */
+sealed class ScannedLink {
+
+    /**
+     * `/product/…`: a product, by GTIN or the operator's own number.
+     */
+    data class Product(
+        val v1: kotlin.String) : ScannedLink()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * `/store/…`: a store.
+     */
+    data class Store(
+        val v1: kotlin.String) : ScannedLink()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * `/seat/…`: the token of a seat or table.
+     */
+    data class Seat(
+        val v1: kotlin.String) : ScannedLink()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * `/campaign/…`: a campaign.
+     */
+    data class Campaign(
+        val v1: kotlin.String) : ScannedLink()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * `/invite/…`: the invitation of a member of staff, which credits them with the sign-up.
+     */
+    data class StaffInvite(
+        val v1: kotlin.String) : ScannedLink()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A signed place code, whole (`NRP1:…`): checks in at a place.
+     */
+    data class PlaceCode(
+        val v1: kotlin.String) : ScannedLink()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScannedLink : FfiConverterRustBuffer<ScannedLink>{
+    override fun read(buf: ByteBuffer): ScannedLink {
+        return when(buf.getInt()) {
+            1 -> ScannedLink.Product(
+                FfiConverterString.read(buf),
+                )
+            2 -> ScannedLink.Store(
+                FfiConverterString.read(buf),
+                )
+            3 -> ScannedLink.Seat(
+                FfiConverterString.read(buf),
+                )
+            4 -> ScannedLink.Campaign(
+                FfiConverterString.read(buf),
+                )
+            5 -> ScannedLink.StaffInvite(
+                FfiConverterString.read(buf),
+                )
+            6 -> ScannedLink.PlaceCode(
+                FfiConverterString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: ScannedLink): ULong = when(value) {
+        is ScannedLink.Product -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+        is ScannedLink.Store -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+        is ScannedLink.Seat -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+        is ScannedLink.Campaign -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+        is ScannedLink.StaffInvite -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+        is ScannedLink.PlaceCode -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: ScannedLink, buf: ByteBuffer) {
+        when(value) {
+            is ScannedLink.Product -> {
+                buf.putInt(1)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+            is ScannedLink.Store -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+            is ScannedLink.Seat -> {
+                buf.putInt(3)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+            is ScannedLink.Campaign -> {
+                buf.putInt(4)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+            is ScannedLink.StaffInvite -> {
+                buf.putInt(5)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+            is ScannedLink.PlaceCode -> {
+                buf.putInt(6)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * The code of a member. Neither is verified yet.
+ */
+sealed class ScannedMember {
+
+    /**
+     * The rotating code of the app, whole (`NRN1:…`).
+     */
+    data class Rotating(
+        val v1: kotlin.String) : ScannedMember()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Thirteen digits of a card, by the prefix table: they may earn and never spend.
+     */
+    data class Static(
+        val v1: kotlin.String) : ScannedMember()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScannedMember : FfiConverterRustBuffer<ScannedMember>{
+    override fun read(buf: ByteBuffer): ScannedMember {
+        return when(buf.getInt()) {
+            1 -> ScannedMember.Rotating(
+                FfiConverterString.read(buf),
+                )
+            2 -> ScannedMember.Static(
+                FfiConverterString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: ScannedMember): ULong = when(value) {
+        is ScannedMember.Rotating -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+        is ScannedMember.Static -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: ScannedMember, buf: ByteBuffer) {
+        when(value) {
+            is ScannedMember.Rotating -> {
+                buf.putInt(1)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+            is ScannedMember.Static -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.v1, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+
 /**
  * @suppress
  */
@@ -3368,6 +4906,118 @@ public object FfiConverterOptionalTypeReceiptId: FfiConverterRustBuffer<ReceiptI
 /**
  * @suppress
  */
+public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
+    override fun read(buf: ByteBuffer): List<kotlin.String> {
+        val len = buf.getInt()
+        return List<kotlin.String>(len) {
+            FfiConverterString.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.String>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterString.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.String>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeGs1Element: FfiConverterRustBuffer<List<Gs1Element>> {
+    override fun read(buf: ByteBuffer): List<Gs1Element> {
+        val len = buf.getInt()
+        return List<Gs1Element>(len) {
+            FfiConverterTypeGs1Element.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Gs1Element>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeGs1Element.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Gs1Element>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeGs1Element.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeGs1Missing: FfiConverterRustBuffer<List<Gs1Missing>> {
+    override fun read(buf: ByteBuffer): List<Gs1Missing> {
+        val len = buf.getInt()
+        return List<Gs1Missing>(len) {
+            FfiConverterTypeGs1Missing.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Gs1Missing>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeGs1Missing.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Gs1Missing>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeGs1Missing.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePrefixRule: FfiConverterRustBuffer<List<PrefixRule>> {
+    override fun read(buf: ByteBuffer): List<PrefixRule> {
+        val len = buf.getInt()
+        return List<PrefixRule>(len) {
+            FfiConverterTypePrefixRule.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PrefixRule>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePrefixRule.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PrefixRule>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePrefixRule.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeReceiptCoupon: FfiConverterRustBuffer<List<ReceiptCoupon>> {
     override fun read(buf: ByteBuffer): List<ReceiptCoupon> {
         val len = buf.getInt()
@@ -3455,6 +5105,11 @@ public typealias FfiConverterTypeCheckInId = FfiConverterString
 
 public typealias DeviceId = kotlin.String
 public typealias FfiConverterTypeDeviceId = FfiConverterString
+
+
+
+public typealias Gtin = kotlin.String
+public typealias FfiConverterTypeGtin = FfiConverterString
 
 
 

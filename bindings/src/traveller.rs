@@ -153,6 +153,15 @@ impl AppCore {
         Ok(())
     }
 
+    /// The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
+    /// use, and stops this device's coupons. Local, durable.
+    ///
+    /// # Errors
+    /// `Coupons`: `Storage`.
+    pub fn coupon_not_scanned(&self, serial: u64) -> Result<(), NorenError> {
+        Ok(self.noren().coupons().not_scanned(serial)?)
+    }
+
     /// A signed condition that came by push: rain, a time sale. Local, durable.
     ///
     /// # Errors

@@ -211,6 +211,10 @@ class NorenApp:
         """The card is put away: its QR carries no coupons any more."""
         await self._local(AppCore.end_presentation)
 
+    async def coupon_not_scanned(self, serial: int) -> None:
+        """The member says that no till has read a coupon that was shown: it can be shown again."""
+        await self._local(AppCore.coupon_not_scanned, serial)
+
     async def take_push(self, text: str) -> ConditionView:
         """A signed condition that came by push: rain, a time sale."""
         return await self._local(AppCore.take_push, text)

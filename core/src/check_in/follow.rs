@@ -86,6 +86,10 @@ impl Following {
             self.refresh_left = true;
             return;
         }
+        if *observation == Observation::RegionsLost {
+            self.registered = None;
+            return;
+        }
         let Some(for_monitor) = observation.for_monitor() else {
             followed.left_out = followed.left_out.saturating_add(1);
             return;

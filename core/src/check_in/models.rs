@@ -68,10 +68,12 @@ pub enum Observation {
         /// The phone's wall clock.
         at_ms: i64,
     },
+    /// The system watches no region any more (location was switched off, a registration failed): the report names all of them anew.
+    RegionsLost,
 }
 
 impl Observation {
-    /// As the monitors take it; `None` for coordinates that are none.
+    /// As the monitors take it; `None` for coordinates that are none, and for what concerns the regions only.
     pub(super) fn for_monitor(&self) -> Option<check_in::Observation> {
         Some(match self {
             Self::Fix { lat_deg, lon_deg, at_ms, boot_ms, accuracy_m, speed_mps, mock } => check_in::Observation::Fix(Fix {
@@ -92,6 +94,7 @@ impl Observation {
             },
             Self::Opened { at_ms } => check_in::Observation::Opened { at_ms: *at_ms },
             Self::Tick { at_ms } => check_in::Observation::Tick { at_ms: *at_ms },
+            Self::RegionsLost => return None,
         })
     }
 }

@@ -37,9 +37,10 @@ fn choose_and_note(core: &Core) -> Result<Vec<u64>, StorageError> {
     Ok(shown.into_iter().map(|(serial, _, _)| serial).collect())
 }
 
-/// Leased, live, not shown before without a word on it, willing, and within its rules somewhere.
+/// Leased, live, not shown before without a word on it, willing, and within its rules somewhere. One that only a till with a connection takes is
+/// shown, too: such a till can learn of it in no other way.
 fn may_show(facts: &Facts, grant: &KnownGrant) -> bool {
     let willing = !facts.held_back.contains(&grant.offer);
-    let offer = facts.rules.offers.get(&grant.offer).filter(|offer| offer.offline);
+    let offer = facts.rules.offers.get(&grant.offer);
     grant.leased && grant.is_live() && !grant.unheard && willing && offer.is_some_and(|offer| facts.holds_somewhere(offer))
 }

@@ -126,6 +126,19 @@ impl CouponsService {
         present::end(&self.core);
     }
 
+    /// The member says that no till has read a coupon that was shown (the card was opened by chance, the queue was left): it can be shown again. The
+    /// phone has only this word for it: if a till did take it, the backend finds the second use at the next sync, and stops this device's coupons.
+    /// Ends an open presentation. Local, durable.
+    ///
+    /// # Errors
+    /// `Storage`: it stays back.
+    pub fn not_scanned(&self, serial: u64) -> Result<(), CouponsError> {
+        present::end(&self.core);
+        self.core.coupons.forget_shown(serial)?;
+        self.core.observers.tell(Change::Coupons);
+        Ok(())
+    }
+
     /// A condition that came by push (base64url, as the issuer signed it): rain, a time sale. Local, durable.
     ///
     /// # Errors

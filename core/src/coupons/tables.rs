@@ -201,6 +201,12 @@ impl CouponStore {
         *self.presenting.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Takes the note back that a grant was shown, and any open presentation ends.
+    pub(crate) fn forget_shown(&self, serial: u64) -> Result<(), StorageError> {
+        self.end_presentation();
+        self.outbox_db.write(|tx| Ok(tx.execute("DELETE FROM presented WHERE serial = ?1", [serial.cast_signed()]).map(drop)?))
+    }
+
     /// Offers that the member holds back.
     pub(crate) fn held_back(&self) -> Result<BTreeSet<OfferId>, StorageError> {
         self.outbox_db.read(|c| {

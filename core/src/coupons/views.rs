@@ -45,8 +45,12 @@ fn of_grant(facts: &Facts, grant: &KnownGrant, situation: &CouponSituation) -> O
     Some(view)
 }
 
-/// An offer of which this device holds no grant: what it could be, and why it is not now.
+/// An offer of which this device holds no grant: what it could be, and why it is not now. The reward of a stamp card is earned, and then granted:
+/// before that it stands on the card.
 fn of_offer(facts: &Facts, offer: &Offer, situation: &CouponSituation) -> Option<CouponView> {
+    if facts.rules.programmes.iter().any(|programme| programme.reward == offer.id) {
+        return None;
+    }
     let against = facts.check(offer, situation, false, None);
     // What is over or withdrawn is nothing to look forward to.
     if matches!(against, Err(CouponReason::Over | CouponReason::Stopped | CouponReason::UsedUp | CouponReason::Staff)) {

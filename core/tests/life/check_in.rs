@@ -170,6 +170,17 @@ async fn after_a_reboot_the_time_is_unproven_and_the_regions_are_registered_anew
 }
 
 #[tokio::test]
+async fn regions_that_the_system_lost_are_registered_anew() {
+    let phone = Phone::new();
+    let noren = phone.at_miyajima(with_coupon).await;
+    let here = || vec![phone.fix(&miyajima(), Some(0.0))];
+    let first = noren.check_in().observe(here()).unwrap().regions.unwrap();
+    assert!(noren.check_in().observe(here()).unwrap().regions.is_none(), "they serve");
+    let again = noren.check_in().observe(vec![Observation::RegionsLost]).unwrap();
+    assert_eq!((again.regions.unwrap().add, again.left_out), (first.add, 0));
+}
+
+#[tokio::test]
 async fn opened_is_answered_within_its_input() {
     let phone = Phone::new();
     let noren = phone.open();

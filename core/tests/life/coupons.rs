@@ -80,6 +80,57 @@ async fn what_is_held_back_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_coupon_that_no_till_has_read_is_shown_again_on_the_members_word() {
+    let phone = Phone::new();
+    let noren = phone.at_miyajima(two).await;
+    assert_eq!(noren.coupons().begin_presentation().serials, [100, 101]);
+    noren.coupons().end_presentation();
+    assert!(noren.coupons().begin_presentation().serials.is_empty());
+    noren.coupons().not_scanned(100).unwrap();
+    assert_eq!(in_the_qr(&phone, &noren), Vec::<u16>::new(), "not before the next presentation");
+    drop(noren);
+    let noren = phone.open();
+    assert!(!coupon(&noren, 7).unheard && coupon(&noren, 8).unheard);
+    assert_eq!(noren.coupons().begin_presentation().serials, [100]);
+}
+
+#[tokio::test]
+async fn a_coupon_for_tills_with_a_connection_is_in_the_qr_and_says_so() {
+    let phone = Phone::new();
+    let noren = phone
+        .at_miyajima(|shop| {
+            two(shop);
+            shop.offers[1].offline = false;
+        })
+        .await;
+    let online = coupon(&noren, 8);
+    assert_eq!((online.offline_ok, online.needs_connection), (false, true));
+    noren.coupons().begin_presentation();
+    assert_eq!(in_the_qr(&phone, &noren), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_reward_is_no_coupon_before_it_is_earned() {
+    let phone = Phone::new();
+    let noren = phone
+        .at_miyajima(|shop| {
+            shop.offers = vec![offer(7, "うどん"), offer(9, "ごほうび")];
+            shop.lease = leased(&[7]);
+            shop.programmes = vec![StampProgramme {
+                id: "west".into(),
+                title: [("ja".into(), "西".into())].into(),
+                places: vec![],
+                goal: 3,
+                reward: OfferId(9),
+                utc_offset_min: 540,
+            }];
+        })
+        .await;
+    let listed: Vec<u32> = noren.coupons().list(&here()).unwrap().into_iter().map(|coupon| coupon.offer).collect();
+    assert_eq!(listed, [7]);
+}
+
+#[tokio::test]
 async fn a_coupon_shown_before_stays_back_until_somebody_says_what_became_of_it() {
     // Whoever speaks first: a receipt that used it, one that did not, the wallet, another lease. And nobody.
     for word in ["nobody", "used", "unused", "wallet", "lease"] {

@@ -165,6 +165,9 @@ public final class NorenApp: Sendable {
     /// The card is put away: its QR carries no coupons any more.
     public func endPresentation() async throws { try await local { try $0.endPresentation() } }
 
+    /// The member says that no till has read a coupon that was shown: it can be shown again.
+    public func couponNotScanned(_ serial: UInt64) async throws { try await local { try $0.couponNotScanned(serial: serial) } }
+
     /// A signed condition that came by push: rain, a time sale.
     @discardableResult
     public func takePush(_ text: String) async throws -> ConditionView { try await local { try $0.takePush(text: text) } }

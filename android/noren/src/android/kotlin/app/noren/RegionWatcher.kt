@@ -54,8 +54,9 @@ class RegionWatcher(
     suspend fun start() {
         noren.limitRegions(RegionLimit.ANDROID)
         val last = last()
-        // The first regions are chosen around a fix.
-        if (last == null) ask(true) else take(listOf(fix(last)))
+        // The system forgets geofences without a word, when location is switched off for a while. The first regions are chosen around a fix.
+        take(listOfNotNull(last?.let(::fix), Observation.RegionsLost))
+        if (last == null) ask(true)
     }
 
     /** A person opened the app: the report says what is missing for a check-in, if it is not one. */

@@ -194,6 +194,9 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
     /** The card is put away: its QR carries no coupons any more. */
     suspend fun endPresentation() = local { endPresentation() }
 
+    /** The member says that no till has read a coupon that was shown: it can be shown again. */
+    suspend fun couponNotScanned(serial: ULong) = local { couponNotScanned(serial) }
+
     /** A signed condition that came by push: rain, a time sale. */
     suspend fun takePush(text: String): ConditionView = local { takePush(text) }
 

@@ -7129,6 +7129,10 @@ public enum Observation: Equatable, Hashable {
          * The phone's wall clock.
          */atMs: Int64
     )
+    /**
+     * The system watches no region any more (location was switched off, a registration failed): the report names all of them anew.
+     */
+    case regionsLost
 
 
 
@@ -7167,6 +7171,8 @@ public struct FfiConverterTypeObservation: FfiConverterRustBuffer {
 
         case 6: return .tick(atMs: try FfiConverterInt64.read(from: &buf)
         )
+
+        case 7: return .regionsLost
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -7216,6 +7222,10 @@ public struct FfiConverterTypeObservation: FfiConverterRustBuffer {
         case let .tick(atMs):
             writeInt(&buf, Int32(6))
             FfiConverterInt64.write(atMs, into: &buf)
+
+
+        case .regionsLost:
+            writeInt(&buf, Int32(7))
 
         }
     }

@@ -481,6 +481,22 @@ fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt64: FfiConverterPrimitive {
+    typealias FfiType = UInt64
+    typealias SwiftType = UInt64
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt64 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterInt64: FfiConverterPrimitive {
     typealias FfiType = Int64
     typealias SwiftType = Int64
@@ -829,6 +845,15 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * `CheckIn`: `NotEnrolled`, `Storage`.
      */
     func checkIns() throws  -> [CheckInView]
+
+    /**
+     * The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
+     * use, and stops this device's coupons. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+    func couponNotScanned(serial: UInt64) throws
 
     /**
      * Every coupon, usable ones first, each with its state and why not now. Local.
@@ -1507,6 +1532,22 @@ open func checkIns()throws  -> [CheckInView]  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
+     * use, and stops this device's coupons. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+open func couponNotScanned(serial: UInt64)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(serial),uniffiCallStatus
+    )
+}
 }
 
     /**
@@ -2850,6 +2891,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_check_ins() != 64625) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned() != 2774) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_coupons() != 17814) {

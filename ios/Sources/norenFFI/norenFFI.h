@@ -398,6 +398,11 @@ RustBuffer uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt(uint64_t ptr, 
 RustBuffer uniffi_noren_ffi_fn_method_appcore_check_ins(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_COUPON_NOT_SCANNED
+#define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_COUPON_NOT_SCANNED
+void uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned(uint64_t ptr, uint64_t serial, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_COUPONS
 #define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_COUPONS
 RustBuffer uniffi_noren_ffi_fn_method_appcore_coupons(uint64_t ptr, RustBuffer situation, RustCallStatus *_Nonnull out_status
@@ -967,6 +972,12 @@ uint16_t uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_CHECK_INS
 #define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_CHECK_INS
 uint16_t uniffi_noren_ffi_checksum_method_appcore_check_ins(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_COUPON_NOT_SCANNED
+#define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_COUPON_NOT_SCANNED
+uint16_t uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned(void
 
 );
 #endif

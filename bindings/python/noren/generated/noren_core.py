@@ -6911,6 +6911,28 @@ class Observation:
                 return False
             return True
 
+    @dataclass
+    class REGIONS_LOST:
+        """
+        The system watches no region any more (location was switched off, a registration failed): the report names all of them anew.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.REGIONS_LOST()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_REGIONS_LOST():
+                return False
+            return True
+
 
 
     # For each variant, we have `is_NAME` and `is_name` methods for easily checking
@@ -6939,6 +6961,10 @@ class Observation:
         return isinstance(self, Observation.TICK)
     def is_tick(self) -> bool:
         return isinstance(self, Observation.TICK)
+    def is_REGIONS_LOST(self) -> bool:
+        return isinstance(self, Observation.REGIONS_LOST)
+    def is_regions_lost(self) -> bool:
+        return isinstance(self, Observation.REGIONS_LOST)
 
 
 # Now, a little trick - we make each nested variant class be a subclass of the main
@@ -6950,6 +6976,7 @@ Observation.REGION_LEFT = type("Observation.REGION_LEFT", (Observation.REGION_LE
 Observation.OS_VISIT = type("Observation.OS_VISIT", (Observation.OS_VISIT, Observation,), {})  # type: ignore
 Observation.OPENED = type("Observation.OPENED", (Observation.OPENED, Observation,), {})  # type: ignore
 Observation.TICK = type("Observation.TICK", (Observation.TICK, Observation,), {})  # type: ignore
+Observation.REGIONS_LOST = type("Observation.REGIONS_LOST", (Observation.REGIONS_LOST, Observation,), {})  # type: ignore
 
 
 
@@ -6994,6 +7021,9 @@ class _UniffiFfiConverterTypeObservation(_UniffiConverterRustBuffer):
             return Observation.TICK(
                 _UniffiFfiConverterInt64.read(buf),
             )
+        if variant == 7:
+            return Observation.REGIONS_LOST(
+            )
         raise InternalError("Raw enum value doesn't match any cases")
 
     @staticmethod
@@ -7027,6 +7057,8 @@ class _UniffiFfiConverterTypeObservation(_UniffiConverterRustBuffer):
             return
         if value.is_TICK():
             _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_REGIONS_LOST():
             return
         raise ValueError(value)
 
@@ -7062,6 +7094,8 @@ class _UniffiFfiConverterTypeObservation(_UniffiConverterRustBuffer):
         if value.is_TICK():
             buf.write_i32(6)
             _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_REGIONS_LOST():
+            buf.write_i32(7)
 
 
 

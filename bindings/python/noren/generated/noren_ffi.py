@@ -545,6 +545,8 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_claim() != 39400:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned() != 2774:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_coupons() != 17814:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 8825:
@@ -683,6 +685,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_ins.restype = ctypes.c
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_claim.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_claim.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupons.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupons.restype = ctypes.c_uint16
@@ -858,6 +863,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_claim.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_claim.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned.argtypes = (
+    ctypes.c_uint64,
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons.argtypes = (
     ctypes.c_uint64,
     noren_core._UniffiRustBuffer,
@@ -2045,6 +2056,19 @@ class _UniffiFfiConverterOptionalTypeCancelToken(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u64"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**64
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u64()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u64(value)
+
 
 
 class _UniffiFfiConverterSequenceTypeCouponView(_UniffiConverterRustBuffer):
@@ -2435,6 +2459,15 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Purchases`: `ClaimRefused`…; `Cancelled`.
+"""
+        raise NotImplementedError
+    def coupon_not_scanned(self, serial: int) -> None:
+        """
+        The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
+        use, and stops this device's coupons. Local, durable.
+
+        # Errors
+        `Coupons`: `Storage`.
 """
         raise NotImplementedError
     def coupons(self, situation: noren_core.CouponSituation) -> typing.List[noren_core.CouponView]:
@@ -2912,6 +2945,28 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    def coupon_not_scanned(self, serial: int) -> None:
+        """
+        The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
+        use, and stops this device's coupons. Local, durable.
+
+        # Errors
+        `Coupons`: `Storage`.
+"""
+
+        _UniffiFfiConverterUInt64.check_lower(serial)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterUInt64.lower(serial),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def coupons(self, situation: noren_core.CouponSituation) -> typing.List[noren_core.CouponView]:
         """
         Every coupon, usable ones first, each with its state and why not now. Local.

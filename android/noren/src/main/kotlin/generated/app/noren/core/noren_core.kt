@@ -7287,6 +7287,12 @@ sealed class Observation {
         companion object
     }
 
+    /**
+     * The system watches no region any more (location was switched off, a registration failed): the report names all of them anew.
+     */
+    object RegionsLost : Observation()
+
+
 
 
 
@@ -7333,6 +7339,7 @@ public object FfiConverterTypeObservation : FfiConverterRustBuffer<Observation>{
             6 -> Observation.Tick(
                 FfiConverterLong.read(buf),
                 )
+            7 -> Observation.RegionsLost
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
     }
@@ -7392,6 +7399,12 @@ public object FfiConverterTypeObservation : FfiConverterRustBuffer<Observation>{
                 + FfiConverterLong.allocationSize(value.`atMs`)
             )
         }
+        is Observation.RegionsLost -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
     }
 
     override fun write(value: Observation, buf: ByteBuffer) {
@@ -7436,6 +7449,10 @@ public object FfiConverterTypeObservation : FfiConverterRustBuffer<Observation>{
             is Observation.Tick -> {
                 buf.putInt(6)
                 FfiConverterLong.write(value.`atMs`, buf)
+                Unit
+            }
+            is Observation.RegionsLost -> {
+                buf.putInt(7)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }

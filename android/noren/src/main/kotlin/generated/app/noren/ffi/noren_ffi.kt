@@ -885,6 +885,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_check_ins(
     ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned(
+    ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_coupons(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_end_presentation(
@@ -1007,6 +1009,8 @@ internal object UniffiLib {
     ): RustBufferNewCheckIn.ByValue
     external fun uniffi_noren_ffi_fn_method_appcore_check_ins(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned(`ptr`: Long,`serial`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_noren_ffi_fn_method_appcore_coupons(`ptr`: Long,`situation`: RustBufferCouponSituation.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_noren_ffi_fn_method_appcore_end_presentation(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1269,6 +1273,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_check_ins() and 0xFFFF) != 64625) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned() and 0xFFFF) != 2774) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_coupons() and 0xFFFF) != 17814) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1516,6 +1523,29 @@ public object FfiConverterUInt: FfiConverter<UInt, Int> {
 
     override fun write(value: UInt, buf: ByteBuffer) {
         buf.putInt(value.toInt())
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterULong: FfiConverter<ULong, Long> {
+    override fun lift(value: Long): ULong {
+        return value.toULong()
+    }
+
+    override fun read(buf: ByteBuffer): ULong {
+        return lift(buf.getLong())
+    }
+
+    override fun lower(value: ULong): Long {
+        return value.toLong()
+    }
+
+    override fun allocationSize(value: ULong) = 8UL
+
+    override fun write(value: ULong, buf: ByteBuffer) {
+        buf.putLong(value.toLong())
     }
 }
 
@@ -1988,6 +2018,15 @@ public interface AppCoreInterface {
      * `CheckIn`: `NotEnrolled`, `Storage`.
      */
     fun `checkIns`(): List<CheckInView>
+
+    /**
+     * The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
+     * use, and stops this device's coupons. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+    fun `couponNotScanned`(`serial`: kotlin.ULong)
 
     /**
      * Every coupon, usable ones first, each with its state and why not now. Local.
@@ -2852,6 +2891,27 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
     }
     )
     }
+
+
+
+    /**
+     * The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
+     * use, and stops this device's coupons. Local, durable.
+     *
+     * # Errors
+     * `Coupons`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `couponNotScanned`(`serial`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned(
+        it,
+
+        FfiConverterULong.lower(`serial`),_status)
+}
+    }
+
 
 
 

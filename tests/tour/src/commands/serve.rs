@@ -17,7 +17,9 @@ use crate::output::{self, Failure};
 /// demo till token noren-demo-till
 /// demo PIN 0000
 ///
-/// NOREN_TILL_TOKEN sets another token. While customers with demo PINs exist it listens on loopback only.
+/// operator token noren-demo-operator
+///
+/// NOREN_TILL_TOKEN and NOREN_OPERATOR_TOKEN set other tokens. Beyond loopback there is no operator without one. While customers with demo PINs exist it listens on loopback only.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Serve {
@@ -33,6 +35,9 @@ pub(crate) struct Serve {
     /// Token of the demo till.
     #[arg(long, value_name = "TOKEN", env = "NOREN_TILL_TOKEN", hide_env_values = true, default_value = noren_backend::DEMO_TILL_TOKEN)]
     till_token: String,
+    /// Token of the operator's own systems: places, offers, conditions, funnel.
+    #[arg(long, value_name = "TOKEN", env = "NOREN_OPERATOR_TOKEN", hide_env_values = true)]
+    operator_token: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +47,8 @@ struct Listening {
 
 pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
     let till = DemoTill { token: args.till_token.clone(), ..DemoTill::default() };
-    let settings = Settings { data: args.data.clone(), host: args.host, port: args.port, till: Some(till), ..Settings::default() };
+    let (data, operator_token) = (args.data.clone(), args.operator_token.clone());
+    let settings = Settings { data, host: args.host, port: args.port, till: Some(till), operator_token, ..Settings::default() };
     let backend = noren_backend::start(settings).await.map_err(Failure::failed)?;
     output::json(&Listening { url: backend.url() })?;
     output::say("noren: listening; Ctrl-C stops");

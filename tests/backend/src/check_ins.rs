@@ -6,6 +6,7 @@ use noren_rules::check_in::{CheckInMethod, CheckInPolicy, CheckInRecord, CheckIn
 use noren_rules::ids::{CheckInId, DeviceId, MemberId, PlaceId};
 use noren_rules::keys::PublicKey;
 use noren_rules::place_code::PlaceCode;
+use noren_rules::receipt::Receipt;
 use noren_rules::routes::decide_route;
 use noren_rules::wire::{CheckInAnswer, CheckInExport, CheckInOutcome, CheckInRequest, Ground, PlaceInfo, Reason, WalletCheckIn, paths};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -41,6 +42,10 @@ struct Visit<'a> {
     device: &'a Device,
     member: MemberId,
     parts: Vec<MemberId>,
+    /// Where: a phone that checks in by a receipt's code does not know.
+    place: PlaceId,
+    /// What the code of a receipt names.
+    receipt: Option<Receipt>,
     /// When, bounded by the arrival: nobody was there in the future.
     at_ms: i64,
     now_ms: i64,
@@ -61,7 +66,12 @@ fn take(db: &Connection, app: &App, device: &DeviceId, bytes: &[u8], now_ms: i64
         return if same { answer(db, &record.id, &known, &parts, Stamped::default()) } else { Err(invalid("its id is another's").into()) };
     }
     let gap = !record.follows(head(db, &device.id)?);
-    let visit = Visit { record: &record, device: &device, member, parts, at_ms: record.at_ms.min(now_ms), now_ms };
+    let receipt = match &record.method {
+        CheckInMethod::ReceiptCode { code } => claims::receipt_of(db, app, &device.id, code, &member, now_ms)?,
+        _ => None,
+    };
+    let place = place_of(db, &record, receipt.as_ref())?;
+    let visit = Visit { record: &record, device: &device, member, parts, place, receipt, at_ms: record.at_ms.min(now_ms), now_ms };
     let (decided, from_expressway) = decided(db, app, &visit)?;
     keep(db, &visit, decided.err(), gap, from_expressway)?;
     let stamped = match decided {
@@ -72,21 +82,33 @@ fn take(db: &Connection, app: &App, device: &DeviceId, bytes: &[u8], now_ms: i64
     answer(db, &record.id, &known, &visit.parts, stamped)
 }
 
+/// The place that the record names, or where the store of its receipt is.
+fn place_of(db: &Connection, record: &CheckInRecord, receipt: Option<&Receipt>) -> Result<PlaceId, Fault> {
+    let of_receipt = match receipt.filter(|_| record.place.as_str().is_empty()) {
+        Some(receipt) => places::of_store(db, &receipt.store_id)?,
+        None => None,
+    };
+    Ok(of_receipt.map_or_else(|| record.place.clone(), |place| place.id))
+}
+
 type Decided = Result<(), CheckInRefusal>;
 
 /// Whether it counts, and whether it was reached by the expressway.
 fn decided(db: &Connection, app: &App, visit: &Visit<'_>) -> Result<(Decided, bool), Fault> {
     let record = visit.record;
     if let CheckInMethod::Route { passes } = &record.method {
-        let route = places::route_to_drive(db, &record.place)?.ok_or_else(unknown_place)?;
+        let route = places::route_to_drive(db, &visit.place)?.ok_or_else(unknown_place)?;
         let decided = decide_route(&route, passes).map_err(CheckInRefusal::from);
         return Ok((cooled(db, visit, decided)?, true));
     }
-    let place = places::find(db, &record.place)?.ok_or_else(unknown_place)?;
+    let Some(place) = places::find(db, &visit.place)? else {
+        let by_receipt = matches!(record.method, CheckInMethod::ReceiptCode { .. });
+        return if by_receipt { Ok((Err(CheckInRefusal::ReceiptCode), false)) } else { Err(unknown_place()) };
+    };
     let decided = match &record.method {
         CheckInMethod::Location(evidence) => by_location(evidence, &place),
         CheckInMethod::PlaceCode { text } => by_place_code(app, visit, text),
-        CheckInMethod::ReceiptCode { code } => by_receipt(db, app, visit, &place, code)?,
+        CheckInMethod::ReceiptCode { .. } => by_receipt(db, visit, &place)?,
         CheckInMethod::Route { .. } => Err(CheckInRefusal::PassedBy),
     };
     let from_expressway = record.is_from_expressway(place.kind, place.open_to_ordinary_road);
@@ -116,13 +138,12 @@ fn by_location(evidence: &Evidence, place: &PlaceInfo) -> Decided {
 
 fn by_place_code(app: &App, visit: &Visit<'_>, text: &str) -> Decided {
     let code = PlaceCode::open(text, &app.keys.issuers(), visit.at_ms.div_euclid(1000));
-    code.ok().filter(|code| code.place == visit.record.place).map(drop).ok_or(CheckInRefusal::PlaceCode)
+    code.ok().filter(|code| code.place == visit.place).map(drop).ok_or(CheckInRefusal::PlaceCode)
 }
 
 /// The code of a receipt of a store here checks in once.
-fn by_receipt(db: &Connection, app: &App, visit: &Visit<'_>, place: &PlaceInfo, code: &str) -> Result<Decided, Fault> {
-    let receipt = claims::receipt_of(db, app, &visit.device.id, code, &visit.member, visit.now_ms)?;
-    let Some(receipt) = receipt else { return Ok(Err(CheckInRefusal::ReceiptCode)) };
+fn by_receipt(db: &Connection, visit: &Visit<'_>, place: &PlaceInfo) -> Result<Decided, Fault> {
+    let Some(receipt) = &visit.receipt else { return Ok(Err(CheckInRefusal::ReceiptCode)) };
     let here = places::of_store(db, &receipt.store_id)?.is_some_and(|found| found.id == place.id);
     if !here || receipt.voided {
         return Ok(Err(CheckInRefusal::ReceiptCode));
@@ -139,7 +160,7 @@ fn cooled(db: &Connection, visit: &Visit<'_>, decided: Decided) -> Result<Decide
     )?;
     let (from_ms, until_ms) = (visit.at_ms.saturating_sub(cool_down_ms), visit.at_ms.saturating_add(cool_down_ms));
     for part in &visit.parts {
-        let is_near: bool = near.query_row(params![part.as_str(), visit.record.place.as_str(), from_ms, until_ms], |row| row.get(0))?;
+        let is_near: bool = near.query_row(params![part.as_str(), visit.place.as_str(), from_ms, until_ms], |row| row.get(0))?;
         if is_near && decided.is_ok() {
             return Ok(Err(CheckInRefusal::CoolDown));
         }
@@ -168,7 +189,7 @@ fn keep(db: &Connection, visit: &Visit<'_>, refused: Option<CheckInRefusal>, gap
         visit.device.id.as_str(),
         to_int(record.sequence),
         record.digest(),
-        record.place.as_str(),
+        visit.place.as_str(),
         visit.at_ms,
         visit.now_ms,
         method_name(&record.method),
@@ -183,12 +204,12 @@ fn keep(db: &Connection, visit: &Visit<'_>, refused: Option<CheckInRefusal>, gap
 fn enter(db: &Connection, visit: &Visit<'_>) -> Result<Stamped, Fault> {
     for serial in &visit.record.unlocked {
         let Some(held) = grants::find(db, *serial)?.filter(|held| held.device.as_ref() == Some(&visit.device.id)) else { continue };
-        if offers::find(db, held.grant.offer)?.is_some_and(|offer| offer.places.contains(&visit.record.place)) {
+        if offers::find(db, held.grant.offer)?.is_some_and(|offer| offer.places.contains(&visit.place)) {
             grants::unlock(db, *serial, &visit.record.id)?;
         }
     }
     let now_s = visit.now_ms.div_euclid(1000);
-    stamps::visit(db, &visit.member, &visit.record.place, visit.at_ms, Some(&visit.record.id), now_s)
+    stamps::visit(db, &visit.member, &visit.place, visit.at_ms, Some(&visit.record.id), now_s)
 }
 
 /// A check-in as it was decided.

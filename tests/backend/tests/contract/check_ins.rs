@@ -141,16 +141,25 @@ async fn a_receipt_code_checks_in_once_at_its_place() {
         method: CheckInMethod::ReceiptCode { code: code.to_owned() },
         ..record(id, T0)
     };
+    let again = world.sell(&SaleRequest { store_id: STORE.into(), ..sale("2", Customer::Anonymous, vec![line("a", 1, 100)]) }).await;
+    let again = again.claim_code.unwrap();
+    // A phone does not know where the store of a receipt is: it names no place.
     let cases = [
         ("a", "other", code.as_str(), false),
         ("b", PLACE, "NOSUCHCODE", false),
         ("c", PLACE, code.as_str(), true),
         ("d", PLACE, code.as_str(), false),
+        ("e", "", "NOSUCHCODE", false),
+        ("f", "", again.as_str(), true),
+        ("g", "", again.as_str(), false),
     ];
     for (seed, (id, place, code, counts)) in (1..).zip(cases) {
         let phone = world.phone(seed, None).await;
         let answer: CheckInAnswer = world.check_in(&phone, &by_code(id, place, code)).await.ok();
         assert_eq!(refused(&answer), (!counts).then_some(CheckInRefusal::ReceiptCode), "{id}");
+        let wallet = world.wallet(&phone).await;
+        let places: Vec<_> = wallet.check_ins.iter().map(|check_in| check_in.place.as_str()).collect();
+        assert_eq!(places, if counts { vec![PLACE] } else { vec![] }, "{id}");
     }
     world.stop().await;
 }

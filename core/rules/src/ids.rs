@@ -81,3 +81,19 @@ id! {
     /// A stamp card, as the operator names it.
     StampCardId
 }
+id! {
+    /// A product, as the operator names it; its variants have a [`Sku`] each.
+    ProductId
+}
+id! {
+    /// A variant, by the shop's own article code, as on receipts.
+    Sku
+}
+id! {
+    /// A hold.
+    HoldId
+}
+id! {
+    /// A member of staff, as the operator names them. Never a name.
+    StaffId
+}

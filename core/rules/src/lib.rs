@@ -13,6 +13,7 @@
 //! - [`offers`], [`conditions`]: the signed rules of coupons and what starts them; [`eligibility`]: who may use one now
 //! - [`basket`], [`best_set`]: what coupons take off, and which to use; [`grants`], [`shares`]: that each counts once and a budget holds
 //! - [`scan`]: what a camera or a hand scanner reads, as a typed thing
+//! - [`catalogue`], [`stock`], [`holds`]: what a shop sells, how much of it is where, and pieces kept for a shopper on the way
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
@@ -20,6 +21,7 @@
 pub mod b64;
 pub mod basket;
 pub mod best_set;
+pub mod catalogue;
 pub mod check_in;
 pub mod code;
 pub mod conditions;
@@ -29,6 +31,7 @@ pub mod eligibility;
 mod fields;
 pub mod geo;
 pub mod grants;
+pub mod holds;
 pub mod ids;
 pub mod keys;
 pub mod lists;
@@ -44,6 +47,7 @@ pub mod routes;
 pub mod scan;
 pub mod shares;
 pub mod stamps;
+pub mod stock;
 pub mod wire;
 
 #[cfg(feature = "uniffi")]

@@ -76,6 +76,42 @@ pub mod paths {
     pub const OPERATOR_PLACE_CODES: &str = "/v1/operator/place-codes";
     /// GET, operator token, `?offer=7`: [`super::Funnel`].
     pub const OPERATOR_FUNNEL: &str = "/v1/operator/funnel";
+    /// GET, app token, `?ids=&skus=&gtins=` (with commas, 200 in all) or `?text=&limit=`: [`super::ProductPage`].
+    pub const PRODUCTS: &str = "/v1/products";
+    /// GET, app token, `?limit=`, ETag: [`super::Ranking`].
+    pub const RANKING: &str = "/v1/ranking";
+    /// GET, app token, `?product=&cursor=&limit=`: [`super::ReviewPage`]. POST, app token: [`super::ReviewRequest`] to [`super::Review`].
+    pub const REVIEWS: &str = "/v1/reviews";
+    /// GET, app token, ETag: [`super::Favourites`]. POST, app token: [`super::FavouriteRequest`] to [`super::Favourites`].
+    pub const FAVOURITES: &str = "/v1/favourites";
+    /// POST, app token: [`super::ReactionsRequest`] to [`super::ReactionsKept`].
+    pub const REACTIONS: &str = "/v1/reactions";
+    /// GET, app token, `?stores=s1@17,s2@0&limit=`: [`super::StockPage`]. Stores with the version that is known, 0 for none; escaped as in a URL.
+    pub const STOCK: &str = "/v1/stock";
+    /// GET, app token, ETag: [`super::Holds`]. POST, app token: [`super::HoldRequest`] to [`super::HoldAnswer`].
+    pub const HOLDS: &str = "/v1/holds";
+    /// POST, app token: [`super::HoldProgressRequest`] to [`super::Hold`].
+    pub const HOLD_PROGRESS: &str = "/v1/holds/progress";
+    /// POST, app token: [`super::HoldReleaseRequest`] to [`super::Hold`].
+    pub const HOLD_RELEASES: &str = "/v1/holds/releases";
+    /// POST, till or operator token: [`super::StockEventsRequest`] to [`super::StockEventsAnswer`]. A till speaks of its own store only.
+    pub const STOCK_EVENTS: &str = "/v1/stock/events";
+    /// GET, till token: [`super::StoreTasks`]. POST, till token: [`super::StoreTaskRequest`] to [`super::StoreTask`].
+    pub const STORE_TASKS: &str = "/v1/store/tasks";
+    /// POST, till token: [`super::StoreReactionRequest`] to [`super::ReactionsKept`].
+    pub const STORE_REACTIONS: &str = "/v1/store/reactions";
+    /// POST, operator token: [`super::PutProducts`] to [`super::Kept`].
+    pub const OPERATOR_PRODUCTS: &str = "/v1/operator/products";
+    /// POST, operator token: [`super::PutStock`] to [`super::Kept`].
+    pub const OPERATOR_STOCK: &str = "/v1/operator/stock";
+    /// GET, operator token: [`super::StockFlags`].
+    pub const OPERATOR_STOCK_FLAGS: &str = "/v1/operator/stock/flags";
+    /// GET, operator token, `?from_ms=&until_ms=`: [`super::ReactionCounts`].
+    pub const OPERATOR_REACTIONS: &str = "/v1/operator/reactions";
+    /// GET, operator token, `?from_ms=&until_ms=`: [`super::StoreCredits`].
+    pub const OPERATOR_CREDITS: &str = "/v1/operator/credits";
+    /// GET, open: the page on which the staff of a store see their tasks.
+    pub const STORE_PAGE: &str = "/store";
     /// GET, open: the contract.
     pub const OPENAPI: &str = "/openapi.json";
     /// GET, open: `{"ok":true}`.
@@ -179,15 +215,19 @@ pub enum Reason {
 }
 
 mod app;
+mod catalogue;
 mod coupons;
 mod operator;
 mod places;
+mod stock;
 mod till;
 
 pub use app::*;
+pub use catalogue::*;
 pub use coupons::*;
 pub use operator::*;
 pub use places::*;
+pub use stock::*;
 pub use till::*;
 
 #[cfg(test)]

@@ -2,4 +2,5 @@
 
 pub mod drives;
 pub mod map;
+pub mod sales_log;
 pub mod travel;

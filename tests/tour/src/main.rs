@@ -4,7 +4,6 @@ mod commands;
 mod output;
 mod phone;
 mod replay;
-mod sales_log;
 mod till_client;
 mod tour;
 

@@ -17,24 +17,36 @@ use noren_rules::receipt::{Channel, ReceiptKind, ReceiptLine};
 use noren_rules::wire::{Customer, SaleRequest};
 use serde::Deserialize;
 
-use crate::output::Failure;
+/// The slice of UCI Online Retail that comes with the project, gzipped (tests/data/README.md).
+pub const SLICE: &[u8] = include_bytes!("../../data/online_retail/slice.csv.gz");
+
+/// Why a file is no sales log: it is not there, or has not the columns.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LogError(String);
 
 /// What the log does not say.
 #[derive(Debug, Clone)]
-pub(crate) struct Shop {
-    pub(crate) store_id: StoreId,
-    pub(crate) store_name: String,
-    pub(crate) channel: Channel,
+pub struct Shop {
+    /// Where everything was sold.
+    pub store_id: StoreId,
+    /// As printed on receipts.
+    pub store_name: String,
+    /// Online or in the store.
+    pub channel: Channel,
     /// ISO 4217.
-    pub(crate) currency: String,
-    pub(crate) time_zone: TimeZone,
+    pub currency: String,
+    /// The store's, for times without a zone.
+    pub time_zone: TimeZone,
 }
 
 /// The sales of a log, in the order in which they begin, and how many invoices were left out, by reason.
 #[derive(Debug, Default)]
-pub(crate) struct SalesLog {
-    pub(crate) sales: Vec<SaleRequest>,
-    pub(crate) skipped: BTreeMap<&'static str, u64>,
+pub struct SalesLog {
+    /// The sales.
+    pub sales: Vec<SaleRequest>,
+    /// Invoices that are not among them, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,9 +66,9 @@ struct Row {
 /// Reads a log, plain or gzipped by its first bytes.
 ///
 /// # Errors
-/// [`Failure::Unusable`] when the file is not there or is no such log. An invoice that cannot be read is skipped and counted.
-pub(crate) fn read(path: &Path, shop: &Shop) -> Result<SalesLog, Failure> {
-    let unusable = |error: &dyn std::fmt::Display| Failure::unusable(format!("{}: {error}", path.display()));
+/// When the file is not there or is no such log. An invoice that cannot be read is skipped and counted.
+pub fn read(path: &Path, shop: &Shop) -> Result<SalesLog, LogError> {
+    let unusable = |error: &dyn std::fmt::Display| LogError(format!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|e| unusable(&e))?;
     read_bytes(&bytes, shop).map_err(|error| unusable(&error))
@@ -66,13 +78,13 @@ pub(crate) fn read(path: &Path, shop: &Shop) -> Result<SalesLog, Failure> {
 ///
 /// # Errors
 /// As for [`read`].
-pub(crate) fn read_bytes(bytes: &[u8], shop: &Shop) -> Result<SalesLog, Failure> {
+pub fn read_bytes(bytes: &[u8], shop: &Shop) -> Result<SalesLog, LogError> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut plain = Vec::new();
-        GzDecoder::new(bytes).read_to_end(&mut plain).map_err(Failure::unusable)?;
-        return parse(&plain, shop).map_err(Failure::unusable);
+        GzDecoder::new(bytes).read_to_end(&mut plain).map_err(|e| LogError(e.to_string()))?;
+        return parse(&plain, shop).map_err(LogError);
     }
-    parse(bytes, shop).map_err(Failure::unusable)
+    parse(bytes, shop).map_err(LogError)
 }
 
 fn parse(bytes: &[u8], shop: &Shop) -> Result<SalesLog, String> {
@@ -205,7 +217,8 @@ fn minor_digits(currency: &str) -> u32 {
 }
 
 /// An amount for people to read: `£1,234.56` has its currency in front, as in the store.
-pub(crate) fn money(minor: i64, currency: &str) -> String {
+#[must_use]
+pub fn money(minor: i64, currency: &str) -> String {
     let digits = minor_digits(currency);
     let unit = 10u64.pow(digits);
     let (sign, absolute) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());

@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 use noren_rules::ids::MemberNumber;
 use noren_rules::receipt::Channel;
 use noren_rules::wire::{Customer, RegisterCards, SaleRequest};
+use noren_tour::sales_log::{self, Shop};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::output::{self, Failure};
-use crate::sales_log::{self, Shop};
 use crate::till_client::{Backend, TillClient};
 
 /// Sales on the way at the same time: the backend commits those that arrive together at once.
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &ImportSales) -> Result<(), Failure> {
         currency: args.currency.clone(),
         time_zone,
     };
-    let log = sales_log::read(&args.file, &shop)?;
+    let log = sales_log::read(&args.file, &shop).map_err(Failure::unusable)?;
     let till = TillClient::new(&args.backend)?;
     let mut imported =
         Imported { skipped: log.skipped.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect(), ..Imported::default() };

@@ -14,15 +14,12 @@ use noren_rules::keys::PublicKey;
 use noren_rules::receipt::{Channel, ReceiptKind};
 use noren_rules::wire::{Customer, EcCode, EcCodeRequest, SaleRequest, paths};
 use noren_till::{Answer, Till};
+use noren_tour::sales_log::{self, SLICE, SalesLog};
 
 use super::network::Network;
 use crate::commands::import_sales;
 use crate::output::{self, Failure};
-use crate::sales_log::{self, SalesLog};
 use crate::till_client::{Backend, TillClient};
-
-/// The slice of the sales log that comes with the tour (tests/data/README.md).
-const SLICE: &[u8] = include_bytes!("../../../data/online_retail/slice.csv.gz");
 
 /// The shopper's name in the online shop.
 const EC_ACCOUNT: &str = "shopper@example.com";
@@ -138,8 +135,8 @@ fn read_log(sales: Option<&Path>) -> Result<SalesLog, Failure> {
         time_zone: TimeZone::get("Asia/Tokyo").map_err(Failure::failed)?,
     };
     match sales {
-        Some(path) => sales_log::read(path, &shop),
-        None => sales_log::read_bytes(SLICE, &shop),
+        Some(path) => sales_log::read(path, &shop).map_err(Failure::unusable),
+        None => sales_log::read_bytes(SLICE, &shop).map_err(Failure::unusable),
     }
 }
 

@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 
 use noren_rules::receipt::{Receipt, ReceiptKind, ReceiptLine};
 use noren_till::{Answer, Language, Scanned};
+use noren_tour::sales_log::money;
 
 use crate::commands::history::Total;
 use crate::output::{self, Failure};
-use crate::sales_log::money;
 
 pub(super) struct Show {
     colour: bool,

@@ -8,6 +8,7 @@ use noren_rules::wire::Funnel;
 use noren_till::Language;
 use noren_tour::drives::{STOPPED_AT, Westward, rest_stops};
 use noren_tour::map::{DriveMap, PNG_SCALE};
+use noren_tour::sales_log::money;
 use noren_tour::travel::{
     COUPON, Operator, RestStopTill, STAMP_CARD, STAMPS_OF_A_CARD, STORE, Said, Sold, StoryClock, TILL, TILL_TOKEN, Traveller,
 };
@@ -16,7 +17,6 @@ use super::network::Network;
 use super::show::Show;
 use super::target;
 use crate::output::Failure;
-use crate::sales_log::money;
 
 /// How long it rains.
 const RAIN_HOURS: i64 = 6;

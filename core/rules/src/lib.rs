@@ -13,6 +13,7 @@
 //! - [`offers`], [`conditions`]: the signed rules of coupons and what starts them; [`eligibility`]: who may use one now
 //! - [`basket`], [`best_set`]: what coupons take off, and which to use; [`grants`], [`shares`]: that each counts once and a budget holds
 //! - [`scan`]: what a camera or a hand scanner reads, as a typed thing
+//! - [`fold`]: texts that a person takes for the same, for every search
 //! - [`catalogue`], [`stock`], [`holds`]: what a shop sells, how much of it is where, and pieces kept for a shopper on the way
 //! - [`wire`]: the endpoints
 
@@ -29,6 +30,7 @@ mod cose;
 pub mod credential;
 pub mod eligibility;
 mod fields;
+pub mod fold;
 pub mod geo;
 pub mod grants;
 pub mod holds;

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use noren_rules::fold::fold;
 use noren_rules::geo::Position;
 use noren_rules::ids::{PlaceId, StoreId};
 use noren_rules::places::{Place, PlaceIndex, Tile};
 use noren_rules::wire::{PlaceInfo, WeeklyHours};
-
-use crate::purchases::fold;
 
 /// Beyond this it does not matter to anyone how far the unknown is.
 const FAR_M: f64 = 200_000.0;

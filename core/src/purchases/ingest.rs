@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use noren_rules::fold::fold;
 use noren_rules::receipt::{Receipt, ReceiptLine, is_date};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 use super::coupons;
-use super::fold::fold;
 use super::models::SyncReport;
 use super::rollup::Changes;
 use super::tables::{channel_code, channel_from, kind_code, kind_from};

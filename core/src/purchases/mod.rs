@@ -9,7 +9,6 @@ pub(crate) mod coupons;
 mod endpoints;
 mod errors;
 mod export;
-mod fold;
 mod ingest;
 mod models;
 mod rollup;
@@ -18,7 +17,6 @@ mod service;
 mod tables;
 
 pub use errors::PurchasesError;
-pub use fold::fold;
 pub use models::{HistoryPage, MonthTotal, ReceiptSummary, SyncReport};
 pub use service::HistoryStore;
 pub(crate) use service::KIND_CLAIM;

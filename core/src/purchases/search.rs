@@ -7,9 +7,9 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
+use noren_rules::fold::fold;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::fold::fold;
 use super::ingest::{bigram, unigram, unpacked};
 use super::models::ReceiptSummary;
 use super::tables::{summary, summary_sql};

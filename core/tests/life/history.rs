@@ -1,6 +1,7 @@
 use super::support::*;
-use noren_core::purchases::{CACHE_DB, HistoryStore, MonthTotal, SyncReport, fold};
+use noren_core::purchases::{CACHE_DB, HistoryStore, MonthTotal, SyncReport};
 use noren_core::storage::Database;
+use noren_rules::fold::fold;
 use noren_rules::receipt::{Channel, Receipt, ReceiptKind};
 use noren_rules::wire::ReceiptPage;
 use proptest::prelude::*;

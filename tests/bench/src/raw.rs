@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use noren_core::purchases::{ReceiptSummary, fold};
+use noren_core::purchases::ReceiptSummary;
+use noren_rules::fold::fold;
 use noren_rules::ids::ReceiptId;
 use noren_rules::receipt::{Channel, Receipt, ReceiptKind};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Row, Statement, params};

@@ -297,4 +297,3 @@ request! {
         pub remove: Vec<ProductId>,
     }
 }
-

@@ -92,6 +92,28 @@ impl Call {
             .map_err(|_| Refusal::invalid("the query cannot be read, or names an unknown field"))
     }
 
+    /// The items of a field of the query, none where it is absent: commas separate them, and each is escaped as in a URL, so that an id may
+    /// hold a comma. At most `most` of them; an empty one is refused.
+    pub(crate) fn query_items(&self, field: &str, most: usize) -> Result<Vec<String>, Refusal> {
+        #[derive(serde::Deserialize)]
+        struct One {
+            item: String,
+        }
+        let pairs = self.query.as_deref().unwrap_or_default().split('&');
+        let Some(items) = pairs.filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == field).map(|(_, items)| items) else {
+            return Ok(Vec::new());
+        };
+        let unescape = |escaped: &str| {
+            let uri = format!("/?item={escaped}").parse::<axum::http::Uri>().ok()?;
+            let One { item } = axum::extract::Query::try_from_uri(&uri).ok()?.0;
+            (!item.is_empty()).then_some(item)
+        };
+        let items: Option<Vec<String>> = items.split(',').take(most.saturating_add(1)).map(unescape).collect();
+        items
+            .filter(|items| items.len() <= most)
+            .ok_or_else(|| Refusal::invalid(format!("{field} are 1 to {most}, with commas between, each escaped as in a URL")))
+    }
+
     pub(crate) fn body(&self) -> &[u8] {
         &self.body
     }

@@ -67,19 +67,19 @@ async fn what_the_document_asks_for_is_asked_for() {
     let world = world().await;
     let document = serde_json::to_value(noren_backend::openapi()).unwrap();
     for path in PATHS {
-        let item = document["paths"][path].as_object().unwrap();
-        let (method, operation) = item.iter().next().unwrap();
-        let secured = operation.get("security").is_some();
-        let keyed = operation["parameters"].as_array().is_some_and(|list| list.iter().any(|one| one["name"] == IDEMPOTENCY_KEY));
-        let got = if method == "get" { world.get(path, None).await } else { world.send(path, &[], "{}").await };
-        match (secured, keyed) {
-            (true, _) => assert_eq!(got.refused(401), Reason::Unauthorized, "{path}"),
-            (false, true) => assert_eq!(got.refused(400), Reason::KeyMissing, "{path}"),
-            (false, false) => assert!(matches!(got.status, 200 | 400), "{path}: {}", got.status),
+        for (method, operation) in document["paths"][path].as_object().unwrap() {
+            let secured = operation.get("security").is_some();
+            let keyed = operation["parameters"].as_array().is_some_and(|list| list.iter().any(|one| one["name"] == IDEMPOTENCY_KEY));
+            let got = if method == "get" { world.get(path, None).await } else { world.send(path, &[], "{}").await };
+            match (secured, keyed) {
+                (true, _) => assert_eq!(got.refused(401), Reason::Unauthorized, "{path}"),
+                (false, true) => assert_eq!(got.refused(400), Reason::KeyMissing, "{path}"),
+                (false, false) => assert!(matches!(got.status, 200 | 400), "{path}: {}", got.status),
+            }
+            // Every refusal that happens is one that the document names.
+            assert!(operation["responses"].get(got.status.to_string()).is_some(), "{path}: {}", got.status);
+            assert!(operation["responses"]["200"]["headers"].get(SERVER_TIME).is_some(), "{path}");
         }
-        // Every refusal that happens is one that the document names.
-        assert!(operation["responses"].get(got.status.to_string()).is_some(), "{path}: {}", got.status);
-        assert!(operation["responses"]["200"]["headers"].get(SERVER_TIME).is_some(), "{path}");
     }
     world.stop().await;
 }

@@ -1,6 +1,7 @@
 //! Search by one, two and more characters, beside looking at every line.
 
-use noren_core::purchases::{HistoryStore, fold};
+use noren_core::purchases::HistoryStore;
+use noren_rules::fold::fold;
 use noren_core::storage::Database;
 
 use crate::raw;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use noren_backend::Settings;
-use noren_core::purchases::fold;
+use noren_rules::fold::fold;
 use noren_till::Language;
 use noren_tour::travel::StoryClock;
 

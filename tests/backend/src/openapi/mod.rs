@@ -2,14 +2,10 @@
 //!
 //! The table says what the types cannot: who may call, what a call is for, and how it can be refused. Tests compare it with the router.
 
+mod operations;
+
 use axum::response::Response;
-use noren_rules::wire::{
-    AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EXPIRES_AT, EcCode, EcCodeRequest, EnrolRequest,
-    Enrolment, EraseRequest, Erasure, Funnel, IDEMPOTENCY_KEY, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
-    MemberExport, Membership, Nonce, PROBLEM_JSON, PlaceCodeRequest, PlaceCodeText, PointsLedger, Problem, PutCondition, PutKills,
-    PutOffers, PutPlaces, Quote, QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation,
-    RevokeRequest, SERVER_TIME, SaleAnswer, SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
-};
+use noren_rules::wire::{EXPIRES_AT, IDEMPOTENCY_KEY, PROBLEM_JSON, Problem, SERVER_TIME, paths};
 use utoipa::ToSchema;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem};
@@ -24,6 +20,7 @@ use utoipa::openapi::{
 use crate::REPLAYED;
 use crate::fault::Fault;
 use crate::http::{Answer, Call, json};
+use operations::operations;
 
 const APP: &str = "app";
 const TILL: &str = "till";
@@ -82,159 +79,6 @@ struct Operation {
     refusals: &'static [(u16, &'static str)],
 }
 
-fn read<R: ToSchema>(path: &'static str, access: Access, summary: &'static str, refusals: &'static [(u16, &'static str)]) -> Operation {
-    Operation { path, summary, access, request: None, response: Schemas::add::<R>, keyed: false, refusals }
-}
-
-fn write<Q: ToSchema, R: ToSchema>(
-    path: &'static str,
-    access: Access,
-    summary: &'static str,
-    refusals: &'static [(u16, &'static str)],
-) -> Operation {
-    Operation { path, summary, access, request: Some(Schemas::add::<Q>), response: Schemas::add::<R>, keyed: true, refusals }
-}
-
-/// `{}`: a renewal says all it has to say by its token.
-#[derive(ToSchema)]
-struct Empty {}
-
-/// `{"ok":true}`.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema only")]
-struct Health {
-    ok: bool,
-}
-
-/// The document itself.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema only")]
-struct Document {
-    openapi: String,
-}
-
-const LINK_REFUSED: (u16, &str) = (403, "link_refused: number and PIN, or the code, do not fit; or forbidden: the key was revoked");
-const TOO_MANY: (u16, &str) = (429, "too_many_attempts: try again after Retry-After");
-const LINK: &[(u16, &str)] = &[LINK_REFUSED, TOO_MANY];
-const PROOF: (u16, &str) = (401, "nonce_expired, proof_invalid or unknown_device");
-const RULE_ONE: (u16, &str) = (422, "invalid_rule: the detail names what is wrong; or key_reused");
-const RULE: &[(u16, &str)] = &[RULE_ONE];
-const ENROL: &[(u16, &str)] = &[PROOF, LINK_REFUSED, TOO_MANY];
-
-fn operations() -> Vec<Operation> {
-    use Access::{Anyone, App, Open, Operator, Proof, Till};
-    vec![
-        read::<Nonce>(paths::NONCE, Open, "A value to sign, good once and for five minutes.", &[]),
-        write::<EnrolRequest, Enrolment>(
-            paths::ENROLMENTS,
-            Proof,
-            "A device becomes a member's card. Nonce and proof may be fresh in each attempt under one key.",
-            ENROL,
-        ),
-        Operation {
-            keyed: false,
-            ..write::<TokenRequest, AccessToken>(paths::TOKENS, Proof, "A short token for an enrolled device.", &[PROOF])
-        },
-        write::<Empty, Enrolment>(paths::CREDENTIALS, App, "A fresh credential for the device.", &[]),
-        write::<LinkRequest, Membership>(paths::LINKS, App, "Takes over an identity from before; its history joins.", LINK),
-        read::<Membership>(paths::MEMBERSHIP, App, "The member as the backend sees it; with ETag and If-None-Match.", &[]),
-        read::<ReceiptPage>(
-            paths::RECEIPTS,
-            App,
-            "Receipts that are new or changed since the cursor.",
-            &[(410, "cursor_unknown: start again from the beginning")],
-        ),
-        write::<ClaimRequest, Claim>(
-            paths::CLAIMS,
-            App,
-            "Claims the receipt of a sale made without the card.",
-            &[(404, "claim_refused"), (429, "too_many_attempts")],
-        ),
-        read::<PointsLedger>(paths::POINTS, App, "The balance and the newest entries of the ledger.", &[]),
-        read::<MemberExport>(paths::EXPORT, App, "Everything that the backend holds about the member.", &[]),
-        write::<EraseRequest, Erasure>(
-            paths::ERASURES,
-            Proof,
-            "Forget me. The proof signs the idempotency key.",
-            &[(401, "proof_invalid, or unknown_device: the device was revoked")],
-        ),
-        write::<ResolveRequest, Resolution>(
-            paths::RESOLUTIONS,
-            Anyone,
-            "What became of a write whose answer was lost? A tombstone refuses it if it still arrives.",
-            &[],
-        ),
-        read::<TillKeys>(paths::TILL_KEYS, Till, "The signed document by which a till reads codes with no network.", &[]),
-        write::<IdentifyRequest, Identification>(
-            paths::TILL_IDENTIFICATIONS,
-            Till,
-            "Who a scanned code is, and whether it may spend.",
-            &[(404, "not_found: the code names nobody; the detail begins with the reason")],
-        ),
-        write::<SaleRequest, SaleAnswer>(
-            paths::TILL_SALES,
-            Till,
-            "A sale, a return or an amendment. A code that names nobody never loses it.",
-            &[
-                (404, "not_found: the sale that it names has not arrived"),
-                (409, "receipt_conflict or return_conflict; or key_in_flight"),
-                (422, "invalid_receipt; or key_reused"),
-            ],
-        ),
-        write::<VoidRequest, SaleAnswer>(
-            paths::TILL_VOIDS,
-            Till,
-            "Cancels a receipt that this till has posted.",
-            &[(404, "not_found"), (409, "return_conflict: it has returns; or key_in_flight")],
-        ),
-        write::<RegisterCards, RegisteredCards>(
-            paths::TILL_CARDS,
-            Till,
-            "Registers plastic cards that exist already.",
-            &[(403, "forbidden: demo PINs beyond loopback, or an app's token")],
-        ),
-        write::<EcCodeRequest, EcCode>(paths::TILL_EC_CODES, Till, "A one-time code by which an online account is linked.", &[]),
-        write::<RevokeRequest, Revocation>(paths::TILL_REVOCATIONS, Till, "A lost phone.", &[(404, "not_found: no such device")]),
-        read::<AreaBundle>(paths::AREAS, App, "Tiles and rules that are other than those the app has.", &[]),
-        write::<LeaseRequest, Lease>(paths::LEASES, App, "Grants for offline tills, in a renewed credential.", &[]),
-        read::<Wallet>(paths::WALLET, App, "The member's coupons, stamps and check-ins; with ETag and If-None-Match.", &[]),
-        write::<CheckInRequest, CheckInAnswer>(
-            paths::CHECK_INS,
-            App,
-            "A check-in, decided by the code that the phone has.",
-            &[
-                (401, "record_invalid; unauthorized, token_expired or unknown_device"),
-                (404, "not_found: no such place or route"),
-                (429, "too_many_attempts: wrong receipt codes"),
-            ],
-        ),
-        write::<QuoteRequest, Quote>(
-            paths::TILL_QUOTES,
-            Till,
-            "The best set of a basket, held for the sale for ten minutes.",
-            &[(404, "not_found: the code names nobody; the detail begins with the reason")],
-        ),
-        write::<PutPlaces, Kept>(paths::OPERATOR_PLACES, Operator, "Places and routes to be known or forgotten.", RULE),
-        write::<PutOffers, Kept>(paths::OPERATOR_OFFERS, Operator, "Offers to be signed and delivered, and stamp cards.", RULE),
-        write::<PutCondition, Kept>(
-            paths::OPERATOR_CONDITIONS,
-            Operator,
-            "Something is on in an area; the answer carries it signed.",
-            &[RULE_ONE, (409, "condition_older: a sequence as high is known; or key_in_flight")],
-        ),
-        write::<PutKills, Kept>(paths::OPERATOR_KILLS, Operator, "Stops offers at once, or lets them go on.", RULE),
-        write::<PlaceCodeRequest, PlaceCodeText>(
-            paths::OPERATOR_PLACE_CODES,
-            Operator,
-            "The code of a place, to be drawn as a QR.",
-            &[RULE_ONE, (404, "not_found: no such place")],
-        ),
-        read::<Funnel>(paths::OPERATOR_FUNNEL, Operator, "From check-in to sale, counted.", &[(404, "not_found: no such offer")]),
-        read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
-        read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),
-    ]
-}
-
 impl Operation {
     fn is_post(&self) -> bool {
         self.request.is_some()
@@ -280,7 +124,7 @@ impl Operation {
     }
 
     fn has_etag(&self) -> bool {
-        self.path == paths::MEMBERSHIP || self.path == paths::WALLET
+        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET].contains(&self.path)
     }
 
     fn id(&self) -> String {
@@ -302,6 +146,9 @@ impl Operation {
     }
 
     fn query(&self) -> &'static [(&'static str, &'static str)] {
+        if self.is_post() {
+            return &[];
+        }
         match self.path {
             paths::RECEIPTS => {
                 &[("cursor", "`next_cursor` of the page before; absent at the beginning."), ("limit", "1 to 500; 200 when absent.")]

@@ -3,7 +3,8 @@
 //! Positions are directions from the Earth's centre in here, so that neither the antimeridian nor the poles are special. A hashed grid answers what
 //! holds a position, an R-tree of the centres what is nearest.
 
-use std::collections::HashMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashMap};
 
 use rstar::RTree;
 use rstar::primitives::GeomWithData;
@@ -134,26 +135,36 @@ impl PlaceIndex {
     /// The `count` places whose regions are nearest, nearest first; of equal ones that with the nearer centre, then the lower number.
     #[must_use]
     pub fn nearest(&self, position: &Position, count: usize) -> Vec<Near> {
-        let spot = Spot::of(position);
-        let mut best: Vec<Near> = Vec::with_capacity(count.saturating_add(1).min(self.places.len() + 1));
-        if count == 0 {
-            return best;
-        }
-        for (centre, straight2) in self.centres.nearest_neighbor_iter_with_distance_2(&spot.vector_m) {
-            let (least, _) = bounds_of_straight_m(straight2.sqrt());
-            // Whatever comes later is at least this far away, less the largest radius there is.
-            if best.len() == count && best.last().is_some_and(|last| least - 1e-3 - self.largest_radius_m > last.edge_m) {
-                break;
+        self.nearest_first(position, |_| true).take(count).collect()
+    }
+
+    /// Places in the order of [`PlaceIndex::nearest`], found one by one as they are asked for. Those whose number `wanted` denies are left out before
+    /// their distance is computed; it is asked about each a little before its turn, so that its answer may have changed until then.
+    pub fn nearest_first<'a, W: FnMut(usize) -> bool + 'a>(
+        &'a self,
+        position: &Position,
+        mut wanted: W,
+    ) -> impl Iterator<Item = Near> + use<'a, W> {
+        let position = *position;
+        let mut centres = self.centres.nearest_neighbor_iter_with_distance_2(&Spot::of(&position).vector_m);
+        let (mut ahead, mut reached_m) = (BinaryHeap::<Reverse<Turn>>::new(), f64::NEG_INFINITY);
+        std::iter::from_fn(move || {
+            loop {
+                // Whatever comes later is at least this far away, less the largest radius there is.
+                if ahead.peek().is_some_and(|Reverse(Turn(first))| first.edge_m < reached_m) {
+                    break;
+                }
+                let Some((centre, straight2)) = centres.next() else { break };
+                let (least, _) = bounds_of_straight_m(straight2.sqrt());
+                reached_m = least - 1e-3 - self.largest_radius_m;
+                let number = centre.data as usize;
+                if let Some(place) = self.places.get(number).filter(|_| wanted(number)) {
+                    let centre_m = place.region().centre.distance_m(&position);
+                    ahead.push(Reverse(Turn(Near { number, edge_m: (centre_m - place.region().radius_m).max(0.0), centre_m })));
+                }
             }
-            let number = centre.data as usize;
-            let Some(place) = self.places.get(number) else { continue };
-            let centre_m = place.region().centre.distance_m(position);
-            let near = Near { number, edge_m: (centre_m - place.region().radius_m).max(0.0), centre_m };
-            let at = best.partition_point(|other| comes_before(other, &near));
-            best.insert(at, near);
-            best.truncate(count);
-        }
-        best
+            ahead.pop().map(|Reverse(Turn(near))| near)
+        })
     }
 
     fn find_opposite(&self, number: usize) -> Option<usize> {
@@ -172,9 +183,30 @@ impl PlaceIndex {
     }
 }
 
-fn comes_before(a: &Near, b: &Near) -> bool {
-    a.edge_m.total_cmp(&b.edge_m).then(a.centre_m.total_cmp(&b.centre_m)).then(a.number.cmp(&b.number)).is_lt()
+/// A place in the order of distance.
+#[derive(Debug, Clone, Copy)]
+struct Turn(Near);
+
+impl Ord for Turn {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (a, b) = (&self.0, &other.0);
+        a.edge_m.total_cmp(&b.edge_m).then(a.centre_m.total_cmp(&b.centre_m)).then(a.number.cmp(&b.number))
+    }
 }
+
+impl PartialOrd for Turn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Turn {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Turn {}
 
 #[cfg(test)]
 mod tests {
@@ -220,7 +252,9 @@ mod tests {
                     let centre_m = place.region().centre.distance_m(&probe);
                     Near { number, edge_m: (centre_m - place.region().radius_m).max(0.0), centre_m }
                 }).collect();
-                every.sort_by(|a, b| if comes_before(a, b) { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater });
+                every.sort_by_key(|near| Turn(*near));
+                let odd: Vec<Near> = every.iter().filter(|near| near.number % 2 == 1).copied().collect();
+                prop_assert_eq!(index.nearest_first(&probe, |number| number % 2 == 1).collect::<Vec<_>>(), odd);
                 every.truncate(count);
                 prop_assert_eq!(index.nearest(&probe, count), every);
             }

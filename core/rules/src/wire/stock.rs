@@ -9,7 +9,8 @@ use crate::stock::{ChanceModel, StockEvent, StockSource};
 response! {
     /// Stock of the stores that were asked for: what has changed since the versions that the phone has.
     pub struct StockPage {
-        /// In the order in which they were asked for. A store that is not known is left out.
+        /// In the order in which they were asked for, then the online shop's where it was not among them. A store that is not known is left out, and
+        /// so is one to which this answer did not come any more for its limit: ask for it again.
         pub stores: Vec<StoreStock>,
         /// How the chance that something is there is computed from a level.
         pub model: ChanceModel,

@@ -51,6 +51,7 @@ pub mod purchases;
 pub mod replica;
 mod signing;
 pub mod storage;
+pub mod text;
 pub mod time;
 
 pub use app::{Config, Diagnostics, FileSize, ForgetError, ForgetReport, Noren, ObserverHandle, OpenError, OutboxService, ServerErasure};

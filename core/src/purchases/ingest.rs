@@ -1,7 +1,6 @@
 //! Taking receipts in: one transaction a page, prepared statements, duplicates add nothing.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use noren_rules::fold::fold;
 use noren_rules::receipt::{Receipt, ReceiptLine, is_date};
@@ -12,6 +11,7 @@ use super::models::SyncReport;
 use super::rollup::Changes;
 use super::tables::{channel_code, channel_from, kind_code, kind_from};
 use crate::storage::StorageError;
+use crate::text::grams;
 use noren_rules::ids::{ReceiptId, StoreId, TillId};
 
 /// Bits of `pos` below the second: ten for the millisecond, ten that tell equal ones apart.
@@ -243,29 +243,6 @@ pub(super) fn post_fresh(tx: &Transaction<'_>, most: u32) -> Result<(), StorageE
     }
     tx.execute("DELETE FROM fresh", [])?;
     Ok(())
-}
-
-/// Each character and each pair of neighbours, as tokens of hexadecimal code points.
-pub(super) fn grams(folded: &str) -> String {
-    let mut tokens = String::with_capacity(folded.len() * 8);
-    let mut before: Option<char> = None;
-    for c in folded.chars() {
-        // Writing to a String does not fail.
-        let _ = write!(tokens, "{} ", unigram(c));
-        if let Some(before) = before {
-            let _ = write!(tokens, "{} ", bigram(before, c));
-        }
-        before = Some(c);
-    }
-    tokens
-}
-
-pub(super) fn unigram(c: char) -> String {
-    format!("{:x}", u32::from(c))
-}
-
-pub(super) fn bigram(a: char, b: char) -> String {
-    format!("{:x}z{:x}", u32::from(a), u32::from(b))
 }
 
 fn remove(tx: &Transaction<'_>, totals: &mut Changes, pos: i64, known: &Receipt) -> Result<(), StorageError> {

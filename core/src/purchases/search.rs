@@ -10,10 +10,11 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use noren_rules::fold::fold;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::ingest::{bigram, unigram, unpacked};
+use super::ingest::unpacked;
 use super::models::ReceiptSummary;
 use super::tables::{summary, summary_sql};
 use crate::storage::StorageError;
+use crate::text::{needle_query, needle_to_check};
 
 /// Titles that are remembered while walking; with more of them the walk asks for each title that it meets.
 const REMEMBERED: usize = 1_024;
@@ -81,30 +82,8 @@ fn titles_with(connection: &Connection, needle: &str, limit: usize) -> Result<Ve
            AND (?2 IS NULL OR (SELECT instr(folded, ?2) FROM titles WHERE id = title_grams.rowid)) LIMIT ?3",
     )?;
     let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let found = statement.query_map((query(needle), to_check(needle), most), |row| row.get(0))?;
+    let found = statement.query_map((needle_query(needle), needle_to_check(needle), most), |row| row.get(0))?;
     Ok(found.collect::<Result<_, _>>()?)
-}
-
-/// The needle, if having all its pairs does not yet mean having them side by side.
-fn to_check(needle: &str) -> Option<&str> {
-    needle.chars().nth(2).map(|_| needle)
-}
-
-/// The needle as an FTS5 query: made of hexadecimal digits and `z` only, so that nothing in it can be an operator.
-fn query(needle: &str) -> String {
-    let characters: Vec<char> = needle.chars().collect();
-    match characters.as_slice() {
-        [one] => format!("\"{}\"", unigram(*one)),
-        many => {
-            let mut pairs: Vec<String> =
-                many.windows(2).filter_map(|pair| if let [a, b] = pair { Some(format!("\"{}\"", bigram(*a, *b))) } else { None }).collect();
-            pairs.sort_unstable();
-            pairs.dedup();
-            // More pairs than these find nothing more that the check would not throw out.
-            pairs.truncate(32);
-            pairs.join(" AND ")
-        }
-    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -133,7 +112,7 @@ fn merge(connection: &Connection, needle: &str, before: i64, limit: usize) -> Re
            AND (?2 IS NULL OR (SELECT instr(folded, ?2) FROM titles WHERE id = title_grams.rowid))",
     )?;
     let (mut titles, mut newest) = (HashSet::new(), Vec::new());
-    let mut rows = heads.query((query(needle), to_check(needle), before))?;
+    let mut rows = heads.query((needle_query(needle), needle_to_check(needle), before))?;
     while let Some(row) = rows.next()? {
         let title = row.get(0)?;
         titles.insert(title);

@@ -96,7 +96,7 @@ impl HistoryStore {
         })
     }
 
-    /// The newest receipts with a line whose description holds `text`, both folded (see [`super::fold`]); an empty text finds all.
+    /// The newest receipts with a line whose description holds `text`, both folded (see [`noren_rules::fold`]); an empty text finds all.
     ///
     /// # Errors
     /// A storage error.

@@ -6,7 +6,7 @@ use crate::fault::Refusal;
 use crate::http::{Answer, AnyCaller, Call, Caller, Fingerprint, InFlight, Resolved, Stored, caller_hash, find_reply, keep_tombstone};
 
 /// Routes whose writes are kept under keys; a resolution of a resolution is the resolution again.
-pub(crate) const RESOLVABLE: [&str; 19] = [
+pub(crate) const RESOLVABLE: [&str; 20] = [
     paths::ENROLMENTS,
     paths::CREDENTIALS,
     paths::LINKS,
@@ -26,6 +26,7 @@ pub(crate) const RESOLVABLE: [&str; 19] = [
     paths::OPERATOR_CONDITIONS,
     paths::OPERATOR_KILLS,
     paths::OPERATOR_PLACE_CODES,
+    paths::OPERATOR_PRODUCTS,
 ];
 
 /// POST [`paths::RESOLUTIONS`].

@@ -157,6 +157,13 @@ impl Operation {
                 ("tiles", "1 to 64 of `row.column@version`, with commas between; version 0 where none is known."),
                 ("rules", "The version of the rules that the app has; absent without any."),
             ],
+            paths::PRODUCTS => &[
+                ("ids", "Ids of products, with commas between, each escaped as in a URL; with skus and gtins 200 in all."),
+                ("skus", "Article codes, likewise."),
+                ("gtins", "GTINs, likewise."),
+                ("text", "Part of a title, a reading or a brand; instead of the others."),
+                ("limit", "Of a search: 1 to 100; 20 when absent."),
+            ],
             paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
             _ => &[],
         }

@@ -3,9 +3,9 @@
 use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest, MemberExport, Membership,
-    Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, PutCondition, PutKills, PutOffers, PutPlaces, Quote, QuoteRequest, ReceiptPage,
-    RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, TillKeys, TokenRequest,
-    VoidRequest, Wallet, paths,
+    Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers, PutPlaces, PutProducts, Quote,
+    QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation, RevokeRequest, SaleAnswer,
+    SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 
@@ -159,6 +159,8 @@ pub(super) fn operations() -> Vec<Operation> {
             &[RULE_ONE, (404, "not_found: no such place")],
         ),
         read::<Funnel>(paths::OPERATOR_FUNNEL, Operator, "From check-in to sale, counted.", &[(404, "not_found: no such offer")]),
+        read::<ProductPage>(paths::PRODUCTS, App, "Products by ids, article codes and GTINs, or by text.", &[]),
+        write::<PutProducts, Kept>(paths::OPERATOR_PRODUCTS, Operator, "Products to be known or forgotten.", RULE),
         read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
         read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),
     ]

@@ -3,10 +3,12 @@
 
 mod areas;
 mod budgets;
+mod catalogue;
 mod check_ins;
 mod coupons;
 mod erasure;
 mod feed;
+mod goods;
 mod idempotency;
 mod journey;
 mod linking;

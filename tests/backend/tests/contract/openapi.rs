@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// Every path of the contract.
-const PATHS: [&str; 32] = [
+const PATHS: [&str; 34] = [
     paths::NONCE,
     paths::ENROLMENTS,
     paths::TOKENS,
@@ -39,6 +39,8 @@ const PATHS: [&str; 32] = [
     paths::OPERATOR_KILLS,
     paths::OPERATOR_PLACE_CODES,
     paths::OPERATOR_FUNNEL,
+    paths::PRODUCTS,
+    paths::OPERATOR_PRODUCTS,
     paths::OPENAPI,
     paths::HEALTH,
 ];

@@ -19,7 +19,7 @@ pub fn stamp_day(programme: &StampProgramme, at_ms: i64) -> String {
 }
 
 /// Year, month and day of a number of days since 1 January 1970, by the Gregorian calendar: years begin in March here, so that a leap day is the last.
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     // Four hundred years are 146,097 days; they begin anew on 1 March 0000.
     let days = days.saturating_add(719_468);
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -243,7 +243,6 @@ pub(crate) fn product_of(db: &Connection, sku: &Sku) -> Result<Option<ProductId>
 }
 
 /// True for a variant of a product that is known.
-#[expect(dead_code, reason = "stock asks")]
 pub(crate) fn is_known(db: &Connection, sku: &Sku) -> Result<bool, Fault> {
     Ok(product_of(db, sku)?.is_some())
 }

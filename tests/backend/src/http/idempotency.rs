@@ -14,8 +14,8 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
-    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Identification, Kept, Lease, Membership, PROBLEM_JSON, PlaceCodeText, Reason,
-    RegisteredCards, Resolution, Revocation, SaleAnswer,
+    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Identification, Kept, Lease, Membership, PROBLEM_JSON, PlaceCodeText,
+    Reason, RegisteredCards, Resolution, Revocation, SaleAnswer,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -85,6 +85,7 @@ impl Outcome for CheckInAnswer {}
 impl Outcome for Claim {}
 impl Outcome for EcCode {}
 impl Outcome for Erasure {}
+impl Outcome for Favourites {}
 impl Outcome for Kept {}
 impl Outcome for Lease {}
 impl Outcome for PlaceCodeText {}

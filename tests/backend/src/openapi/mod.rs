@@ -124,7 +124,7 @@ impl Operation {
     }
 
     fn has_etag(&self) -> bool {
-        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET].contains(&self.path)
+        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET, paths::FAVOURITES].contains(&self.path)
     }
 
     fn id(&self) -> String {

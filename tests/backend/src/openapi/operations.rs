@@ -2,10 +2,10 @@
 
 use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
-    EraseRequest, Erasure, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest, MemberExport, Membership,
-    Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers, PutPlaces, PutProducts, Quote,
-    QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation, RevokeRequest, SaleAnswer,
-    SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
+    EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
+    MemberExport, Membership, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers,
+    PutPlaces, PutProducts, Quote, QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation,
+    RevokeRequest, SaleAnswer, SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 
@@ -160,6 +160,13 @@ pub(super) fn operations() -> Vec<Operation> {
         ),
         read::<Funnel>(paths::OPERATOR_FUNNEL, Operator, "From check-in to sale, counted.", &[(404, "not_found: no such offer")]),
         read::<ProductPage>(paths::PRODUCTS, App, "Products by ids, article codes and GTINs, or by text.", &[]),
+        read::<Favourites>(paths::FAVOURITES, App, "What the member likes, and what is back; with ETag and If-None-Match.", &[]),
+        write::<FavouriteRequest, Favourites>(
+            paths::FAVOURITES,
+            App,
+            "Likes a variant, or not any more.",
+            &[(404, "not_found: no such variant")],
+        ),
         write::<PutProducts, Kept>(paths::OPERATOR_PRODUCTS, Operator, "Products to be known or forgotten.", RULE),
         read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
         read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),

@@ -14,4 +14,18 @@ CREATE TABLE variants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX variants_by_product ON variants (product);
 
+-- What members like, where they watch it, and when it last came back there.
+CREATE TABLE favourites (
+    member TEXT NOT NULL REFERENCES members (id), sku TEXT NOT NULL, since_ms INTEGER NOT NULL, PRIMARY KEY (member, sku)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE favourite_watches (
+    sku TEXT NOT NULL, store TEXT NOT NULL, member TEXT NOT NULL REFERENCES members (id), PRIMARY KEY (sku, store, member)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX favourite_watches_by_member ON favourite_watches (member);
+CREATE TABLE back_in_stock (
+    member TEXT NOT NULL REFERENCES members (id), sku TEXT NOT NULL, store TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    PRIMARY KEY (member, sku, store)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX back_in_stock_by_age ON back_in_stock (at_ms);
+
 -- ---- Stock and holds

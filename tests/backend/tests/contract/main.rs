@@ -7,6 +7,7 @@ mod catalogue;
 mod check_ins;
 mod coupons;
 mod erasure;
+mod favourites;
 mod feed;
 mod goods;
 mod idempotency;

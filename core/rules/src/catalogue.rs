@@ -1,5 +1,13 @@
 //! What a shop sells: variants, prices by channel and time, pictures and models, and the order of a ranking.
 
+mod check;
+#[cfg(test)]
+mod tests;
+
+pub use check::{AssetError, ProductError};
+
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ProductId, Sku};
@@ -110,4 +118,60 @@ pub struct Sold {
     pub product: ProductId,
     /// Pieces sold, less returns.
     pub sold: u64,
+}
+
+/// The price that counts in a channel at a moment (milliseconds since the Unix epoch): of those that count then and there, the channel's own before
+/// one for all channels, then the one that began last, then the one that is listed last. `None` when there is none.
+#[must_use]
+pub fn price_at(prices: &[Price], channel: Channel, at_ms: i64) -> Option<&Price> {
+    let counts = |price: &&Price| {
+        price.channel.is_none_or(|only| only == channel)
+            && price.from_ms.is_none_or(|from| from <= at_ms)
+            && price.until_ms.is_none_or(|until| at_ms < until)
+    };
+    // Of equals the last is the greatest.
+    prices.iter().filter(counts).max_by_key(|price| (price.channel.is_some(), price.from_ms))
+}
+
+/// Products by what was sold of them, with their ranks from 1: most sold first, equals by product id. Equal sales have equal ranks, and the next one
+/// is left out (1, 2, 2, 4). Of what nothing was sold there is no rank.
+#[must_use]
+pub fn rank(mut sold: Vec<Sold>) -> Vec<(u32, Sold)> {
+    sold.retain(|product| product.sold > 0);
+    sold.sort_by(|a, b| Reverse(a.sold).cmp(&Reverse(b.sold)).then_with(|| a.product.cmp(&b.product)));
+    let mut ranked: Vec<(u32, Sold)> = Vec::with_capacity(sold.len());
+    for (product, place) in sold.into_iter().zip(1u32..) {
+        let rank = ranked.last().filter(|(_, before)| before.sold == product.sold).map_or(place, |(rank, _)| *rank);
+        ranked.push((rank, product));
+    }
+    ranked
+}
+
+/// Whether something fits in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+pub enum Fit {
+    /// As it stands.
+    AsItIs,
+    /// Turned by a quarter, so that what was its side faces the front.
+    Turned,
+    /// Not at all.
+    TooLarge,
+}
+
+impl SizeMm {
+    /// Whether it fits in `room`: as it is, or with width and depth exchanged. It is never laid on its side, and needs no play: who measures a room
+    /// takes that off.
+    #[must_use]
+    pub fn fits(&self, room: &Self) -> Fit {
+        let fits =
+            |width_mm: u32, depth_mm: u32| width_mm <= room.width_mm && depth_mm <= room.depth_mm && self.height_mm <= room.height_mm;
+        if fits(self.width_mm, self.depth_mm) {
+            Fit::AsItIs
+        } else if fits(self.depth_mm, self.width_mm) {
+            Fit::Turned
+        } else {
+            Fit::TooLarge
+        }
+    }
 }

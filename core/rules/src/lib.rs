@@ -14,7 +14,8 @@
 //! - [`basket`], [`best_set`]: what coupons take off, and which to use; [`grants`], [`shares`]: that each counts once and a budget holds
 //! - [`scan`]: what a camera or a hand scanner reads, as a typed thing
 //! - [`fold`]: texts that a person takes for the same, for every search
-//! - [`catalogue`], [`stock`], [`holds`]: what a shop sells, how much of it is where, and pieces kept for a shopper on the way
+//! - [`catalogue`], [`stock`], [`holds`]: what a shop sells, how much of it is where, and pieces kept for a shopper on the way; [`eta`]: how long
+//!   the way takes
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
@@ -29,6 +30,7 @@ pub mod conditions;
 mod cose;
 pub mod credential;
 pub mod eligibility;
+pub mod eta;
 mod fields;
 pub mod fold;
 pub mod geo;

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_large_size_is_poisson() {
         for mean in [0.01, 0.5, 3.0, 20.0] {
-            let (mut term, mut poisson) = ((-mean as f64).exp(), 0.0);
+            let (mut term, mut poisson) = (f64::exp(-mean), 0.0);
             for n in 0..40u32 {
                 poisson += term;
                 term *= mean / f64::from(n + 1);

@@ -50,6 +50,7 @@ pub mod platform;
 pub mod purchases;
 pub mod replica;
 mod signing;
+pub mod stock;
 pub mod storage;
 pub mod text;
 pub mod time;

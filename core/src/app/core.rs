@@ -18,6 +18,7 @@ use crate::places::PlaceStore;
 use crate::platform::{Change, Platform};
 use crate::purchases::{HistoryStore, KIND_CLAIM};
 use crate::replica::Collections;
+use crate::stock::StockStore;
 use crate::storage::{Database, StorageError};
 use crate::time::TrustedClock;
 
@@ -44,11 +45,13 @@ pub(crate) struct Core {
     pub(crate) places: PlaceStore,
     pub(crate) check_ins: Arc<CheckInStore>,
     pub(crate) coupons: Arc<CouponStore>,
+    pub(crate) stock: Arc<StockStore>,
     pub(crate) collections: Collections,
     pub(crate) observers: Arc<Observers>,
     pub(crate) erasure: Erasure,
     pub(crate) pulling: tokio::sync::Mutex<()>,
     pub(crate) pulling_areas: tokio::sync::Mutex<()>,
+    pub(crate) pulling_stock: tokio::sync::Mutex<()>,
     pub(crate) lost: Option<(EnrolmentCause, Vec<LostItem>)>,
     pub(crate) replaced_device: Option<DeviceId>,
 }
@@ -123,6 +126,7 @@ pub(super) struct Sink {
     pub(super) places: PlaceStore,
     pub(super) check_ins: Arc<CheckInStore>,
     pub(super) coupons: Arc<CouponStore>,
+    pub(super) stock: Arc<StockStore>,
     pub(super) observers: Arc<Observers>,
 }
 
@@ -143,7 +147,9 @@ impl OutcomeSink for Sink {
                 let Some(card) = member::apply_enrolment(&self.card, &self.clock, outcome)? else { return Ok(()) };
                 if before.is_some_and(|before| before != card.member_id) {
                     // They are looked up by device and member, so that what cannot be dropped now is not shown.
-                    if let Err(error) = self.check_ins.drop_all().and_then(|()| self.coupons.drop_all()) {
+                    if let Err(error) =
+                        self.check_ins.drop_all().and_then(|()| self.coupons.drop_all()).and_then(|()| self.stock.drop_all())
+                    {
                         tracing::warn!("another member's coupons are dropped later: {error}");
                     }
                 }

@@ -22,6 +22,7 @@ use crate::platform::{ChangeObserver, Platform, PlatformError};
 use crate::purchases::{CACHE_DB, HistoryStore, PurchasesService};
 use crate::replica::Collections;
 use crate::signing::device_public_key;
+use crate::stock::{StockService, StockStore};
 use crate::storage::{Database, Sealer, StorageError};
 use crate::time::TrustedClock;
 
@@ -92,6 +93,7 @@ impl Noren {
         let places = PlaceStore::new(cache_db.clone());
         let check_ins = Arc::new(CheckInStore::new(outbox_db.clone(), vault, sealer.clone()));
         let coupons = Arc::new(CouponStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
+        let stock = Arc::new(StockStore::new(cache_db.clone(), outbox_db.clone()));
         let sink = Sink {
             card: card.clone(),
             clock: clock.clone(),
@@ -99,6 +101,7 @@ impl Noren {
             places: places.clone(),
             check_ins: check_ins.clone(),
             coupons: coupons.clone(),
+            stock: stock.clone(),
             observers: observers.clone(),
         };
         let outbox = Outbox::new(OutboxSettings {
@@ -142,11 +145,13 @@ impl Noren {
             places,
             check_ins,
             coupons,
+            stock,
             history,
             observers,
             erasure,
             pulling: tokio::sync::Mutex::new(()),
             pulling_areas: tokio::sync::Mutex::new(()),
+            pulling_stock: tokio::sync::Mutex::new(()),
             lost,
             replaced_device: loss.and_then(|loss| loss.device),
             outbox_db,
@@ -182,6 +187,12 @@ impl Noren {
     #[must_use]
     pub fn coupons(&self) -> CouponsService {
         CouponsService::new(self.core.clone())
+    }
+
+    /// Stock of stores and of the online shop.
+    #[must_use]
+    pub fn stock(&self) -> StockService {
+        StockService::new(self.core.clone())
     }
 
     /// What was said and has not been answered.
@@ -229,6 +240,7 @@ impl Noren {
         core.places.forget();
         core.check_ins.forget();
         core.coupons.forget();
+        core.stock.forget();
         installation::delete_all(&core.directory, erasure::FILE)?;
         if let Some(server) = unsent {
             return Ok(ForgetReport { server });

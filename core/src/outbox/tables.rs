@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::models::{IntentState, NewIntent, Outcome};
 use crate::check_in::CHECK_INS_V1;
 use crate::coupons::PRESENTED_V1;
+use crate::stock::PINNED_V1;
 use crate::storage::seal::Place;
 use crate::storage::{DatabaseSpec, OnCorruption, Sealer, StorageError};
 
@@ -41,8 +42,12 @@ CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT R
 ";
 
 /// The outbox's file.
-pub const OUTBOX_DB: DatabaseSpec =
-    DatabaseSpec { file: "outbox.db", steps: &[V1, CHECK_INS_V1, PRESENTED_V1], durable: true, on_corruption: OnCorruption::SetAside };
+pub const OUTBOX_DB: DatabaseSpec = DatabaseSpec {
+    file: "outbox.db",
+    steps: &[V1, CHECK_INS_V1, PRESENTED_V1, PINNED_V1],
+    durable: true,
+    on_corruption: OnCorruption::SetAside,
+};
 
 /// Settled intents are kept this long for whoever asks.
 const KEEP_SETTLED_MS: i64 = 30 * 86_400_000;

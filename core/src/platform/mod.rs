@@ -99,6 +99,8 @@ pub enum Change {
     Coupons,
     /// A check-in was made, taken or refused: ask `check_in().recent()` again.
     CheckIns,
+    /// Stock of a store: ask `stock().nearest()` again.
+    Stock,
     /// Something was said, sent or refused: ask `outbox().waiting()` again.
     Outbox,
 }

@@ -1,0 +1,13 @@
+//! What the stock asks the backend.
+
+use noren_rules::wire::{StockPage, paths};
+
+use super::tables::KeptStore;
+use crate::net::{Authorizer, AuthorizerError, Client, decode, escaped};
+
+/// What has changed in these stores since the versions on the phone. Their ids are all that the server learns.
+pub(super) async fn stock(client: &Client, authorizer: &dyn Authorizer, stores: &[KeptStore]) -> Result<StockPage, AuthorizerError> {
+    let asked: Vec<String> = stores.iter().map(|kept| format!("{}@{}", escaped(kept.store.as_str()), kept.version)).collect();
+    let answer = client.get_authorized(authorizer, &format!("{}?stores={}", paths::STOCK, asked.join(",")), None).await?;
+    Ok(decode(&answer)?)
+}

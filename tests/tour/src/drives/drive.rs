@@ -12,9 +12,13 @@ pub const BEGINS_MS: i64 = 1_800_000_000_000;
 
 /// Numbers from a seed (splitmix64).
 #[derive(Debug, Clone)]
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// In 0..1.
     fn roll(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -27,7 +31,7 @@ impl Dice {
     }
 
     /// Bell-shaped, of deviation 1.
-    fn bell(&mut self) -> f64 {
+    pub(crate) fn bell(&mut self) -> f64 {
         (0..12).map(|_| self.roll()).sum::<f64>() - 6.0
     }
 }
@@ -78,7 +82,7 @@ impl Drive {
     pub fn new(site: &Site, seed: u64) -> Self {
         Self {
             site: site.clone(),
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             at_ms: BEGINS_MS,
             along: -3_000.0,
             right: site.to_road_m,

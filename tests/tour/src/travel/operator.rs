@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use noren_core::net::{Client, Transport};
-use noren_core::platform::{SystemEntropy, random_uuid};
-use noren_core::time::TrustedClock;
+use noren_core::net::Transport;
 use noren_rules::conditions::{Condition, ConditionKind};
 use noren_rules::ids::PlaceId;
 use noren_rules::offers::{Audience, Budget, Discount, Offer, OfferId};
 use noren_rules::receipt::Channel;
 use noren_rules::wire::{Funnel, Kept, PlaceInfo, PutCondition, PutOffers, PutPlaces, StampProgramme, Tenant, paths};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::{STORE, StoryClock, text};
+use super::{STORE, StoryClock};
+use crate::calls::Calls;
 use crate::drives::{AREA, RestStop};
 
 /// The offer for travellers who stop.
@@ -33,8 +30,7 @@ const BUDGET: u64 = 500;
 
 /// The operator of the service areas.
 pub struct Operator {
-    client: Client,
-    authorization: String,
+    calls: Calls,
     clock: StoryClock,
 }
 
@@ -42,8 +38,7 @@ impl Operator {
     /// The operator whom `token` names at the backend.
     #[must_use]
     pub fn new(backend_url: &str, token: &str, transport: Arc<dyn Transport>, clock: &StoryClock) -> Self {
-        let trusted = Arc::new(TrustedClock::new(Arc::new(clock.clone())));
-        Self { client: Client::new(transport, backend_url, trusted, "en"), authorization: format!("Bearer {token}"), clock: clock.clone() }
+        Self { calls: Calls::new(backend_url, token, transport, clock), clock: clock.clone() }
     }
 
     /// Puts the service areas, with a shop at one of them, and the offers for whoever stops there. Answers how many places there are.
@@ -55,7 +50,7 @@ impl Operator {
         let with_shop = |info: PlaceInfo| if info.id == *shop_at { PlaceInfo { tenants: vec![shop.clone()], ..info } } else { info };
         let places: Vec<PlaceInfo> = stops.iter().map(RestStop::info).map(with_shop).collect();
         let count = places.len();
-        self.post::<Kept>(paths::OPERATOR_PLACES, &PutPlaces { places, routes: Vec::new(), remove: Vec::new() }).await?;
+        self.calls.post::<Kept>(paths::OPERATOR_PLACES, &PutPlaces { places, routes: Vec::new(), remove: Vec::new() }).await?;
         let stamps = StampProgramme {
             id: STAMP_CARD.into(),
             title: [("ja", "関西スタンプカード"), ("en", "Kansai stamp card")].map(|(tag, text)| (tag.to_owned(), text.to_owned())).into(),
@@ -65,7 +60,7 @@ impl Operator {
             utc_offset_min: 540,
         };
         let offers = self.offers(shop_at);
-        self.post::<Kept>(paths::OPERATOR_OFFERS, &PutOffers { offers, stamp_programmes: vec![stamps] }).await?;
+        self.calls.post::<Kept>(paths::OPERATOR_OFFERS, &PutOffers { offers, stamp_programmes: vec![stamps] }).await?;
         Ok(count)
     }
 
@@ -109,7 +104,7 @@ impl Operator {
         let now_s = self.clock.now_s();
         let condition =
             Condition { kind: ConditionKind::Rain, area: AREA.to_owned(), sequence: 1, from_s: now_s - 60, until_s: now_s + hours * 3_600 };
-        Ok(self.post::<Kept>(paths::OPERATOR_CONDITIONS, &PutCondition { condition }).await?.signed)
+        Ok(self.calls.post::<Kept>(paths::OPERATOR_CONDITIONS, &PutCondition { condition }).await?.signed)
     }
 
     /// How a campaign went.
@@ -118,13 +113,6 @@ impl Operator {
     /// What the backend refused.
     pub async fn funnel(&self, offer: OfferId) -> Result<Funnel, String> {
         let path = format!("{}?offer={offer}", paths::OPERATOR_FUNNEL);
-        self.client.get_json(&path, Some(&self.authorization)).await.map_err(text)
-    }
-
-    async fn post<Answer: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<Answer, String> {
-        let key = random_uuid(&SystemEntropy).map_err(text)?;
-        let body = serde_json::to_vec(request).map_err(text)?;
-        let answer = self.client.post(path, Some(&self.authorization), Some(&key), None, body).await.map_err(|e| format!("{path}: {e}"))?;
-        serde_json::from_str(&answer.body).map_err(text)
+        self.calls.get(&path).await
     }
 }

@@ -52,18 +52,7 @@ impl Traveller {
     /// # Errors
     /// What the core or the backend refused.
     pub async fn enrol(home: &Path, backend_url: &str, transport: Arc<dyn Transport>, clock: &StoryClock) -> Result<Self, String> {
-        std::fs::create_dir_all(home).map_err(text)?;
-        let entropy = Arc::new(SystemEntropy);
-        let platform = Platform {
-            secure_store: Arc::new(FileSecureStore::new(home.join("secure-store"))),
-            device_key: Arc::new(SoftwareDeviceKey::new(home.join("device.key"), entropy.clone())),
-            clock: Arc::new(clock.clone()),
-            entropy,
-            transport,
-        };
-        let config = Config { directory: home.join("files"), backend_url: backend_url.to_owned(), language: "en".to_owned() };
-        let noren = Noren::open(config, platform).map_err(text)?;
-        noren.member().enrol(None).await.map_err(text)?;
+        let noren = enrolled(home, backend_url, transport, clock).await?;
         Ok(Self { noren, clock: clock.clone(), ahead_ms: clock.now_ms() + 60_000 - BEGINS_MS })
     }
 
@@ -219,6 +208,26 @@ impl Traveller {
         events.sort_by_key(|event| event.at_ms);
         Story { places, fixes, regions: said.regions.clone(), events, no_network_from_ms: Some(no_network_from_ms) }
     }
+}
+
+/// A phone in a directory of its own, with a file for a key store and the story's clock, enrolled.
+///
+/// # Errors
+/// What the core or the backend refused.
+pub(crate) async fn enrolled(home: &Path, backend_url: &str, transport: Arc<dyn Transport>, clock: &StoryClock) -> Result<Noren, String> {
+    std::fs::create_dir_all(home).map_err(text)?;
+    let entropy = Arc::new(SystemEntropy);
+    let platform = Platform {
+        secure_store: Arc::new(FileSecureStore::new(home.join("secure-store"))),
+        device_key: Arc::new(SoftwareDeviceKey::new(home.join("device.key"), entropy.clone())),
+        clock: Arc::new(clock.clone()),
+        entropy,
+        transport,
+    };
+    let config = Config { directory: home.join("files"), backend_url: backend_url.to_owned(), language: "en".to_owned() };
+    let noren = Noren::open(config, platform).map_err(text)?;
+    noren.member().enrol(None).await.map_err(text)?;
+    Ok(noren)
 }
 
 impl Said {

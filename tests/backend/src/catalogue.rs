@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, json};
+use crate::reviews;
 use crate::store::{from_json, to_json, to_uint};
 
 /// Products of one call of the operator, and those that it removes.
@@ -58,32 +59,41 @@ fn keep(db: &Connection, request: &PutProducts) -> Result<u64, Fault> {
     }
     let mut others = Vec::new();
     for product in &request.products {
-        if put_product(db, product)? {
-            others.push(product);
+        if let Some(resold) = put_product(db, product)? {
+            others.push((product, resold));
         }
     }
     // After all of them have let go of theirs: an article may move from one product to another in one call.
-    for product in &others {
+    for (product, _) in &others {
         put_variants(db, product)?;
+    }
+    for (product, resold) in &others {
+        rated(db, &product.id)?;
+        if *resold {
+            reviews::variants_changed(db, &product.id)?;
+        }
     }
     Ok(changed.saturating_add(u64::try_from(others.len()).unwrap_or(0)))
 }
 
-/// True when it is new or another than before; then its variants are free.
-fn put_product(db: &Connection, product: &ProductInfo) -> Result<bool, Fault> {
+/// None when it is as it was. Else its variants are free now, and it is said whether it has other ones than before.
+fn put_product(db: &Connection, product: &ProductInfo) -> Result<Option<bool>, Fault> {
     let info = to_json(product, "product")?;
     let known: Option<String> =
         db.prepare_cached("SELECT info FROM products WHERE id = ?1")?.query_row([product.id.as_str()], |row| row.get(0)).optional()?;
-    if known.is_some_and(|known| known == info) {
-        return Ok(false);
+    if known.as_ref() == Some(&info) {
+        return Ok(None);
     }
+    let before = known.map(|known| from_json::<ProductInfo>(&known, "product")).transpose()?;
+    let skus = |product: &ProductInfo| product.variants.iter().map(|variant| variant.sku.clone()).collect::<BTreeSet<Sku>>();
+    let resold = before.as_ref().map(skus) != Some(skus(product));
     db.prepare_cached("DELETE FROM variants WHERE product = ?1")?.execute([product.id.as_str()])?;
     db.prepare_cached(
-        "INSERT INTO products (id, found, version, ratings, stars, info) VALUES (?1, ?2, ?3, 0, 0, ?4)
-         ON CONFLICT (id) DO UPDATE SET found = excluded.found, version = excluded.version, info = excluded.info",
+        "INSERT INTO products (id, found, version, ratings, stars, info) VALUES (?1, ?2, 0, 0, 0, ?3)
+         ON CONFLICT (id) DO UPDATE SET found = excluded.found, info = excluded.info",
     )?
-    .execute(params![product.id.as_str(), found_by(product), next_version(db)?, info])?;
-    Ok(true)
+    .execute(params![product.id.as_str(), found_by(product), info])?;
+    Ok(Some(resold))
 }
 
 fn put_variants(db: &Connection, product: &ProductInfo) -> Result<(), Fault> {
@@ -233,6 +243,16 @@ pub(crate) fn find(db: &Connection, id: &ProductId) -> Result<Option<ProductReco
     let row = db.prepare_cached(sql)?.query_row([id.as_str()], read).optional()?;
     row.map(|(info, ratings, stars, version)| Ok(ProductRecord { product: from_json(&info, "product")?, ratings, stars, version }))
         .transpose()
+}
+
+/// What others think of a product changed.
+pub(crate) fn rated(db: &Connection, id: &ProductId) -> Result<(), Fault> {
+    db.prepare_cached(
+        "UPDATE products SET version = ?2, (ratings, stars) = (SELECT COUNT(*), COALESCE(SUM(stars), 0) FROM reviews WHERE product = ?1)
+         WHERE id = ?1",
+    )?
+    .execute(params![id.as_str(), next_version(db)?])?;
+    Ok(())
 }
 
 /// The product that a variant is of; none for one that is not known.

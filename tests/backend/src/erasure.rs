@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, blank_device, blank_member};
-use crate::{check_ins, customer, devices, favourites, grants, members, stamps, store, tokens};
+use crate::{check_ins, customer, devices, favourites, grants, members, reviews, stamps, store, tokens};
 
 /// POST [`paths::ERASURES`]. The proof signs the idempotency key, so that it can be made with no network.
 pub(crate) async fn post(call: Call) -> Answer {
@@ -52,6 +52,7 @@ fn erase(db: &Connection, app: &App, device: &DeviceId, now_ms: i64) -> Result<b
         grants::forget(db, part)?;
         stamps::forget(db, part)?;
         favourites::forget(db, part)?;
+        reviews::forget(db, app, part)?;
         blank_member(db, &app.keys, part)?;
     }
     // All events of this family, also undone ones: a row of another member may point here only through them.

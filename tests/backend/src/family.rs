@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::app::Shared;
 use crate::fault::{Fault, Refusal};
-use crate::{points, receipts};
+use crate::{points, receipts, reviews};
 
 /// A sale and those of its returns and amendments that are not void.
 pub(crate) struct Family {
@@ -126,7 +126,7 @@ pub(crate) fn give_all(db: &Connection, app: &Shared, sale: &ReceiptId, member: 
         }
         receipts::give(db, &child.id, member, now_ms)?;
     }
-    Ok(())
+    reviews::purchases_changed(db, member, &sale.lines)
 }
 
 /// Takes the points of a receipt back, or gives back what it took, because it is void.

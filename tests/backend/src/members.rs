@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::app::App;
 use crate::fault::Fault;
-use crate::{feed, points, stamps};
+use crate::{feed, points, reviews, stamps};
 
 pub(crate) fn create(db: &Connection, app: &App, now_ms: i64) -> Result<MemberId, Fault> {
     let id = app.random_id()?;
@@ -55,6 +55,7 @@ pub(crate) fn link(db: &Connection, one: &MemberId, other: &MemberId, now_ms: i6
         params![now_ms, joins.as_str(), stays.as_str()],
     )?;
     feed::join(db, stays, joins)?;
+    reviews::join(db, stays)?;
     stamps::give_due(db, stays, now_ms.div_euclid(1000))?;
     Ok(stays.clone())
 }

@@ -4,7 +4,7 @@ use noren_rules::wire::MemberExport;
 
 use crate::fault::Fault;
 use crate::http::{Answer, Call, json, json_with_etag};
-use crate::{check_ins, devices, feed, grants, members, points, stamps};
+use crate::{check_ins, devices, favourites, feed, grants, members, points, reviews, stamps};
 
 /// GET [`noren_rules::wire::paths::MEMBERSHIP`].
 pub(crate) async fn get(call: Call) -> Answer {
@@ -17,7 +17,7 @@ pub(crate) async fn get(call: Call) -> Answer {
 /// GET [`noren_rules::wire::paths::EXPORT`].
 pub(crate) async fn export(call: Call) -> Answer {
     let device = call.app_caller().await?.device;
-    let now_s = call.app.now_ms().div_euclid(1000);
+    let now_ms = call.app.now_ms();
     let read = call.app.store.read(move |db| {
         let member = devices::member_of(db, &device)?;
         let parts = members::parts(db, &member)?;
@@ -25,14 +25,18 @@ pub(crate) async fn export(call: Call) -> Answer {
         for part in &parts {
             devices.extend(devices::export(db, part)?);
         }
+        let liked = favourites::of_member(db, &parts, now_ms)?;
         Ok(MemberExport {
             membership: members::membership(db, &member)?,
             devices,
             receipts: feed::all(db, &member)?,
             points: points::entries(db, &parts)?,
             check_ins: check_ins::export(db, &parts)?,
-            grants: grants::export(db, &parts, now_s)?,
+            grants: grants::export(db, &parts, now_ms.div_euclid(1000))?,
             stamp_cards: stamps::cards(db, &parts)?,
+            reviews: reviews::export(db, &parts)?,
+            favourites: liked.favourites,
+            back_in_stock: liked.back_in_stock,
         })
     });
     json(&read.await.map_err(Fault::into_refusal)?)

@@ -6,7 +6,7 @@ use crate::fault::Refusal;
 use crate::http::{Answer, AnyCaller, Call, Caller, Fingerprint, InFlight, Resolved, Stored, caller_hash, find_reply, keep_tombstone};
 
 /// Routes whose writes are kept under keys; a resolution of a resolution is the resolution again.
-pub(crate) const RESOLVABLE: [&str; 21] = [
+pub(crate) const RESOLVABLE: [&str; 22] = [
     paths::ENROLMENTS,
     paths::CREDENTIALS,
     paths::LINKS,
@@ -27,6 +27,7 @@ pub(crate) const RESOLVABLE: [&str; 21] = [
     paths::OPERATOR_KILLS,
     paths::OPERATOR_PLACE_CODES,
     paths::OPERATOR_PRODUCTS,
+    paths::REVIEWS,
     paths::FAVOURITES,
 ];
 

@@ -15,7 +15,7 @@ use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::keys::Purpose;
 use crate::receipts::{self, Stored};
-use crate::{claims, feed, places, redemptions, stamps};
+use crate::{claims, feed, places, redemptions, reviews, stamps};
 
 const MAX_NUMBER: usize = 100;
 
@@ -161,6 +161,7 @@ fn settle(
     if let Some(member) = owner {
         family::book(db, &member, &receipt.id, answer.points, receipt.sold_at_ms)?;
         receipts::give(db, &receipt.id, &member, now_ms)?;
+        reviews::purchases_changed(db, &member, &receipt.lines)?;
         if receipt.kind == ReceiptKind::Sale {
             stamp(db, receipt, &member, now_ms)?;
         }
@@ -224,6 +225,7 @@ fn cancel(db: &Connection, app: &App, till: &TillId, number: &str, now_ms: i64) 
         receipts::set_void(db, &receipt.id, now_ms)?;
         if let Some(member) = &owner {
             feed::append(db, member, &receipt.id)?;
+            reviews::purchases_changed(db, member, &receipt.lines)?;
         }
         db.execute("DELETE FROM claims WHERE receipt = ?1", params![receipt.id.as_str()])?;
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{StampCardState, WalletGrant};
+use super::{BackInStock, Favourite, ReviewExport, StampCardState, WalletGrant};
 use crate::ids::{CheckInId, DeviceId, IdempotencyKey, MemberId, MemberNumber, PlaceId, ReceiptId};
 use crate::points::PointsEntry;
 use crate::receipt::Receipt;
@@ -223,6 +223,15 @@ response! {
         /// The stamp cards.
         #[serde(default)]
         pub stamp_cards: Vec<StampCardState>,
+        /// What the member wrote of products, oldest first.
+        #[serde(default)]
+        pub reviews: Vec<ReviewExport>,
+        /// What the member likes, newest first.
+        #[serde(default)]
+        pub favourites: Vec<Favourite>,
+        /// Notes that something is back, newest first.
+        #[serde(default)]
+        pub back_in_stock: Vec<BackInStock>,
     }
 }
 

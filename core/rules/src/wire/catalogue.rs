@@ -113,6 +113,16 @@ response! {
 }
 
 response! {
+    /// A review in an export.
+    pub struct ReviewExport {
+        /// The product.
+        pub product: ProductId,
+        /// What others read.
+        pub review: Review,
+    }
+}
+
+response! {
     /// Reviews of a product, verified ones first, then the newest.
     pub struct ReviewPage {
         /// The reviews.

@@ -164,6 +164,11 @@ impl Operation {
                 ("text", "Part of a title, a reading or a brand; instead of the others."),
                 ("limit", "Of a search: 1 to 100; 20 when absent."),
             ],
+            paths::REVIEWS => &[
+                ("product", "The product's id."),
+                ("cursor", "`next` of the page before; absent at the beginning."),
+                ("limit", "1 to 100; 20 when absent."),
+            ],
             paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
             _ => &[],
         }

@@ -4,8 +4,8 @@ use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
     MemberExport, Membership, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers,
-    PutPlaces, PutProducts, Quote, QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Revocation,
-    RevokeRequest, SaleAnswer, SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
+    PutPlaces, PutProducts, Quote, QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review,
+    ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 
@@ -49,6 +49,8 @@ const PROOF: (u16, &str) = (401, "nonce_expired, proof_invalid or unknown_device
 const RULE_ONE: (u16, &str) = (422, "invalid_rule: the detail names what is wrong; or key_reused");
 const RULE: &[(u16, &str)] = &[RULE_ONE];
 const ENROL: &[(u16, &str)] = &[PROOF, LINK_REFUSED, TOO_MANY];
+
+const NO_PRODUCT: (u16, &str) = (404, "not_found: no such product");
 
 pub(super) fn operations() -> Vec<Operation> {
     use Access::{Anyone, App, Open, Operator, Proof, Till};
@@ -160,6 +162,18 @@ pub(super) fn operations() -> Vec<Operation> {
         ),
         read::<Funnel>(paths::OPERATOR_FUNNEL, Operator, "From check-in to sale, counted.", &[(404, "not_found: no such offer")]),
         read::<ProductPage>(paths::PRODUCTS, App, "Products by ids, article codes and GTINs, or by text.", &[]),
+        read::<ReviewPage>(
+            paths::REVIEWS,
+            App,
+            "Reviews of a product, verified ones first, then the newest.",
+            &[NO_PRODUCT, (410, "cursor_unknown: start again from the beginning")],
+        ),
+        write::<ReviewRequest, Review>(
+            paths::REVIEWS,
+            App,
+            "A member's opinion; a second one takes the place of the first.",
+            &[NO_PRODUCT],
+        ),
         read::<Favourites>(paths::FAVOURITES, App, "What the member likes, and what is back; with ETag and If-None-Match.", &[]),
         write::<FavouriteRequest, Favourites>(
             paths::FAVOURITES,

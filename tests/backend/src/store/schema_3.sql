@@ -14,6 +14,14 @@ CREATE TABLE variants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX variants_by_product ON variants (product);
 
+-- Reviews outlive the product's place in the catalogue. Without a member: it was erased, and only the stars count.
+CREATE TABLE reviews (
+    id TEXT NOT NULL PRIMARY KEY, product TEXT NOT NULL, member TEXT REFERENCES members (id), stars INTEGER NOT NULL, text TEXT NOT NULL,
+    language TEXT NOT NULL, at_ms INTEGER NOT NULL, verified INTEGER NOT NULL, UNIQUE (product, member)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reviews_by_place ON reviews (product, verified DESC, at_ms DESC, id) WHERE member IS NOT NULL;
+CREATE INDEX reviews_by_member ON reviews (member) WHERE member IS NOT NULL;
+
 -- What members like, where they watch it, and when it last came back there.
 CREATE TABLE favourites (
     member TEXT NOT NULL REFERENCES members (id), sku TEXT NOT NULL, since_ms INTEGER NOT NULL, PRIMARY KEY (member, sku)

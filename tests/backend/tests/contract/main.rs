@@ -19,6 +19,7 @@ mod openapi;
 mod operator;
 mod reasons;
 mod returns;
+mod reviews;
 mod sales;
 mod schema;
 mod server;

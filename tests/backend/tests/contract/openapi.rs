@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// Every path of the contract.
-const PATHS: [&str; 35] = [
+const PATHS: [&str; 36] = [
     paths::NONCE,
     paths::ENROLMENTS,
     paths::TOKENS,
@@ -41,6 +41,7 @@ const PATHS: [&str; 35] = [
     paths::OPERATOR_FUNNEL,
     paths::PRODUCTS,
     paths::OPERATOR_PRODUCTS,
+    paths::REVIEWS,
     paths::FAVOURITES,
     paths::OPENAPI,
     paths::HEALTH,

@@ -44,6 +44,7 @@ fn check(request: &PutProducts) -> Result<(), Refusal> {
     }
     let mut ids = BTreeSet::new();
     for product in &request.products {
+        product.check().map_err(|error| invalid(format!("product {}: {error}", product.id)))?;
         if !ids.insert(&product.id) {
             return Err(invalid(format!("product {}: it comes twice in this call", product.id)));
         }

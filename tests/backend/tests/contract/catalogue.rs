@@ -103,6 +103,8 @@ async fn what_cannot_be_is_refused_by_name_and_changes_nothing() {
         ("the sku s1 belongs to product shirt", vec![product("new", &["n1"]), product("other", &["s1"])]),
         ("the GTIN 4901777018686 of the sku q1 is another variant's", vec![with_gtin("other", "q1", "4901777018686")]),
         ("product shirt: it comes twice", vec![product("shirt", &["s1"]), product("shirt", &["s2"])]),
+        ("product none", vec![product("none", &[])]),
+        ("product twice", vec![product("twice", &["t1", "t1"])]),
     ];
     for (says, products) in cases {
         let got = world.try_products(products, &[]).await;

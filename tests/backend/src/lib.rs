@@ -18,7 +18,7 @@
 //! - `links`, `cards`, `ec`, `guard`, `members`: identities from before, and members that become one
 //! - `sales`, `customer`, `family`, `claims`, `receipts`, `feed`, `points`: what was bought, by whom, and what it earned
 //! - `places`, `areas`, `offers`, `conditions`, `place_codes`, `funnel`: what the operator says, and what phones fetch of it
-//! - `catalogue`, `reviews`, `favourites`: what the shop sells, what members say and like of it
+//! - `catalogue`, `ranking`, `reviews`, `favourites`: what the shop sells, how well, what members say and like of it
 //! - `leases`, `grants`, `wallet`, `check_ins`, `stamps`: what a member has
 //! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
 //! - `tills`, `identify`: what a till needs; `resolution`, `erasure`, `membership`; `openapi`: the contract
@@ -57,6 +57,7 @@ mod place_codes;
 mod places;
 mod points;
 mod quotes;
+mod ranking;
 mod receipts;
 mod redemptions;
 mod resolution;

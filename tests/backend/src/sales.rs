@@ -15,7 +15,7 @@ use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::keys::Purpose;
 use crate::receipts::{self, Stored};
-use crate::{claims, feed, places, redemptions, reviews, stamps};
+use crate::{claims, feed, places, ranking, redemptions, reviews, stamps};
 
 const MAX_NUMBER: usize = 100;
 
@@ -110,6 +110,7 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
     };
     let without_check_ins = SaleAnswer { redemptions: answer.redemptions.iter().map(without_check_in).collect(), ..answer.clone() };
     receipts::keep(db, &receipt, &fingerprint, &without_check_ins, now_ms)?;
+    ranking::count(db, &receipt, now_ms)?;
     settle(db, app, &receipt, owner, &buyer, &answer, now_ms)?;
     Ok(answer)
 }
@@ -223,6 +224,7 @@ fn cancel(db: &Connection, app: &App, till: &TillId, number: &str, now_ms: i64) 
             points = family::unbook(db, app, &receipt, member, now_ms)?;
         }
         receipts::set_void(db, &receipt.id, now_ms)?;
+        ranking::uncount(db, &receipt, now_ms)?;
         if let Some(member) = &owner {
             feed::append(db, member, &receipt.id)?;
             reviews::purchases_changed(db, member, &receipt.lines)?;

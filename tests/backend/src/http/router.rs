@@ -17,7 +17,7 @@ use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
     areas, cards, catalogue, check_ins, claims, conditions, ec, enrolment, erasure, favourites, feed, funnel, identify, leases, links,
-    membership, nonces, offers, openapi, place_codes, places, points, quotes, resolution, reviews, sales, tills, tokens, wallet,
+    membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, resolution, reviews, sales, tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -54,6 +54,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::OPERATOR_PLACE_CODES, post(place_codes::post)),
         (paths::OPERATOR_FUNNEL, get(funnel::get)),
         (paths::PRODUCTS, get(catalogue::get)),
+        (paths::RANKING, get(ranking::get)),
         (paths::REVIEWS, get(reviews::page).post(reviews::post)),
         (paths::FAVOURITES, get(favourites::get).post(favourites::post)),
         (paths::OPERATOR_PRODUCTS, post(catalogue::put)),

@@ -124,7 +124,7 @@ impl Operation {
     }
 
     fn has_etag(&self) -> bool {
-        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET, paths::FAVOURITES].contains(&self.path)
+        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET, paths::FAVOURITES, paths::RANKING].contains(&self.path)
     }
 
     fn id(&self) -> String {
@@ -164,6 +164,7 @@ impl Operation {
                 ("text", "Part of a title, a reading or a brand; instead of the others."),
                 ("limit", "Of a search: 1 to 100; 20 when absent."),
             ],
+            paths::RANKING => &[("limit", "1 to 100; 20 when absent.")],
             paths::REVIEWS => &[
                 ("product", "The product's id."),
                 ("cursor", "`next` of the page before; absent at the beginning."),

@@ -4,7 +4,7 @@ use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
     MemberExport, Membership, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers,
-    PutPlaces, PutProducts, Quote, QuoteRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review,
+    PutPlaces, PutProducts, Quote, QuoteRequest, Ranking, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review,
     ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
@@ -162,6 +162,7 @@ pub(super) fn operations() -> Vec<Operation> {
         ),
         read::<Funnel>(paths::OPERATOR_FUNNEL, Operator, "From check-in to sale, counted.", &[(404, "not_found: no such offer")]),
         read::<ProductPage>(paths::PRODUCTS, App, "Products by ids, article codes and GTINs, or by text.", &[]),
+        read::<Ranking>(paths::RANKING, App, "What sells, by the sales of the last 28 days; with ETag and If-None-Match.", &[]),
         read::<ReviewPage>(
             paths::REVIEWS,
             App,

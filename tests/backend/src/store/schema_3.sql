@@ -14,6 +14,17 @@ CREATE TABLE variants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX variants_by_product ON variants (product);
 
+-- Pieces sold by day of UTC and article, less what came back of those sales; the last 28 days. What was sold before this schema counts too.
+CREATE TABLE sold_days (
+    day INTEGER NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, PRIMARY KEY (day, sku)
+) STRICT, WITHOUT ROWID;
+INSERT INTO sold_days (day, sku, quantity)
+    SELECT json_extract(COALESCE(s.content, r.content), '$.sold_at_ms') / 86400000, line.value ->> '$.sku',
+           CAST(TOTAL(line.value ->> '$.quantity') AS INTEGER)
+    FROM receipts r LEFT JOIN receipts s ON s.id = r.of_receipt JOIN json_each(r.content, '$.lines') line
+    WHERE NOT EXISTS (SELECT 1 FROM receipt_voids v WHERE v.receipt = r.id)
+    GROUP BY 1, 2;
+
 -- Reviews outlive the product's place in the catalogue. Without a member: it was erased, and only the stars count.
 CREATE TABLE reviews (
     id TEXT NOT NULL PRIMARY KEY, product TEXT NOT NULL, member TEXT REFERENCES members (id), stars INTEGER NOT NULL, text TEXT NOT NULL,

@@ -17,6 +17,7 @@ mod logs;
 mod one_dimensional;
 mod openapi;
 mod operator;
+mod ranking;
 mod reasons;
 mod returns;
 mod reviews;

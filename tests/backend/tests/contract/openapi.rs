@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// Every path of the contract.
-const PATHS: [&str; 36] = [
+const PATHS: [&str; 37] = [
     paths::NONCE,
     paths::ENROLMENTS,
     paths::TOKENS,
@@ -42,6 +42,7 @@ const PATHS: [&str; 36] = [
     paths::PRODUCTS,
     paths::OPERATOR_PRODUCTS,
     paths::REVIEWS,
+    paths::RANKING,
     paths::FAVOURITES,
     paths::OPENAPI,
     paths::HEALTH,

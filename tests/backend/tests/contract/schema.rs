@@ -11,6 +11,7 @@ use noren_backend::DEMO_TILL_TOKEN;
 use noren_rules::offers::OfferId;
 use noren_rules::wire::*;
 
+use crate::goods::*;
 use crate::stand::*;
 use crate::support::*;
 
@@ -49,6 +50,10 @@ async fn every_released_schema_opens_with_everything_in_it() {
             let area: AreaBundle = world.get(&tiles, Some(&token)).await.ok();
             assert_eq!((area.tiles[0].places.len(), area.rules.unwrap().offers.len()), (1, 2));
         }
+        // What was sold before there was a ranking is in it.
+        world.products(vec![product("p", &["a"])]).await;
+        let ranking: Ranking = world.get(paths::RANKING, Some(&token)).await.ok();
+        assert_eq!(ranking.products[0].sold, 4);
         world.stop().await;
         let database = rusqlite::Connection::open(directory.path().join("backend.sqlite")).unwrap();
         let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();

@@ -1,0 +1,103 @@
+//! What sells: pieces by day and article, counted with each receipt, so that a ranking reads at most 28 days and not every receipt of them.
+//!
+//! A return, an amendment or a cancellation takes its pieces from the day of the sale that it belongs to; a return that names no sale from
+//! its own. Days are days of UTC by the time of the sale; a sale of a clock that is ahead counts when its day has come.
+
+use std::collections::BTreeMap;
+
+use noren_rules::catalogue::{Sold, rank};
+use noren_rules::ids::ProductId;
+use noren_rules::receipt::Receipt;
+use noren_rules::wire::{RankedProduct, Ranking};
+use rusqlite::{Connection, params};
+use serde::Deserialize;
+
+use crate::fault::{Fault, Refusal};
+use crate::http::{Answer, Call, json_with_etag};
+use crate::store::to_uint;
+use crate::{catalogue, receipts};
+
+/// Today and the days before it that count.
+const DAYS: i64 = 28;
+const DAY_MS: i64 = 86_400_000;
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RankingQuery {
+    limit: Option<usize>,
+}
+
+/// GET [`noren_rules::wire::paths::RANKING`].
+pub(crate) async fn get(call: Call) -> Answer {
+    call.app_caller().await?;
+    let query: RankingQuery = call.query()?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(Refusal::invalid(format!("limit is 1 to {MAX_LIMIT}")));
+    }
+    let as_of_ms = call.app.now_ms();
+    let read = call.app.store.read(move |db| Ok(Ranking { products: ranked(db, limit, as_of_ms)?, as_of_ms }));
+    let ranking = read.await.map_err(Fault::into_refusal)?;
+    // The clock alone makes no other ranking.
+    let named = Ranking { as_of_ms: 0, ..ranking.clone() };
+    json_with_etag(&call, &ranking, &named)
+}
+
+fn ranked(db: &Connection, limit: usize, now_ms: i64) -> Result<Vec<RankedProduct>, Fault> {
+    let today = now_ms.div_euclid(DAY_MS);
+    let mut statement =
+        db.prepare_cached("SELECT v.product, d.quantity FROM sold_days d JOIN variants v ON v.sku = d.sku WHERE d.day BETWEEN ?1 AND ?2")?;
+    let rows = statement.query_map([first_day(today), today], |row| Ok((ProductId(row.get(0)?), row.get::<_, i64>(1)?)))?;
+    let mut sold: BTreeMap<ProductId, i64> = BTreeMap::new();
+    for row in rows {
+        let (product, quantity) = row?;
+        let sum = sold.entry(product).or_default();
+        *sum = sum.saturating_add(quantity);
+    }
+    let sold = sold.into_iter().map(|(product, sold)| Sold { product, sold: to_uint(sold) }).collect();
+    let mut ranked = Vec::new();
+    for (rank, Sold { product, sold }) in rank(sold).into_iter().take(limit) {
+        let record = catalogue::find(db, &product)?.ok_or(Fault::Stored("product"))?;
+        ranked.push(RankedProduct { rank, sold, record });
+    }
+    Ok(ranked)
+}
+
+fn first_day(today: i64) -> i64 {
+    today.saturating_sub(DAYS - 1)
+}
+
+/// Counts a new receipt.
+pub(crate) fn count(db: &Connection, receipt: &Receipt, now_ms: i64) -> Result<(), Fault> {
+    add(db, receipt, 1, now_ms)
+}
+
+/// Takes back what a receipt counted, because it is void.
+pub(crate) fn uncount(db: &Connection, receipt: &Receipt, now_ms: i64) -> Result<(), Fault> {
+    add(db, receipt, -1, now_ms)
+}
+
+fn add(db: &Connection, receipt: &Receipt, sign: i64, now_ms: i64) -> Result<(), Fault> {
+    let first = first_day(now_ms.div_euclid(DAY_MS));
+    db.prepare_cached("DELETE FROM sold_days WHERE day < ?1")?.execute([first])?;
+    let sale = receipt.of.as_ref().map(|sale| receipts::load(db, sale)).transpose()?;
+    let day = sale.as_ref().unwrap_or(receipt).sold_at_ms.div_euclid(DAY_MS);
+    if day < first {
+        return Ok(());
+    }
+    let mut pieces: BTreeMap<&str, i64> = BTreeMap::new();
+    for line in &receipt.lines {
+        let sum = pieces.entry(&line.sku).or_default();
+        *sum = sum.saturating_add(line.quantity);
+    }
+    let mut counted = db.prepare_cached("SELECT quantity FROM sold_days WHERE day = ?1 AND sku = ?2")?;
+    let mut keep = db.prepare_cached("INSERT OR REPLACE INTO sold_days (day, sku, quantity) VALUES (?1, ?2, ?3)")?;
+    for (sku, quantity) in pieces {
+        let mut rows = counted.query(params![day, sku])?;
+        let before: i64 = rows.next()?.map_or(Ok(0), |row| row.get(0))?;
+        keep.execute(params![day, sku, before.saturating_add(quantity.saturating_mul(sign))])?;
+    }
+    Ok(())
+}

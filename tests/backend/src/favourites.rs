@@ -107,7 +107,6 @@ fn forget_one(db: &Connection, member: &MemberId, sku: &Sku) -> Result<(), Fault
     Ok(())
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "stock says it"))]
 /// A variant is in a store again, where it was out or unknown: whoever watches it there gets a note. One note a variant and store: the
 /// newest.
 pub(crate) fn came_back(db: &Connection, store: &StoreId, sku: &Sku, at_ms: i64) -> Result<(), Fault> {

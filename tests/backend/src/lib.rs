@@ -21,6 +21,7 @@
 //! - `catalogue`, `ranking`, `reviews`, `favourites`: what the shop sells, how well, what members say and like of it
 //! - `leases`, `grants`, `wallet`, `check_ins`, `stamps`: what a member has
 //! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
+//! - `stock`, `reservations`: what is where, and what of it is kept for somebody
 //! - `tills`, `identify`: what a till needs; `resolution`, `erasure`, `membership`; `openapi`: the contract
 
 mod app;
@@ -60,6 +61,7 @@ mod quotes;
 mod ranking;
 mod receipts;
 mod redemptions;
+mod reservations;
 mod resolution;
 mod reviews;
 mod sales;
@@ -67,6 +69,7 @@ mod server;
 mod settings;
 mod shares;
 mod stamps;
+mod stock;
 mod store;
 mod tills;
 mod tokens;

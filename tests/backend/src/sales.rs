@@ -15,7 +15,7 @@ use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::keys::Purpose;
 use crate::receipts::{self, Stored};
-use crate::{claims, feed, places, ranking, redemptions, reviews, stamps};
+use crate::{claims, feed, places, ranking, redemptions, reviews, stamps, stock};
 
 const MAX_NUMBER: usize = 100;
 
@@ -112,6 +112,7 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
     receipts::keep(db, &receipt, &fingerprint, &without_check_ins, now_ms)?;
     ranking::count(db, &receipt, now_ms)?;
     settle(db, app, &receipt, owner, &buyer, &answer, now_ms)?;
+    stock::of_receipt(db, app, &receipt, now_ms)?;
     Ok(answer)
 }
 
@@ -225,6 +226,7 @@ fn cancel(db: &Connection, app: &App, till: &TillId, number: &str, now_ms: i64) 
         }
         receipts::set_void(db, &receipt.id, now_ms)?;
         ranking::uncount(db, &receipt, now_ms)?;
+        stock::of_void(db, app, &receipt, now_ms)?;
         if let Some(member) = &owner {
             feed::append(db, member, &receipt.id)?;
             reviews::purchases_changed(db, member, &receipt.lines)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use noren_rules::ids::{StoreId, TillId};
+use noren_rules::stock::ChanceModel;
 
 use crate::{DEMO_OPERATOR_TOKEN, DEMO_STORE_ID, DEMO_TILL_ID, DEMO_TILL_TOKEN};
 
@@ -84,6 +85,8 @@ pub struct Settings {
     pub till_share: TillShare,
     /// Minor units that earn one point; the rest is rounded down. Must be above zero.
     pub minor_per_point: i64,
+    /// How the chance that something is still there is computed, as the operator has fitted it. Phones get it with the stock.
+    pub chance: ChanceModel,
     /// Days in which a receipt of a sale without the card can be claimed, from its arrival.
     pub claim_days: u32,
     /// What a commit waits for; `None` chooses by `data`.
@@ -102,6 +105,7 @@ impl Default for Settings {
             operator_token: None,
             till_share: TillShare::default(),
             minor_per_point: 100,
+            chance: ChanceModel::default(),
             claim_days: 30,
             durability: None,
         }
@@ -132,6 +136,7 @@ impl fmt::Debug for Settings {
             .field("till", &self.till)
             .field("till_share", &self.till_share)
             .field("minor_per_point", &self.minor_per_point)
+            .field("chance", &self.chance)
             .field("claim_days", &self.claim_days)
             .field("durability", &self.durability)
             .finish_non_exhaustive()

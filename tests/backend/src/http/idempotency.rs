@@ -15,7 +15,7 @@ use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
     CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Identification, Kept, Lease, Membership, PROBLEM_JSON, PlaceCodeText,
-    Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer,
+    Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, StockEventsAnswer,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -93,6 +93,7 @@ impl Outcome for RegisteredCards {}
 impl Outcome for Review {}
 impl Outcome for Revocation {}
 impl Outcome for SaleAnswer {}
+impl Outcome for StockEventsAnswer {}
 
 /// An answer that does not say itself whom it is about.
 #[derive(Serialize)]

@@ -17,7 +17,8 @@ use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
     areas, cards, catalogue, check_ins, claims, conditions, ec, enrolment, erasure, favourites, feed, funnel, identify, leases, links,
-    membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, resolution, reviews, sales, tills, tokens, wallet,
+    membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, resolution, reviews, sales, stock, tills, tokens,
+    wallet,
 };
 
 /// Every route with its handler.
@@ -58,6 +59,10 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::REVIEWS, get(reviews::page).post(reviews::post)),
         (paths::FAVOURITES, get(favourites::get).post(favourites::post)),
         (paths::OPERATOR_PRODUCTS, post(catalogue::put)),
+        (paths::STOCK, get(stock::get)),
+        (paths::STOCK_EVENTS, post(stock::post_events)),
+        (paths::OPERATOR_STOCK, post(stock::put)),
+        (paths::OPERATOR_STOCK_FLAGS, get(stock::flags)),
         (paths::OPENAPI, get(openapi::get)),
         (paths::HEALTH, get(health)),
     ]

@@ -62,6 +62,7 @@ enum Access {
     App,
     Till,
     Operator,
+    TillOrOperator,
     Anyone,
 }
 
@@ -102,6 +103,7 @@ impl Operation {
             Access::App => &[APP],
             Access::Till => &[TILL],
             Access::Operator => &[OPERATOR],
+            Access::TillOrOperator => &[TILL, OPERATOR],
             Access::Anyone => &[APP, TILL, OPERATOR],
         };
         for scheme in schemes {
@@ -169,6 +171,10 @@ impl Operation {
                 ("product", "The product's id."),
                 ("cursor", "`next` of the page before; absent at the beginning."),
                 ("limit", "1 to 100; 20 when absent."),
+            ],
+            paths::STOCK => &[
+                ("stores", "At most 200 of `store@version`, with commas between, each escaped as in a URL; version 0 where none is known."),
+                ("limit", "Levels in all, 1 to 20,000; 5,000 when absent."),
             ],
             paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
             _ => &[],

@@ -4,8 +4,9 @@ use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
     MemberExport, Membership, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers,
-    PutPlaces, PutProducts, Quote, QuoteRequest, Ranking, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review,
-    ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
+    PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReceiptPage, RegisterCards, RegisteredCards, Resolution,
+    ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, StockEventsAnswer,
+    StockEventsRequest, StockFlags, StockPage, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 
@@ -53,7 +54,7 @@ const ENROL: &[(u16, &str)] = &[PROOF, LINK_REFUSED, TOO_MANY];
 const NO_PRODUCT: (u16, &str) = (404, "not_found: no such product");
 
 pub(super) fn operations() -> Vec<Operation> {
-    use Access::{Anyone, App, Open, Operator, Proof, Till};
+    use Access::{Anyone, App, Open, Operator, Proof, Till, TillOrOperator};
     vec![
         read::<Nonce>(paths::NONCE, Open, "A value to sign, good once and for five minutes.", &[]),
         write::<EnrolRequest, Enrolment>(
@@ -183,6 +184,15 @@ pub(super) fn operations() -> Vec<Operation> {
             &[(404, "not_found: no such variant")],
         ),
         write::<PutProducts, Kept>(paths::OPERATOR_PRODUCTS, Operator, "Products to be known or forgotten.", RULE),
+        read::<StockPage>(paths::STOCK, App, "Levels of stores that changed since the versions that the phone has.", &[]),
+        write::<StockEventsRequest, StockEventsAnswer>(
+            paths::STOCK_EVENTS,
+            TillOrOperator,
+            "What happened to stock, in any order and as often as it takes.",
+            &[(403, "forbidden: an app's token, or a till that speaks of another store than its own")],
+        ),
+        write::<PutStock, Kept>(paths::OPERATOR_STOCK, Operator, "Places of stock, safety stock and shelves.", &[]),
+        read::<StockFlags>(paths::OPERATOR_STOCK_FLAGS, Operator, "Levels that cannot be right: to be counted.", &[]),
         read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
         read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),
     ]

@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 
 use open::Mode;
 pub use open::OpenError;
+#[cfg(test)]
+pub(crate) use open::migrate;
 pub(crate) use open::request_scrub;
 
 use crate::fault::Fault;

@@ -48,3 +48,55 @@ CREATE TABLE back_in_stock (
 CREATE INDEX back_in_stock_by_age ON back_in_stock (at_ms);
 
 -- ---- Stock and holds
+
+-- Everything that was said of stock, once by source and id. For ever: a source may say it again at any time.
+CREATE TABLE stock_events (
+    source TEXT NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, heard_at_ms INTEGER NOT NULL, PRIMARY KEY (source, id)
+) STRICT, WITHOUT ROWID;
+-- Events of clocks that are ahead: they count when their time has come.
+CREATE TABLE stock_ahead (
+    at_ms INTEGER NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (at_ms, source, id)
+) STRICT, WITHOUT ROWID;
+-- What came and went since the newest count of a variant in a store and state; what is older than that count is in it.
+CREATE TABLE stock_changes (
+    store TEXT NOT NULL, sku TEXT NOT NULL, state INTEGER NOT NULL, at_ms INTEGER NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
+    pieces INTEGER NOT NULL, PRIMARY KEY (store, sku, state, at_ms, source, id)
+) STRICT, WITHOUT ROWID;
+-- The newest count.
+CREATE TABLE stock_counts (
+    store TEXT NOT NULL, sku TEXT NOT NULL, state INTEGER NOT NULL, at_ms INTEGER NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
+    PRIMARY KEY (store, sku, state)
+) STRICT, WITHOUT ROWID;
+
+-- Places of stock: as the operator put them, or as they were first heard of. said_until_ms: up to when everything is told.
+CREATE TABLE stock_locations (
+    store TEXT NOT NULL PRIMARY KEY, source TEXT NOT NULL, is_ec INTEGER NOT NULL, holds INTEGER NOT NULL, said_until_ms INTEGER
+) STRICT, WITHOUT ROWID;
+-- The books of a variant in a store: pieces by state; safety and shelf as the operator put them; sold is a sum that halves with time, as of
+-- sold_at_ms; found and not_found are picks since proven_ms. What phones know of it begins with version, which is NULL before the first event.
+CREATE TABLE stock_levels (
+    store TEXT NOT NULL, sku TEXT NOT NULL,
+    sellable INTEGER NOT NULL, display INTEGER NOT NULL, fitting_room INTEGER NOT NULL, damaged INTEGER NOT NULL, hold_shelf INTEGER NOT NULL,
+    in_transit INTEGER NOT NULL, safety INTEGER NOT NULL, shelf TEXT,
+    first_ms INTEGER NOT NULL, sold REAL NOT NULL, sold_at_ms INTEGER NOT NULL,
+    proven_ms INTEGER, found INTEGER NOT NULL, not_found INTEGER NOT NULL,
+    negative_since_ms INTEGER, not_found_since_ms INTEGER, not_found_on_hand INTEGER,
+    version INTEGER, available INTEGER, sold_per_day_milli INTEGER NOT NULL, error_permille INTEGER NOT NULL,
+    PRIMARY KEY (store, sku)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stock_levels_by_version ON stock_levels (store, version) WHERE version IS NOT NULL;
+CREATE INDEX stock_levels_flagged ON stock_levels (store, sku) WHERE negative_since_ms IS NOT NULL OR not_found_since_ms IS NOT NULL;
+
+-- Pieces that are kept for somebody. Without a member: it was erased. reserves: while they are kept in the books; what was picked lies on the
+-- hold shelf instead, under its shelf_number, until it is handed over or put back. due_ms: when time alone changes something; closed_at_ms: since
+-- when the staff has nothing more to do.
+CREATE TABLE reservations (
+    id TEXT NOT NULL PRIMARY KEY, reason TEXT NOT NULL CHECK (reason IN ('hold', 'order')), member TEXT REFERENCES members (id),
+    store TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, state TEXT NOT NULL, made_at_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL, cap_ms INTEGER NOT NULL, eta_min INTEGER NOT NULL, said_at_ms INTEGER NOT NULL, away INTEGER NOT NULL,
+    shelf_number TEXT, reserves INTEGER NOT NULL, due_ms INTEGER, ended_at_ms INTEGER, closed_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reservations_by_member ON reservations (member) WHERE member IS NOT NULL;
+CREATE INDEX reservations_by_level ON reservations (store, sku) WHERE reserves = 1;
+CREATE INDEX reservations_by_due ON reservations (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX reservations_by_store ON reservations (store, closed_at_ms);

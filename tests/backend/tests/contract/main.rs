@@ -26,4 +26,5 @@ mod schema;
 mod server;
 mod stamps;
 mod stand;
+mod stock;
 mod support;

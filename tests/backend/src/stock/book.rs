@@ -1,0 +1,145 @@
+//! The books, open for one write: what has come due is done first, then what is heard; each level is loaded and written back once.
+
+use std::collections::BTreeMap;
+
+use noren_rules::ids::{Sku, StoreId};
+use noren_rules::stock::{ChanceModel, StockChange, StockEvent, StockEventKind};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::level::Level;
+use super::locations;
+use crate::fault::Fault;
+use crate::store::{from_json, to_json};
+use crate::{favourites, reservations};
+
+/// A clock may be so much ahead of the server's without waiting.
+const MOST_AHEAD_MS: i64 = 5 * 60_000;
+const VERSION: &str = "stock_version";
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Counted,
+    Known,
+    /// Its time has not come.
+    Ahead,
+}
+
+pub(crate) struct Book<'a> {
+    db: &'a Connection,
+    model: &'a ChanceModel,
+    now_ms: i64,
+    levels: BTreeMap<(StoreId, Sku), Level>,
+    /// Up to when everything is told, by store; none for one that is only named.
+    said: BTreeMap<StoreId, Option<i64>>,
+}
+
+impl<'a> Book<'a> {
+    /// Opens the books as of now.
+    pub(crate) fn open(db: &'a Connection, model: &'a ChanceModel, now_ms: i64) -> Result<Self, Fault> {
+        let mut book = Self { db, model, now_ms, levels: BTreeMap::new(), said: BTreeMap::new() };
+        book.count_what_waited()?;
+        for (store, sku) in reservations::end_due(db, now_ms)? {
+            book.level(&store, &sku)?;
+        }
+        Ok(book)
+    }
+
+    fn count_what_waited(&mut self) -> Result<(), Fault> {
+        let sql = "SELECT e.event FROM stock_ahead a JOIN stock_events e ON e.source = a.source AND e.id = a.id WHERE a.at_ms <= ?1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let due: Vec<String> = statement.query_map([self.now_ms], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for event in due {
+            self.count(&from_json(&event, "stock event")?)?;
+        }
+        self.db.prepare_cached("DELETE FROM stock_ahead WHERE at_ms <= ?1")?.execute([self.now_ms])?;
+        Ok(())
+    }
+
+    /// The level of a variant in a store; it is told again, where it has to be, when the books are closed.
+    pub(crate) fn level(&mut self, store: &StoreId, sku: &Sku) -> Result<&mut Level, Fault> {
+        use std::collections::btree_map::Entry;
+        match self.levels.entry((store.clone(), sku.clone())) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(free) => Ok(free.insert(Level::load(self.db, store, sku)?)),
+        }
+    }
+
+    /// Keeps an event, and counts it unless it is known or its time has not come.
+    pub(crate) fn hear(&mut self, event: &StockEvent) -> Result<Heard, Fault> {
+        let new = self
+            .db
+            .prepare_cached("INSERT OR IGNORE INTO stock_events (source, id, event, heard_at_ms) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![event.source, event.id, to_json(event, "stock event")?, self.now_ms])?;
+        if new == 0 {
+            return Ok(Heard::Known);
+        }
+        if event.at_ms > self.now_ms.saturating_add(MOST_AHEAD_MS) {
+            self.db.prepare_cached("INSERT INTO stock_ahead (at_ms, source, id) VALUES (?1, ?2, ?3)")?.execute(params![
+                event.at_ms,
+                event.source,
+                event.id
+            ])?;
+            self.said.entry(event.store.clone()).or_default();
+            return Ok(Heard::Ahead);
+        }
+        self.count(event)?;
+        Ok(Heard::Counted)
+    }
+
+    fn count(&mut self, event: &StockEvent) -> Result<(), Fault> {
+        let (db, order) = (self.db, event.order());
+        for effect in event.effects() {
+            self.said.entry(effect.store.clone()).or_default();
+            let level = self.level(&effect.store, &event.sku)?;
+            level.hear(event.at_ms);
+            match effect.change {
+                StockChange::Set(pieces) => level.count(db, effect.state, pieces, &order)?,
+                StockChange::Add(pieces) => level.add(db, effect.state, pieces, &order)?,
+            }
+        }
+        if let StockEventKind::Sale { quantity } = event.kind {
+            self.level(&event.store, &event.sku)?.sold(quantity, event.at_ms);
+        }
+        self.say_until(&event.store, event.at_ms);
+        Ok(())
+    }
+
+    /// Everything that happened in a store until then is told, as far as one knows now.
+    pub(crate) fn say_until(&mut self, store: &StoreId, until_ms: i64) {
+        let said = self.said.entry(store.clone()).or_default();
+        *said = (*said).max(Some(until_ms.min(self.now_ms)));
+    }
+
+    /// Writes everything back. Whoever watches what is available now and was not before gets a note.
+    pub(crate) fn close(self) -> Result<(), Fault> {
+        for (store, until_ms) in &self.said {
+            locations::say_until(self.db, store, *until_ms)?;
+        }
+        let known: Option<i64> = self
+            .db
+            .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?1")?
+            .query_row([VERSION], |row| row.get(0))
+            .optional()?;
+        let before = known.unwrap_or(0);
+        let mut version = before;
+        for ((store, sku), level) in self.levels {
+            if level.write(self.db, self.model, self.now_ms, &mut version)? {
+                favourites::came_back(self.db, &store, &sku, self.now_ms)?;
+            }
+        }
+        if version != before {
+            self.db
+                .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
+                .execute(params![VERSION, version.to_string()])?;
+        }
+        Ok(())
+    }
+}
+
+/// True when something has come due: the next write does it, and a read that must be right opens and closes the books before.
+pub(crate) fn is_due(db: &Connection, now_ms: i64) -> Result<bool, Fault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM stock_ahead WHERE at_ms <= ?1)";
+    let waited: bool = db.prepare_cached(sql)?.query_row([now_ms], |row| row.get(0))?;
+    Ok(waited || reservations::any_due(db, now_ms)?)
+}

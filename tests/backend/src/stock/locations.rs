@@ -1,0 +1,72 @@
+//! Places of stock: which there are, and up to when each has said everything.
+
+use noren_rules::ids::StoreId;
+use noren_rules::stock::StockSource;
+use noren_rules::wire::StockLocation;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::fault::Fault;
+use crate::store::{from_json, to_json};
+
+/// A place of stock.
+#[derive(Debug, Clone)]
+pub(crate) struct Location {
+    pub(crate) store: StoreId,
+    pub(crate) source: StockSource,
+    pub(crate) is_ec: bool,
+    pub(crate) holds: bool,
+    /// `None` while nothing was heard of it.
+    pub(crate) said_until_ms: Option<i64>,
+}
+
+type Columns = (String, String, bool, bool, Option<i64>);
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+}
+
+fn read((store, source, is_ec, holds, said_until_ms): Columns) -> Result<Location, Fault> {
+    Ok(Location { store: StoreId(store), source: from_json(&source, "stock source")?, is_ec, holds, said_until_ms })
+}
+
+pub(crate) fn find(db: &Connection, store: &StoreId) -> Result<Option<Location>, Fault> {
+    let sql = "SELECT store, source, is_ec, holds, said_until_ms FROM stock_locations WHERE store = ?1";
+    db.prepare_cached(sql)?.query_row([store.as_str()], columns).optional()?.map(read).transpose()
+}
+
+pub(crate) fn all(db: &Connection) -> Result<Vec<Location>, Fault> {
+    let mut statement = db.prepare_cached("SELECT store, source, is_ec, holds, said_until_ms FROM stock_locations ORDER BY store")?;
+    let rows = statement.query_map([], columns)?;
+    rows.map(|row| read(row?)).collect()
+}
+
+/// The online shop's.
+pub(crate) fn of_ec(db: &Connection) -> Result<Vec<StoreId>, Fault> {
+    let mut statement = db.prepare_cached("SELECT store FROM stock_locations WHERE is_ec = 1 ORDER BY store")?;
+    let rows = statement.query_map([], |row| row.get(0).map(StoreId))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// True when it is new or another than before.
+pub(crate) fn put(db: &Connection, location: &StockLocation) -> Result<bool, Fault> {
+    let changed = db
+        .prepare_cached(
+            "INSERT INTO stock_locations (store, source, is_ec, holds) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (store) DO UPDATE SET source = excluded.source, is_ec = excluded.is_ec, holds = excluded.holds
+             WHERE (stock_locations.source, stock_locations.is_ec, stock_locations.holds) <> (excluded.source, excluded.is_ec, excluded.holds)",
+        )?
+        .execute(params![location.store.as_str(), to_json(&location.source, "stock source")?, location.is_ec, location.holds])?;
+    Ok(changed == 1)
+}
+
+/// Everything that happened there until then is told; nothing new for one that is only named. A store that nobody put is a feed of tills, and holds
+/// nothing.
+pub(crate) fn say_until(db: &Connection, store: &StoreId, until_ms: Option<i64>) -> Result<(), Fault> {
+    db.prepare_cached(
+        "INSERT INTO stock_locations (store, source, is_ec, holds, said_until_ms) VALUES (?1, ?2, 0, 0, ?3)
+         ON CONFLICT (store) DO UPDATE SET said_until_ms = excluded.said_until_ms
+         WHERE excluded.said_until_ms > COALESCE(stock_locations.said_until_ms, excluded.said_until_ms - 1)",
+    )?
+    .execute(params![store.as_str(), to_json(&StockSource::PosFeed, "stock source")?, until_ms])?;
+    Ok(())
+}

@@ -40,6 +40,7 @@
 #![cfg_attr(not(test), warn(missing_docs))]
 
 mod app;
+pub mod catalogue;
 pub mod check_in;
 pub mod coupons;
 pub mod member;
@@ -52,7 +53,7 @@ pub mod replica;
 mod signing;
 pub mod stock;
 pub mod storage;
-pub mod text;
+mod text;
 pub mod time;
 
 pub use app::{Config, Diagnostics, FileSize, ForgetError, ForgetReport, Noren, ObserverHandle, OpenError, OutboxService, ServerErasure};

@@ -9,6 +9,9 @@ use noren_rules::wire::Reason;
 use super::erasure::Erasure;
 use super::installation::Installation;
 use super::observers::Observers;
+use crate::catalogue::{
+    CatalogueStore, KIND_FAVOURITE, KIND_REACTIONS, KIND_REVIEW, accepts_favourites, accepts_reactions, accepts_review, apply_favourites,
+};
 use crate::check_in::{CheckInStore, KIND_CHECK_IN, accepts_check_in, apply_check_in};
 use crate::coupons::{CouponStore, KIND_LEASE, accepts_lease, apply_lease};
 use crate::member::{self, CardMaker, CardStore, EnrolmentCause, KIND_ENROL, KIND_LINK, KIND_RENEW, LostItem};
@@ -28,6 +31,12 @@ pub(crate) const LANE_MEMBER: &str = "member";
 pub(crate) const LANE_CLAIMS: &str = "claims";
 /// Check-ins, in the order of their chain.
 pub(crate) const LANE_CHECK_INS: &str = "check_ins";
+/// What a member likes: of two wishes the later counts.
+pub(crate) const LANE_FAVOURITES: &str = "favourites";
+/// What a member thinks of products.
+pub(crate) const LANE_REVIEWS: &str = "reviews";
+/// Scans and questions in stores, in batches.
+pub(crate) const LANE_REACTIONS: &str = "reactions";
 
 pub(crate) struct Core {
     pub(super) directory: PathBuf,
@@ -35,6 +44,7 @@ pub(crate) struct Core {
     pub(super) outbox_db: Arc<Database>,
     pub(super) cache_db: Arc<Database>,
     pub(crate) platform: Platform,
+    pub(crate) language: String,
     pub(crate) client: Client,
     pub(crate) clock: Arc<TrustedClock>,
     pub(crate) card: Arc<CardStore>,
@@ -46,6 +56,7 @@ pub(crate) struct Core {
     pub(crate) check_ins: Arc<CheckInStore>,
     pub(crate) coupons: Arc<CouponStore>,
     pub(crate) stock: Arc<StockStore>,
+    pub(crate) catalogue: Arc<CatalogueStore>,
     pub(crate) collections: Collections,
     pub(crate) observers: Arc<Observers>,
     pub(crate) erasure: Erasure,
@@ -127,6 +138,7 @@ pub(super) struct Sink {
     pub(super) check_ins: Arc<CheckInStore>,
     pub(super) coupons: Arc<CouponStore>,
     pub(super) stock: Arc<StockStore>,
+    pub(super) catalogue: Arc<CatalogueStore>,
     pub(super) observers: Arc<Observers>,
 }
 
@@ -136,6 +148,9 @@ impl OutcomeSink for Sink {
             KIND_CLAIM => serde_json::from_str::<noren_rules::wire::Claim>(body).is_ok(),
             KIND_LEASE => accepts_lease(body),
             KIND_CHECK_IN => accepts_check_in(body),
+            KIND_FAVOURITE => accepts_favourites(body),
+            KIND_REVIEW => accepts_review(body),
+            KIND_REACTIONS => accepts_reactions(body),
             kind => member::applies(kind, body).unwrap_or(true),
         }
     }
@@ -147,10 +162,9 @@ impl OutcomeSink for Sink {
                 let Some(card) = member::apply_enrolment(&self.card, &self.clock, outcome)? else { return Ok(()) };
                 if before.is_some_and(|before| before != card.member_id) {
                     // They are looked up by device and member, so that what cannot be dropped now is not shown.
-                    if let Err(error) =
-                        self.check_ins.drop_all().and_then(|()| self.coupons.drop_all()).and_then(|()| self.stock.drop_all())
-                    {
-                        tracing::warn!("another member's coupons are dropped later: {error}");
+                    let dropped = self.check_ins.drop_all().and_then(|()| self.coupons.drop_all()).and_then(|()| self.stock.drop_all());
+                    if let Err(error) = dropped.and_then(|()| self.catalogue.drop_member()) {
+                        tracing::warn!("what was another member's is dropped later: {error}");
                     }
                 }
                 // The card must not wait for the cache: a refresh makes sure of it again.
@@ -167,6 +181,11 @@ impl OutcomeSink for Sink {
                 apply_check_in(&self.check_ins, &self.coupons, &self.card, outcome)?;
                 self.observers.tell(Change::CheckIns);
             }
+            KIND_FAVOURITE => {
+                apply_favourites(&self.catalogue, &self.card, outcome)?;
+                self.observers.tell(Change::Catalogue);
+            }
+            KIND_REVIEW => self.observers.tell(Change::Catalogue),
             KIND_LINK => {
                 member::apply_link(&self.card, &self.clock, outcome)?;
                 self.observers.tell(Change::Member);

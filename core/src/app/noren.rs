@@ -10,6 +10,7 @@ use super::errors::{ForgetError, OpenError};
 use super::installation::{self, Installation, STORE_NAME};
 use super::observers::{ObserverHandle, Observers};
 use super::outbox_service::OutboxService;
+use crate::catalogue::{CatalogueService, CatalogueStore};
 use crate::check_in::{CheckInService, CheckInStore};
 use crate::coupons::{CouponStore, CouponsService};
 use crate::member::{
@@ -94,6 +95,7 @@ impl Noren {
         let check_ins = Arc::new(CheckInStore::new(outbox_db.clone(), vault, sealer.clone()));
         let coupons = Arc::new(CouponStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
         let stock = Arc::new(StockStore::new(cache_db.clone(), outbox_db.clone()));
+        let catalogue = Arc::new(CatalogueStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
         let sink = Sink {
             card: card.clone(),
             clock: clock.clone(),
@@ -102,6 +104,7 @@ impl Noren {
             check_ins: check_ins.clone(),
             coupons: coupons.clone(),
             stock: stock.clone(),
+            catalogue: catalogue.clone(),
             observers: observers.clone(),
         };
         let outbox = Outbox::new(OutboxSettings {
@@ -135,6 +138,7 @@ impl Noren {
             directory: directory.clone(),
             installation,
             platform: platform.clone(),
+            language: config.language.clone(),
             client,
             maker: CardMaker::new(platform.device_key.clone(), clock.clone()),
             clock,
@@ -146,6 +150,7 @@ impl Noren {
             check_ins,
             coupons,
             stock,
+            catalogue,
             history,
             observers,
             erasure,
@@ -195,6 +200,12 @@ impl Noren {
         StockService::new(self.core.clone())
     }
 
+    /// Products: scanning, search, reviews, ranking, favourites.
+    #[must_use]
+    pub fn catalogue(&self) -> CatalogueService {
+        CatalogueService::new(self.core.clone())
+    }
+
     /// What was said and has not been answered.
     #[must_use]
     pub fn outbox(&self) -> OutboxService {
@@ -241,6 +252,7 @@ impl Noren {
         core.check_ins.forget();
         core.coupons.forget();
         core.stock.forget();
+        core.catalogue.forget();
         installation::delete_all(&core.directory, erasure::FILE)?;
         if let Some(server) = unsent {
             return Ok(ForgetReport { server });

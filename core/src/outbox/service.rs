@@ -127,6 +127,33 @@ impl Outbox {
         Ok(kept)
     }
 
+    /// Keeps an intent; or gives another body to the newest one of its kind and subject, if that was surely never sent and `merge` makes one of its
+    /// body. For wishes of which the last counts, and for what goes in batches.
+    pub(crate) fn enqueue_or_merge(
+        &self,
+        intent: &NewIntent,
+        merge: impl FnOnce(&[u8]) -> Option<String>,
+    ) -> Result<IdempotencyKey, OutboxError> {
+        self.start()?;
+        let gate = self.gate(&intent.lane);
+        // While the lane is being sent, the body of its head may have been read already.
+        let held = gate.try_lock().ok();
+        let key = random_uuid(self.settings.entropy.as_ref())?;
+        let (sealer, now_ms) = (&self.settings.sealer, self.now_ms());
+        let kept = self.write(|tx| {
+            let known = if held.is_some() { tables::never_sent(tx, sealer, intent)? } else { None };
+            if let Some(known) = known
+                && let Some(body) = known.open_body(sealer).ok().and_then(|body| merge(&body))
+            {
+                tables::put_body(tx, sealer, &known, &body, intent.expires_at_ms)?;
+                return Ok(known.key);
+            }
+            tables::insert_another(tx, sealer, &key, intent, now_ms)
+        })?;
+        self.settings.sink.changed();
+        Ok(kept)
+    }
+
     /// Sends everything that is due, lane beside lane, and applies the outcomes. Dropping the future in the middle is safe: what was on its
     /// way goes again under its key.
     ///

@@ -141,8 +141,7 @@ pub(super) fn insert(
     intent: &NewIntent,
     now_ms: i64,
 ) -> Result<IdempotencyKey, StorageError> {
-    let subject = intent.subject.as_ref().map(|subject| sealer.keyed_hash(&intent.kind, subject.as_bytes()));
-    if let Some(subject) = &subject {
+    if let Some(subject) = subject_of(sealer, intent) {
         let open: Option<String> = tx
             .query_row("SELECT key FROM intents WHERE state < 3 AND kind = ?1 AND subject = ?2", params![intent.kind, subject], |row| {
                 row.get(0)
@@ -152,6 +151,22 @@ pub(super) fn insert(
             return Ok(IdempotencyKey(key));
         }
     }
+    insert_another(tx, sealer, key, intent, now_ms)
+}
+
+fn subject_of(sealer: &Sealer, intent: &NewIntent) -> Option<[u8; 32]> {
+    intent.subject.as_ref().map(|subject| sealer.keyed_hash(&intent.kind, subject.as_bytes()))
+}
+
+/// As [`insert`], also where one of the same kind and subject is open.
+pub(super) fn insert_another(
+    tx: &Transaction<'_>,
+    sealer: &Sealer,
+    key: &str,
+    intent: &NewIntent,
+    now_ms: i64,
+) -> Result<IdempotencyKey, StorageError> {
+    let subject = subject_of(sealer, intent);
     let body = sealer.seal(body_place(key), intent.body.as_bytes())?;
     let mut statement = tx.prepare_cached(
         "INSERT INTO intents(key, lane, kind, path, authorized, body, subject, created_at_ms, expires_at_ms, state, may_have_arrived,
@@ -169,6 +184,32 @@ pub(super) fn insert(
         intent.expires_at_ms
     ])?;
     Ok(IdempotencyKey(key.to_owned()))
+}
+
+/// The newest intent of this kind and subject that was surely never sent.
+pub(super) fn never_sent(connection: &Connection, sealer: &Sealer, intent: &NewIntent) -> Result<Option<Intent>, StorageError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM intents WHERE kind = ?1 AND subject = ?2 AND state = 0 AND attempts = 0 AND may_have_arrived = 0
+         ORDER BY seq DESC LIMIT 1"
+    ))?;
+    Ok(statement.query_row(params![intent.kind, subject_of(sealer, intent)], Intent::read).optional()?)
+}
+
+/// Another body and another end for an intent that was never sent.
+pub(super) fn put_body(
+    tx: &Transaction<'_>,
+    sealer: &Sealer,
+    known: &Intent,
+    body: &str,
+    expires_at_ms: Option<i64>,
+) -> Result<(), StorageError> {
+    let sealed = sealer.seal(body_place(known.key.as_str()), body.as_bytes())?;
+    tx.prepare_cached("UPDATE intents SET body = ?2, expires_at_ms = ?3 WHERE seq = ?1")?.execute(params![
+        known.seq,
+        sealed,
+        expires_at_ms
+    ])?;
+    Ok(())
 }
 
 pub(super) fn by_key(connection: &Connection, key: &str) -> Result<Option<Intent>, StorageError> {

@@ -97,6 +97,8 @@ pub enum Change {
     Places,
     /// Coupons, stamps or what may be shown of them: ask `coupons().list()` again.
     Coupons,
+    /// Products, reviews, the ranking or what the member likes: ask `catalogue()` again.
+    Catalogue,
     /// A check-in was made, taken or refused: ask `check_in().recent()` again.
     CheckIns,
     /// Stock of a store: ask `stock().nearest()` again.

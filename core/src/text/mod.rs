@@ -10,7 +10,7 @@ use noren_rules::wire::TextByLanguage;
 /// The text in the person's language (BCP 47: `ja`, `zh-Hant`), or without its region, else in Japanese, English, or whatever there is; empty when
 /// there is none.
 #[must_use]
-pub fn in_language(texts: &TextByLanguage, language: &str) -> String {
+pub(crate) fn in_language(texts: &TextByLanguage, language: &str) -> String {
     let primary = language.split('-').next().unwrap_or(language);
     let wanted = [language, primary, "ja", "en"].into_iter().find_map(|tag| texts.get(tag));
     wanted.or_else(|| texts.values().next()).cloned().unwrap_or_default()

@@ -11,10 +11,12 @@
 )]
 
 mod card;
+mod catalogue;
 mod check_in;
 mod coupons;
 mod damage;
 mod forget;
+mod goods;
 mod history;
 mod member;
 mod outbox;

@@ -172,6 +172,7 @@ pub struct World {
     pub fail_nonce_once: bool,
     pub linked: bool,
     pub shop: super::shop::Shop,
+    pub goods: super::goods::Goods,
     /// Everything that left the phone, and how many bytes came back.
     pub sent: Vec<Request>,
     pub received: usize,
@@ -285,6 +286,9 @@ impl Server {
         if let Some(answer) = self.read_shop(world, request, path, query) {
             return answer;
         }
+        if let Some(answer) = self.read_goods(&world.goods, request, path, query, device) {
+            return answer;
+        }
         assert_eq!(path, paths::RECEIPTS);
         let cursor = query.split('&').find_map(|part| part.strip_prefix("cursor="));
         let from: usize = match cursor.map(|cursor| cursor.split_once('.').unwrap()) {
@@ -386,6 +390,7 @@ impl Server {
                 ok(&Erasure { erased: true })
             }
             paths::LEASES | paths::CHECK_INS => self.write_shop(world, request, path, device),
+            paths::REVIEWS | paths::FAVOURITES | paths::REACTIONS => self.write_goods(world, request, path, device),
             paths::TILL_SALES => (200, json!({ "sale": key }).to_string(), None),
             other => panic!("no such path: {other}"),
         }

@@ -96,6 +96,7 @@ request! {
 
 response! {
     /// A review as others read it: without a name.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct Review {
         /// Names it.
         pub id: String,

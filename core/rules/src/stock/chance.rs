@@ -29,16 +29,16 @@ const SUREST_PERMILLE: f64 = 990.0;
 pub struct ChanceModel {
     /// The size k of the negative binomial of a day's demand, in thousandths: the variance of a day's demand of mean m is m + m²/k.
     pub dispersion_milli: u32,
-    /// The chance that the record was already wrong when it was last proven, in thousandths.
+    /// The chance that a record of one piece is wrong, and nothing is there, when it was proven a moment ago, in thousandths. Of n pieces it is an n-th.
     pub error_permille: u32,
-    /// How much that grows a day since, in millionths.
+    /// How much that grows a day without proof, in millionths.
     pub error_per_day_ppm: u32,
 }
 
 impl Default for ChanceModel {
-    /// A cold start, before anything was fitted: as much spread as retail counts show, and 2 % of records wrong.
+    /// A cold start, before anything was fitted: shoppers who take one or two pieces, and of records of one piece every twentieth wrong.
     fn default() -> Self {
-        Self { dispersion_milli: 1_000, error_permille: 20, error_per_day_ppm: 500 }
+        Self { dispersion_milli: 1_000, error_permille: 50, error_per_day_ppm: 1_000 }
     }
 }
 
@@ -57,6 +57,21 @@ pub struct ChanceQuestion {
     pub until_ms: i64,
 }
 
+/// What was seen of a record of a store and variant: whether it is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordEvidence {
+    /// Pieces for sale by the books; 0 is taken as 1.
+    pub on_hand: u32,
+    /// Time since something last showed that a piece is there, in milliseconds: a sale, a count of one or more, a pick that found it.
+    pub since_proven_ms: i64,
+    /// Pieces sold there a day, in thousandths.
+    pub sold_per_day_milli: u32,
+    /// Picks since then that found nothing.
+    pub not_found: u32,
+    /// Picks that found a piece, of those that are not the proof itself.
+    pub found: u32,
+}
+
 impl ChanceModel {
     /// How likely it is, in thousandths, rounded down: the record is right, and others take at most what can be spared. 1,000 only where nothing
     /// can go wrong.
@@ -65,31 +80,42 @@ impl ChanceModel {
     #[must_use]
     pub fn chance_permille(&self, question: &ChanceQuestion) -> u32 {
         let Some(spare) = question.available.checked_sub(question.quantity.max(1)) else { return 0 };
-        #[allow(clippy::cast_precision_loss, reason = "exact below 285,000 years")]
-        let days = question.until_ms.max(0) as f64 / DAY_MS;
+        let days = days(question.until_ms);
         let mean = f64::from(question.sold_per_day_milli) / 1_000.0 * days;
-        let size = f64::from(self.dispersion_milli.max(1)) / 1_000.0 * days;
         let right = 1.0 - f64::from(question.error_permille.min(1_000)) / 1_000.0;
         // A millionth for rounding: 0.9 times 1,000 is 900.
-        permille(at_most(spare.min(MOST_TERMS), mean, size) * right * 1_000.0 + 1e-6)
+        permille(at_most(spare.min(MOST_TERMS), mean, self.size(days)) * right * 1_000.0 + 1e-6)
     }
 
-    /// How likely it is that a record is wrong and nothing is there, in thousandths.
+    /// How likely it is that a record is wrong and nothing is there, in thousandths, at most 990: Bayes' rule over what was seen of it.
     ///
-    /// `since_proven_ms` is the time since a count (or a pick that found a piece) proved it; `not_found` and `found` are the picks since then. The
-    /// prior of the model grows with time, and each pick updates it by Bayes' rule: one that finds nothing makes the odds of a wrong record
-    /// 19 times as high, one that finds a piece 19 times as low. At most 990.
+    /// Wrong records miss a few pieces, seldom many, so the prior is the model's share of wrong records of one piece, and less by as many times as there
+    /// are pieces; it grows with the time since something proved the record. If nothing was sold since, though as a rule something is, that silence
+    /// speaks for an empty shelf by as much as it is unlikely at a full one. Each pick that found nothing makes the odds of a wrong record 19 times
+    /// as high, each that found a piece 19 times as low.
     #[must_use]
-    pub fn record_error_permille(&self, since_proven_ms: i64, not_found: u32, found: u32) -> u32 {
-        #[allow(clippy::cast_precision_loss, reason = "exact below 285,000 years")]
-        let days = since_proven_ms.max(0) as f64 / DAY_MS;
-        let prior = f64::from(self.error_permille) / 1_000.0 + f64::from(self.error_per_day_ppm) / 1_000_000.0 * days;
-        let prior = prior.min(SUREST_PERMILLE / 1_000.0);
-        let picks = (i64::from(not_found) - i64::from(found)).clamp(-MOST_PICKS, MOST_PICKS);
+    pub fn record_error_permille(&self, seen: &RecordEvidence) -> u32 {
+        let days = days(seen.since_proven_ms);
+        let of_one = f64::from(self.error_permille) / 1_000.0 + f64::from(self.error_per_day_ppm) / 1_000_000.0 * days;
+        let prior = (of_one / f64::from(seen.on_hand.max(1))).min(SUREST_PERMILLE / 1_000.0);
+        let silence = at_most(0, f64::from(seen.sold_per_day_milli) / 1_000.0 * days, self.size(days));
+        let picks = (i64::from(seen.not_found) - i64::from(seen.found)).clamp(-MOST_PICKS, MOST_PICKS);
         #[allow(clippy::cast_possible_truncation, reason = "clamped to one digit")]
-        let odds = prior / (1.0 - prior) * ODDS_OF_A_PICK.powi(picks as i32);
+        let evidence = ODDS_OF_A_PICK.powi(picks as i32) / silence.max(1e-9);
+        let odds = prior / (1.0 - prior) * evidence;
         permille((odds / (1.0 + odds) * 1_000.0).min(SUREST_PERMILLE).round())
     }
+
+    /// The size of the demand of so many days.
+    fn size(&self, days: f64) -> f64 {
+        f64::from(self.dispersion_milli.max(1)) / 1_000.0 * days
+    }
+}
+
+fn days(milliseconds: i64) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "exact below 285,000 years")]
+    let days = milliseconds.max(0) as f64 / DAY_MS;
+    days
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float to an integer stops at its ends, and no number is 0")]
@@ -168,17 +194,24 @@ mod tests {
         assert_eq!(model.chance_permille(&question(1)), 859);
     }
 
+    const DAY: i64 = 86_400_000;
+    const SEEN: RecordEvidence = RecordEvidence { on_hand: 1, since_proven_ms: 0, sold_per_day_milli: 0, not_found: 0, found: 0 };
+
     #[test]
-    fn picks_say_more_than_time() {
-        let model = ChanceModel::default();
-        assert_eq!(model.record_error_permille(0, 0, 0), 20);
-        assert_eq!(model.record_error_permille(40 * 86_400_000, 0, 0), 40);
+    fn a_record_is_doubted_by_what_was_seen() {
+        let model = ChanceModel { dispersion_milli: 1_000, error_permille: 20, error_per_day_ppm: 500 };
+        let error = |seen: RecordEvidence| model.record_error_permille(&seen);
+        assert_eq!(error(SEEN), 20);
+        assert_eq!(error(RecordEvidence { on_hand: 4, ..SEEN }), 5);
+        assert_eq!(error(RecordEvidence { since_proven_ms: 40 * DAY, ..SEEN }), 40);
         // Odds 1 to 49, times 19: 19 to 49.
-        assert_eq!(model.record_error_permille(0, 1, 0), 279);
-        assert_eq!(model.record_error_permille(0, 2, 0), 880);
-        assert_eq!(model.record_error_permille(0, 0, 1), 1);
-        assert_eq!(model.record_error_permille(0, 1, 1), 20);
-        assert_eq!(model.record_error_permille(-5, 99, 0), 990);
+        assert_eq!(error(RecordEvidence { not_found: 1, ..SEEN }), 279);
+        assert_eq!(error(RecordEvidence { not_found: 2, ..SEEN }), 880);
+        assert_eq!(error(RecordEvidence { found: 1, ..SEEN }), 1);
+        assert_eq!(error(RecordEvidence { not_found: 1, found: 1, ..SEEN }), 20);
+        assert_eq!(error(RecordEvidence { since_proven_ms: -5, not_found: 99, ..SEEN }), 990);
+        // Two days without a sale where three a day are sold: 1/16 by k = 2 and m = 6, so odds of 16 times 21 to 979.
+        assert_eq!(error(RecordEvidence { since_proven_ms: 2 * DAY, sold_per_day_milli: 3_000, ..SEEN }), 256);
     }
 
     fn model() -> impl Strategy<Value = ChanceModel> {
@@ -219,11 +252,29 @@ mod tests {
         }
 
         #[test]
-        fn a_record_is_never_proven_wrong_and_picks_push_it(model in model(), since in any::<i64>(), not_found in number(20), found in number(20)) {
-            let error = model.record_error_permille(since, not_found, found);
+        fn any_evidence_has_an_answer_and_pushes_where_it_must(
+            model in model(),
+            on_hand in number(50),
+            since_proven_ms in prop_oneof![any::<i64>(), 0..40 * DAY],
+            sold_per_day_milli in number(30_000),
+            not_found in number(20),
+            found in number(20),
+        ) {
+            let seen = RecordEvidence { on_hand, since_proven_ms, sold_per_day_milli, not_found, found };
+            let error = model.record_error_permille(&seen);
             prop_assert!(error <= 990);
-            prop_assert!(model.record_error_permille(since, not_found.saturating_add(1), found) >= error);
-            prop_assert!(model.record_error_permille(since, not_found, found.saturating_add(1)) <= error);
+            let of = |seen| model.record_error_permille(&seen);
+            let more = [
+                RecordEvidence { not_found: not_found.saturating_add(1), ..seen },
+                RecordEvidence { since_proven_ms: since_proven_ms.saturating_add(DAY), ..seen },
+                RecordEvidence { sold_per_day_milli: sold_per_day_milli.saturating_add(500), ..seen },
+            ];
+            for seen in more {
+                prop_assert!(of(seen) >= error, "{seen:?}");
+            }
+            for seen in [RecordEvidence { found: found.saturating_add(1), ..seen }, RecordEvidence { on_hand: on_hand.saturating_add(1), ..seen }] {
+                prop_assert!(of(seen) <= error, "{seen:?}");
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ mod ledger;
 mod texts;
 
 pub use answer::{Arrival, Band, BandRules, StockAnswer, StockOrigin, available};
-pub use chance::{ChanceModel, ChanceQuestion};
+pub use chance::{ChanceModel, ChanceQuestion, RecordEvidence};
 pub use effects::{EventOrder, MOST_PIECES, StockChange, StockEffect, StockEventError};
 pub use events::{StockEvent, StockEventKind, StockSource, StockState};
 pub use ledger::StockLedger;

@@ -1,7 +1,7 @@
 //! The books of one variant in one store: a row, loaded, changed and written back with what phones are told of it.
 
 use noren_rules::ids::{Sku, StoreId};
-use noren_rules::stock::{ChanceModel, EventOrder, StockState, available};
+use noren_rules::stock::{ChanceModel, EventOrder, RecordEvidence, StockState, available};
 use noren_rules::wire::StockLevel;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -253,12 +253,12 @@ impl Level {
 
     fn tell(&mut self, db: &Connection, model: &ChanceModel, now_ms: i64, version: &mut i64) -> Result<(), Fault> {
         let reserved = reservations::reserved(db, &self.store, &self.sku)?;
-        let proven_ms = self.proven_ms.unwrap_or(self.demand.since_ms);
+        let sold_per_day_milli = self.demand.per_day_milli(now_ms);
         let now = Told {
             version: 0,
             available: available(self.on_hand.sellable, reserved, self.safety),
-            sold_per_day_milli: self.demand.per_day_milli(now_ms),
-            error_permille: model.record_error_permille(now_ms.saturating_sub(proven_ms), self.not_found, self.found),
+            sold_per_day_milli,
+            error_permille: model.record_error_permille(&self.evidence(sold_per_day_milli, now_ms)),
         };
         let seen = (self.on_hand.display, self.on_hand.in_transit, self.shelf.clone());
         let unchanged = |told: &Told| {
@@ -273,6 +273,19 @@ impl Level {
             self.seen = seen;
         }
         Ok(())
+    }
+
+    /// A sale proves that there is something as well as a count does, and more than a pick before it that found nothing.
+    fn evidence(&self, sold_per_day_milli: u32, now_ms: i64) -> RecordEvidence {
+        let proven_ms = self.proven_ms.unwrap_or(self.demand.since_ms).max(self.demand.at_ms);
+        let missed_since = self.not_found_since_ms.is_some_and(|since_ms| since_ms >= proven_ms);
+        RecordEvidence {
+            on_hand: u32::try_from(self.on_hand.sellable).unwrap_or(0),
+            since_proven_ms: now_ms.saturating_sub(proven_ms),
+            sold_per_day_milli,
+            not_found: if missed_since { self.not_found } else { 0 },
+            found: self.found,
+        }
     }
 
     fn save(&self, db: &Connection) -> Result<(), Fault> {

@@ -263,6 +263,13 @@ pub(crate) fn product_of(db: &Connection, sku: &Sku) -> Result<Option<ProductId>
     Ok(product.map(ProductId))
 }
 
+/// All variants of a variant's product; itself alone where that is not known.
+pub(crate) fn siblings(db: &Connection, sku: &Sku) -> Result<Vec<Sku>, Fault> {
+    let mut statement = db.prepare_cached("SELECT sku FROM variants WHERE product = (SELECT product FROM variants WHERE sku = ?1)")?;
+    let skus: Vec<Sku> = statement.query_map([sku.as_str()], |row| row.get(0).map(Sku))?.collect::<Result<_, _>>()?;
+    Ok(if skus.is_empty() { vec![sku.clone()] } else { skus })
+}
+
 /// True for a variant of a product that is known.
 pub(crate) fn is_known(db: &Connection, sku: &Sku) -> Result<bool, Fault> {
     Ok(product_of(db, sku)?.is_some())

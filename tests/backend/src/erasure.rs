@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, blank_device, blank_member};
-use crate::{check_ins, customer, devices, favourites, grants, members, reviews, stamps, store, tokens};
+use crate::{check_ins, credits, customer, devices, favourites, grants, members, reactions, reviews, stamps, store, tokens};
 
 /// POST [`paths::ERASURES`]. The proof signs the idempotency key, so that it can be made with no network.
 pub(crate) async fn post(call: Call) -> Answer {
@@ -44,6 +44,7 @@ fn erase(db: &Connection, app: &App, device: &DeviceId, now_ms: i64) -> Result<b
     }
     let member = members::canonical(db, device.member.as_str())?;
     let parts = members::parts(db, &member)?;
+    credits::keep_of_erased(db, &parts, app.settings.credit_days)?;
     for part in &parts {
         erase_devices(db, app, part, now_ms)?;
         erase_names(db, app, part, now_ms)?;
@@ -53,6 +54,7 @@ fn erase(db: &Connection, app: &App, device: &DeviceId, now_ms: i64) -> Result<b
         stamps::forget(db, part)?;
         favourites::forget(db, part)?;
         reviews::forget(db, app, part)?;
+        reactions::forget(db, part)?;
         blank_member(db, &app.keys, part)?;
     }
     // All events of this family, also undone ones: a row of another member may point here only through them.

@@ -19,6 +19,7 @@
 //! - `sales`, `customer`, `family`, `claims`, `receipts`, `feed`, `points`: what was bought, by whom, and what it earned
 //! - `places`, `areas`, `offers`, `conditions`, `place_codes`, `funnel`: what the operator says, and what phones fetch of it
 //! - `catalogue`, `ranking`, `reviews`, `favourites`: what the shop sells, how well, what members say and like of it
+//! - `reactions`, `credits`, `timeline`: what happened in stores, what came of it, and everything of a member in one line
 //! - `leases`, `grants`, `wallet`, `check_ins`, `stamps`: what a member has
 //! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
 //! - `stock`, `reservations`: what is where, and what of it is kept for somebody
@@ -32,6 +33,7 @@ mod catalogue;
 mod check_ins;
 mod claims;
 mod conditions;
+mod credits;
 mod customer;
 mod devices;
 mod ec;
@@ -59,6 +61,7 @@ mod places;
 mod points;
 mod quotes;
 mod ranking;
+mod reactions;
 mod receipts;
 mod redemptions;
 mod reservations;
@@ -72,6 +75,7 @@ mod stamps;
 mod stock;
 mod store;
 mod tills;
+mod timeline;
 mod tokens;
 mod wallet;
 

@@ -4,7 +4,7 @@ use noren_rules::wire::MemberExport;
 
 use crate::fault::Fault;
 use crate::http::{Answer, Call, json, json_with_etag};
-use crate::{check_ins, devices, favourites, feed, grants, members, points, reviews, stamps};
+use crate::{check_ins, devices, favourites, feed, grants, members, points, reactions, reviews, stamps, timeline};
 
 /// GET [`noren_rules::wire::paths::MEMBERSHIP`].
 pub(crate) async fn get(call: Call) -> Answer {
@@ -26,7 +26,7 @@ pub(crate) async fn export(call: Call) -> Answer {
             devices.extend(devices::export(db, part)?);
         }
         let liked = favourites::of_member(db, &parts, now_ms)?;
-        Ok(MemberExport {
+        let export = MemberExport {
             membership: members::membership(db, &member)?,
             devices,
             receipts: feed::all(db, &member)?,
@@ -37,7 +37,10 @@ pub(crate) async fn export(call: Call) -> Answer {
             reviews: reviews::export(db, &parts)?,
             favourites: liked.favourites,
             back_in_stock: liked.back_in_stock,
-        })
+            reactions: reactions::export(db, &parts)?,
+            timeline: Vec::new(),
+        };
+        Ok(MemberExport { timeline: timeline::of(&export), ..export })
     });
     json(&read.await.map_err(Fault::into_refusal)?)
 }

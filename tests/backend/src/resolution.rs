@@ -6,7 +6,7 @@ use crate::fault::Refusal;
 use crate::http::{Answer, AnyCaller, Call, Caller, Fingerprint, InFlight, Resolved, Stored, caller_hash, find_reply, keep_tombstone};
 
 /// Routes whose writes are kept under keys; a resolution of a resolution is the resolution again.
-pub(crate) const RESOLVABLE: [&str; 22] = [
+pub(crate) const RESOLVABLE: &[&str] = &[
     paths::ENROLMENTS,
     paths::CREDENTIALS,
     paths::LINKS,
@@ -29,6 +29,10 @@ pub(crate) const RESOLVABLE: [&str; 22] = [
     paths::OPERATOR_PRODUCTS,
     paths::REVIEWS,
     paths::FAVOURITES,
+    paths::REACTIONS,
+    paths::STORE_REACTIONS,
+    paths::STOCK_EVENTS,
+    paths::OPERATOR_STOCK,
 ];
 
 /// POST [`paths::RESOLUTIONS`].
@@ -40,7 +44,7 @@ pub(crate) async fn post(call: Call) -> Answer {
     };
     call.write_headers()?;
     let ResolveRequest { key, path } = call.json()?;
-    let route = RESOLVABLE.into_iter().find(|route| *route == path);
+    let route = RESOLVABLE.iter().copied().find(|route| *route == path);
     let route = route.ok_or_else(|| Refusal::invalid("path is no write of this server"))?;
     let key = key.0;
     if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {

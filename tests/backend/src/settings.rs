@@ -89,6 +89,8 @@ pub struct Settings {
     pub chance: ChanceModel,
     /// Days in which a receipt of a sale without the card can be claimed, from its arrival.
     pub claim_days: u32,
+    /// Days after a scan in a store in which a purchase in the online shop is credited to that store.
+    pub credit_days: u32,
     /// What a commit waits for; `None` chooses by `data`.
     pub durability: Option<Durability>,
 }
@@ -107,6 +109,7 @@ impl Default for Settings {
             minor_per_point: 100,
             chance: ChanceModel::default(),
             claim_days: 30,
+            credit_days: 7,
             durability: None,
         }
     }
@@ -138,6 +141,7 @@ impl fmt::Debug for Settings {
             .field("minor_per_point", &self.minor_per_point)
             .field("chance", &self.chance)
             .field("claim_days", &self.claim_days)
+            .field("credit_days", &self.credit_days)
             .field("durability", &self.durability)
             .finish_non_exhaustive()
     }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackInStock, Favourite, ReviewExport, StampCardState, WalletGrant};
-use crate::ids::{CheckInId, DeviceId, IdempotencyKey, MemberId, MemberNumber, PlaceId, ReceiptId};
+use super::{BackInStock, Favourite, Reaction, ReactionKind, ReviewExport, StampCardState, WalletGrant};
+use crate::ids::{CheckInId, DeviceId, IdempotencyKey, MemberId, MemberNumber, PlaceId, ReceiptId, StoreId};
 use crate::points::PointsEntry;
-use crate::receipt::Receipt;
+use crate::receipt::{Channel, Receipt};
 
 response! {
     /// A value to sign, good once and for a short time.
@@ -232,7 +232,45 @@ response! {
         /// Notes that something is back, newest first.
         #[serde(default)]
         pub back_in_stock: Vec<BackInStock>,
+        /// What the member did with products in stores, oldest first.
+        #[serde(default)]
+        pub reactions: Vec<Reaction>,
+        /// Purchases of every channel, check-ins, reactions, reviews and favourites in one line, oldest first.
+        #[serde(default)]
+        pub timeline: Vec<TimelineEntry>,
     }
+}
+
+/// Something that a member did; the lists of the export have the rest. In the order of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TimelineEntry {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// What.
+    pub kind: TimelineKind,
+    /// Id of the receipt or the check-in, article code of the variant, id of the product of a review.
+    pub id: String,
+    /// In which store, where it was in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreId>,
+}
+
+/// What a member did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TimelineKind {
+    /// A receipt of this channel.
+    Receipt(Channel),
+    /// A check-in.
+    CheckIn,
+    /// Something with a product in a store.
+    Reaction(ReactionKind),
+    /// A review.
+    Review,
+    /// A variant that the member likes since then.
+    Favourite,
 }
 
 response! {

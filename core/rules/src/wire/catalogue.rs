@@ -251,7 +251,7 @@ response! {
 response! {
     /// Reactions of stores.
     pub struct ReactionCounts {
-        /// By store, variant and kind.
+        /// By store, variant, kind and staff.
         pub counts: Vec<ReactionCount>,
     }
 }
@@ -265,6 +265,9 @@ response! {
         pub sku: Sku,
         /// What.
         pub kind: ReactionKind,
+        /// Who served, where the staff said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub staff: Option<StaffId>,
         /// How often.
         pub count: u64,
     }

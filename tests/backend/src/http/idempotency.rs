@@ -15,7 +15,7 @@ use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
     CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Identification, Kept, Lease, Membership, PROBLEM_JSON, PlaceCodeText,
-    Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, StockEventsAnswer,
+    ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, StockEventsAnswer,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -89,6 +89,7 @@ impl Outcome for Favourites {}
 impl Outcome for Kept {}
 impl Outcome for Lease {}
 impl Outcome for PlaceCodeText {}
+impl Outcome for ReactionsKept {}
 impl Outcome for RegisteredCards {}
 impl Outcome for Review {}
 impl Outcome for Revocation {}

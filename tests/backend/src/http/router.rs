@@ -16,9 +16,9 @@ use crate::fault::Refusal;
 use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
-    areas, cards, catalogue, check_ins, claims, conditions, ec, enrolment, erasure, favourites, feed, funnel, identify, leases, links,
-    membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, resolution, reviews, sales, stock, tills, tokens,
-    wallet,
+    areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, identify, leases,
+    links, membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, reactions, resolution, reviews, sales, stock,
+    tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -56,6 +56,10 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::OPERATOR_FUNNEL, get(funnel::get)),
         (paths::PRODUCTS, get(catalogue::get)),
         (paths::RANKING, get(ranking::get)),
+        (paths::REACTIONS, post(reactions::post)),
+        (paths::STORE_REACTIONS, post(reactions::post_of_store)),
+        (paths::OPERATOR_REACTIONS, get(reactions::counts)),
+        (paths::OPERATOR_CREDITS, get(credits::get)),
         (paths::REVIEWS, get(reviews::page).post(reviews::post)),
         (paths::FAVOURITES, get(favourites::get).post(favourites::post)),
         (paths::OPERATOR_PRODUCTS, post(catalogue::put)),

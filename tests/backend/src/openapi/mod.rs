@@ -176,6 +176,9 @@ impl Operation {
                 ("stores", "At most 200 of `store@version`, with commas between, each escaped as in a URL; version 0 where none is known."),
                 ("limit", "Levels in all, 1 to 20,000; 5,000 when absent."),
             ],
+            paths::OPERATOR_REACTIONS | paths::OPERATOR_CREDITS => {
+                &[("from_ms", "The first millisecond that counts."), ("until_ms", "The first that does not any more.")]
+            }
             paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
             _ => &[],
         }

@@ -4,9 +4,10 @@ use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
     MemberExport, Membership, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers,
-    PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReceiptPage, RegisterCards, RegisteredCards, Resolution,
-    ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, StockEventsAnswer,
-    StockEventsRequest, StockFlags, StockPage, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
+    PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReactionCounts, ReactionsKept, ReactionsRequest, ReceiptPage,
+    RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer,
+    SaleRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage, StoreCredits, StoreReactionRequest, TillKeys, TokenRequest,
+    VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 
@@ -183,6 +184,10 @@ pub(super) fn operations() -> Vec<Operation> {
             "Likes a variant, or not any more.",
             &[(404, "not_found: no such variant")],
         ),
+        write::<ReactionsRequest, ReactionsKept>(paths::REACTIONS, App, "What the member did with products in stores.", &[]),
+        write::<StoreReactionRequest, ReactionsKept>(paths::STORE_REACTIONS, Till, "What the staff saw, without saying of whom.", &[]),
+        read::<ReactionCounts>(paths::OPERATOR_REACTIONS, Operator, "Reactions of stores, counted.", &[]),
+        read::<StoreCredits>(paths::OPERATOR_CREDITS, Operator, "Purchases in the online shop that began in a store.", &[]),
         write::<PutProducts, Kept>(paths::OPERATOR_PRODUCTS, Operator, "Products to be known or forgotten.", RULE),
         read::<StockPage>(paths::STOCK, App, "Levels of stores that changed since the versions that the phone has.", &[]),
         write::<StockEventsRequest, StockEventsAnswer>(

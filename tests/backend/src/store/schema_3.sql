@@ -33,6 +33,20 @@ CREATE TABLE reviews (
 CREATE INDEX reviews_by_place ON reviews (product, verified DESC, at_ms DESC, id) WHERE member IS NOT NULL;
 CREATE INDEX reviews_by_member ON reviews (member) WHERE member IS NOT NULL;
 
+-- What happened to products in stores. Without a member: the staff said it, or the member was erased.
+CREATE TABLE reactions (
+    seq INTEGER PRIMARY KEY, member TEXT REFERENCES members (id), kind TEXT NOT NULL, sku TEXT NOT NULL, store TEXT NOT NULL,
+    at_ms INTEGER NOT NULL, staff TEXT, UNIQUE (member, sku, kind, at_ms, store)
+) STRICT;
+CREATE INDEX reactions_by_time ON reactions (at_ms);
+-- Stores to which purchases of erased members are credited; who sees it learns of no one.
+CREATE TABLE kept_credits (
+    receipt TEXT NOT NULL REFERENCES receipts (id), sku TEXT NOT NULL, store TEXT NOT NULL, scanned_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (receipt, sku)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipts_of_ec ON receipts (json_extract(content, '$.sold_at_ms'))
+    WHERE kind = 'sale' AND json_extract(content, '$.channel') = 'ec';
+
 -- What members like, where they watch it, and when it last came back there.
 CREATE TABLE favourites (
     member TEXT NOT NULL REFERENCES members (id), sku TEXT NOT NULL, since_ms INTEGER NOT NULL, PRIMARY KEY (member, sku)

@@ -9,6 +9,9 @@ use noren_rules::offers::OfferId;
 use noren_rules::wire::*;
 use serde_json::json;
 
+use crate::favourites::liked;
+use crate::goods::*;
+use crate::reviews::opinion;
 use crate::stand::*;
 use crate::support::*;
 
@@ -197,4 +200,36 @@ async fn nothing_of_coupons_and_check_ins_leads_to_the_member() {
     assert!(!rolled_back.is_empty() && rolled_back.iter().all(|rolled_back| rolled_back.device.is_none()));
     assert_eq!(places(directory.path(), &[needles[0].clone(), needles[2].clone()]), Vec::<String>::new());
     world.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_member_liked_and_wrote_goes_and_its_stars_count_on() {
+    let directory = tempdir();
+    let clock = Arc::new(AtomicI64::new(T0));
+    let world = world_in(directory.path(), &clock).await;
+    world.products(vec![product("shirt", &["s1"])]).await;
+    let (phone, reader) = (world.phone(1, None).await, world.phone(2, None).await);
+    world.sell(&sale("1", scanned(phone.qr(T0), T0), vec![line("s1", 1, 500)])).await;
+    let text = "only Hanako writes like this";
+    let review: Review = world.review(&phone, &opinion("shirt", 4, text)).await.ok();
+    world.review(&reader, &opinion("shirt", 1, "")).await.ok::<Review>();
+    world.like(&phone, &liked("s1", &["the-store-round-her-corner"])).await.ok::<Favourites>();
+    let scan = Reaction { kind: ReactionKind::Scan, sku: "s1".into(), store: "shibuya".into(), at_ms: T0 };
+    let scans = ReactionsRequest { reactions: vec![scan] };
+    world.post(paths::REACTIONS, Some(&phone.token), "scan", &scans).await.ok::<ReactionsKept>();
+    let export: MemberExport = world.get(paths::EXPORT, Some(&phone.token)).await.ok();
+    assert_eq!((export.reviews.len(), export.favourites.len(), export.reactions.len(), export.timeline.len()), (1, 1, 1, 4));
+
+    let needles = [phone.enrolment.member_id.0.clone(), text.to_owned(), review.id, "the-store-round-her-corner".to_owned()];
+    let hits = places(directory.path(), &needles);
+    assert!(needles.iter().all(|needle| hits.iter().any(|hit| hit.starts_with(needle.as_str()))), "{hits:?}");
+    assert!(world.erase(&phone.key, "forget").await.ok::<Erasure>().erased);
+    assert_eq!(places(directory.path(), &needles), Vec::<String>::new());
+    let page = world.reviews(&reader, "product=shirt").await;
+    assert_eq!((page.ratings, page.stars, page.reviews.len()), (2, 5, 1));
+    assert_eq!(world.reviews(&reader, "product=shirt").await.reviews[0].stars, 1, "the stranger's is there");
+    // A late write of hers brings nothing back.
+    assert_eq!(world.like(&phone, &liked("s1", &[])).await.refused(401), Reason::UnknownDevice);
+    world.stop().await;
+    assert_eq!(places(directory.path(), &needles), Vec::<String>::new());
 }

@@ -10,6 +10,9 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::favourites::liked;
+use crate::goods::*;
+use crate::reviews::opinion;
 use crate::support::*;
 
 #[derive(Clone, Default)]
@@ -45,6 +48,14 @@ async fn no_secret_and_no_member_is_logged() {
     world.till(paths::TILL_SALES, &json!({"scanned": text})).await;
     let code: EcCode = world.till(paths::TILL_EC_CODES, &EcCodeRequest { account: "hanako".to_owned() }).await.ok();
     world.link(&phone, Link::Ec { code: code.code.clone() }).await;
+    world.products(vec![product("secret-product", &["secret-article"])]).await;
+    world.review(&phone, &opinion("secret-product", 4, "secret opinion")).await.ok::<Review>();
+    world.review(&phone, &opinion("secret-unknown-product", 9, "secret opinion")).await;
+    world.like(&phone, &liked("secret-article", &["secret-store"])).await.ok::<Favourites>();
+    let scan = json!({"reactions": [{"kind": "scan", "sku": "secret-article", "store": "secret-store", "at_ms": T0}]});
+    world.post(paths::REACTIONS, Some(&phone.token), "scan", &scan).await.ok::<ReactionsKept>();
+    world.ask(&phone, "text=secret-search").await;
+    world.get(paths::EXPORT, Some(&phone.token)).await.ok::<MemberExport>();
     world.erase(&phone.key, "the-erase-key").await.ok::<Erasure>();
     let secrets = [
         DEMO_TILL_TOKEN.to_owned(),
@@ -58,6 +69,12 @@ async fn no_secret_and_no_member_is_logged() {
         "987123".to_owned(),
         "the-erase-key".to_owned(),
         "hanako".to_owned(),
+        "secret-product".to_owned(),
+        "secret-unknown-product".to_owned(),
+        "secret-article".to_owned(),
+        "secret-store".to_owned(),
+        "secret opinion".to_owned(),
+        "secret-search".to_owned(),
         code.code,
         text,
         digits,

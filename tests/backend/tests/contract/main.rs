@@ -18,6 +18,7 @@ mod one_dimensional;
 mod openapi;
 mod operator;
 mod ranking;
+mod reactions;
 mod reasons;
 mod returns;
 mod reviews;

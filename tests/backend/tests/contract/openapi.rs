@@ -48,6 +48,10 @@ const PATHS: &[&str] = &[
     paths::STOCK_EVENTS,
     paths::OPERATOR_STOCK,
     paths::OPERATOR_STOCK_FLAGS,
+    paths::REACTIONS,
+    paths::STORE_REACTIONS,
+    paths::OPERATOR_REACTIONS,
+    paths::OPERATOR_CREDITS,
     paths::OPENAPI,
     paths::HEALTH,
 ];
@@ -89,6 +93,23 @@ async fn what_the_document_asks_for_is_asked_for() {
             assert!(operation["responses"].get(got.status.to_string()).is_some(), "{path}: {}", got.status);
             assert!(operation["responses"]["200"]["headers"].get(SERVER_TIME).is_some(), "{path}");
         }
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_became_of_a_write_can_be_asked_of_every_one() {
+    let world = world().await;
+    let phone = world.phone(1, None).await;
+    let document = serde_json::to_value(noren_backend::openapi()).unwrap();
+    let keyed = |path: &&&str| {
+        let parameters = document["paths"][**path]["post"]["parameters"].as_array();
+        parameters.is_some_and(|list| list.iter().any(|one| one["name"] == IDEMPOTENCY_KEY)) && **path != paths::RESOLUTIONS
+    };
+    for path in PATHS.iter().filter(keyed) {
+        let request = ResolveRequest { key: "never-sent".into(), path: (*path).to_owned() };
+        let got = world.post(paths::RESOLUTIONS, Some(&phone.token), &world.fresh_key(), &request).await;
+        assert_eq!(got.ok::<Resolution>(), Resolution::Tombstone, "{path}");
     }
     world.stop().await;
 }

@@ -1,5 +1,6 @@
 //! What a verb can fail with: the feature's own error, or one of the few that belong to none.
 
+use noren_core::catalogue::CatalogueError;
 use noren_core::check_in::CheckInError;
 use noren_core::coupons::CouponsError;
 use noren_core::member::MemberError;
@@ -48,6 +49,12 @@ pub enum NorenError {
         /// Why.
         error: CouponsError,
     },
+    /// Scanning, products, reviews and favourites.
+    #[error("{error}")]
+    Catalogue {
+        /// Why.
+        error: CatalogueError,
+    },
     /// The outbox.
     #[error("{error}")]
     Outbox {
@@ -89,5 +96,5 @@ macro_rules! from {
 
 from!(
     OpenError => Open, MemberError => Member, PurchasesError => Purchases, PlacesError => Places, CheckInError => CheckIn,
-    CouponsError => Coupons, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage
+    CouponsError => Coupons, CatalogueError => Catalogue, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage
 );

@@ -11,6 +11,7 @@ mod cancel;
 mod drawing;
 mod errors;
 mod runtime;
+mod shopper;
 mod traveller;
 
 pub use app_core::{AppCore, AppSettings, ObserverHandle};

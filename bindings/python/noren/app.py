@@ -20,6 +20,8 @@ from .generated.noren_core import (
     CouponView,
     DeviceKey,
     Diagnostics,
+    FavouritesReport,
+    FavouritesView,
     ForgetReport,
     Freshness,
     HistoryPage,
@@ -33,7 +35,12 @@ from .generated.noren_core import (
     PlacePage,
     PlaceView,
     Presentation,
+    ProductSummary,
+    ProductView,
+    RankingView,
     RegionLimit,
+    ReviewsView,
+    ScanView,
     SecureStore,
     SendReport,
     StampCardView,
@@ -42,7 +49,7 @@ from .generated.noren_core import (
     SyncReport,
 )
 from .generated.noren_ffi import AppCore, AppSettings, CancelToken
-from .generated.noren_rules import BasketLine, Channel, Link, Receipt
+from .generated.noren_rules import AssetInfo, BasketLine, Channel, Fit, Link, ReactionKind, Receipt, ScanSettings, SizeMm
 
 T = TypeVar("T")
 
@@ -222,6 +229,84 @@ class NorenApp:
     async def stamp_cards(self) -> list[StampCardView]:
         """Stamp cards, with the stamps of check-ins that the backend has not heard of yet."""
         return await self._local(AppCore.stamp_cards)
+
+    # ---- the catalogue
+
+    async def scan_settings(self, settings: ScanSettings) -> None:
+        """What the operator has set up for scanning: in-store codes and hosts of own links. Once after each opening."""
+        await self._local(AppCore.scan_settings, settings)
+
+    async def scan(self, text: str, store: str | None = None) -> ScanView:
+        """What a scanner read, and the product if it was seen here; ``not_known`` is for :meth:`find_product` otherwise."""
+        return await self._local(AppCore.scan, text, store)
+
+    async def find_product(self, number: str, store: str | None = None) -> ProductView | None:
+        """A product by its digits, sku or id: from the phone, otherwise from the server. ``None`` when it is not sold."""
+        return await self._remote(AppCore.find_product, number, store)
+
+    async def product(self, product_id: str) -> ProductView:
+        """A product that was seen, by its id."""
+        return await self._local(AppCore.product, product_id)
+
+    async def product_of(self, sku: str) -> ProductView:
+        """The product of a variant."""
+        return await self._local(AppCore.product_of, sku)
+
+    async def search_products(self, text: str, limit: int = 50) -> list[ProductSummary]:
+        """Products that were seen, whose title, reading, brand or number holds ``text``; one character is enough."""
+        return await self._local(AppCore.search_products, text, limit)
+
+    async def search_products_online(self, text: str, limit: int = 50) -> list[ProductSummary]:
+        """Asks the server for products by a text, the best first, and keeps what came."""
+        return await self._remote(AppCore.search_products_online, text, limit)
+
+    async def refresh_products(self, ids: list[str]) -> int:
+        """Asks for products anew. Answers how many are other than before."""
+        return await self._remote(AppCore.refresh_products, ids)
+
+    async def ranking(self) -> RankingView:
+        """What sells, the best first, as it was heard last."""
+        return await self._local(AppCore.ranking)
+
+    async def refresh_ranking(self) -> bool:
+        """Asks for the ranking. True when it has changed."""
+        return await self._remote(AppCore.refresh_ranking)
+
+    async def reviews(self, product_id: str) -> ReviewsView:
+        """Reviews as far as they were read, and the member's own that waits or was refused."""
+        return await self._local(AppCore.reviews, product_id)
+
+    async def refresh_reviews(self, product_id: str, next_page: str | None = None) -> ReviewsView:
+        """Asks for reviews: the first page anew, or the page after what is known."""
+        return await self._remote(AppCore.refresh_reviews, product_id, next_page)
+
+    async def write_review(self, product_id: str, stars: int, text: str = "") -> Submission:
+        """What the member thinks of a product. Without a network it waits."""
+        return await self._remote(AppCore.write_review, product_id, stars, text)
+
+    async def like(self, sku: str, wanted: bool = True, watch: list[str] | None = None) -> None:
+        """Likes a variant, or does not any more; it counts here at once."""
+        await self._local(AppCore.like, sku, wanted, watch or [])
+
+    async def favourites(self) -> FavouritesView:
+        """What the member likes, newest first, and what came back in stock of it."""
+        return await self._local(AppCore.favourites)
+
+    async def refresh_favourites(self) -> FavouritesReport:
+        """Asks what the member likes. What came back in stock is in the report once."""
+        return await self._remote(AppCore.refresh_favourites)
+
+    async def react(self, kind: ReactionKind, sku: str, store: str) -> None:
+        """The member asked about a variant or tried it, in a store: counted there without saying of whom."""
+        await self._local(AppCore.react, kind, sku, store)
+
+    async def fits(self, product_id: str, room: SizeMm) -> Fit | None:
+        """Whether a product fits into a room; ``None`` when its size is not known."""
+        return await self._local(AppCore.fits, product_id, room)
+
+    async def check_asset(self, asset: AssetInfo, content: bytes) -> None:
+        """Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses."""
+        await self._local(AppCore.check_asset, asset, content)
 
     # ---- the outbox
 

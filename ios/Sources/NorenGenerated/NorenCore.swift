@@ -471,6 +471,22 @@ private let UNIFFI_CALLBACK_UNEXPECTED_ERROR: Int32 = 2
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt8: FfiConverterPrimitive {
+    typealias FfiType = UInt8
+    typealias SwiftType = UInt8
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt8 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: UInt8, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt16: FfiConverterPrimitive {
     typealias FfiType = UInt16
     typealias SwiftType = UInt16
@@ -1848,6 +1864,95 @@ public func FfiConverterTypeCardView_lower(_ value: CardView) -> RustBuffer {
 
 
 /**
+ * A price in a channel now, and what it changes to.
+ */
+public struct ChannelPrice: Equatable, Hashable {
+    /**
+     * The channel.
+     */
+    public let channel: Channel
+    /**
+     * What it costs now; `None` when it is not sold there now and will be.
+     */
+    public let price: Price?
+    /**
+     * When that changes, in milliseconds since the Unix epoch; `None` when no change is known.
+     */
+    public let nextChangeMs: Int64?
+    /**
+     * What it costs then; `None` when it is not sold there from then on, or no change is known.
+     */
+    public let next: Price?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The channel.
+         */channel: Channel,
+        /**
+         * What it costs now; `None` when it is not sold there now and will be.
+         */price: Price?,
+        /**
+         * When that changes, in milliseconds since the Unix epoch; `None` when no change is known.
+         */nextChangeMs: Int64?,
+        /**
+         * What it costs then; `None` when it is not sold there from then on, or no change is known.
+         */next: Price?) {
+        self.channel = channel
+        self.price = price
+        self.nextChangeMs = nextChangeMs
+        self.next = next
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ChannelPrice: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeChannelPrice: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ChannelPrice {
+        return
+            try ChannelPrice(
+                channel: FfiConverterTypeChannel.read(from: &buf),
+                price: FfiConverterOptionTypePrice.read(from: &buf),
+                nextChangeMs: FfiConverterOptionInt64.read(from: &buf),
+                next: FfiConverterOptionTypePrice.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ChannelPrice, into buf: inout [UInt8]) {
+        FfiConverterTypeChannel.write(value.channel, into: &buf)
+        FfiConverterOptionTypePrice.write(value.price, into: &buf)
+        FfiConverterOptionInt64.write(value.nextChangeMs, into: &buf)
+        FfiConverterOptionTypePrice.write(value.next, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeChannelPrice_lift(_ buf: RustBuffer) throws -> ChannelPrice {
+    return try FfiConverterTypeChannelPrice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeChannelPrice_lower(_ value: ChannelPrice) -> RustBuffer {
+    return FfiConverterTypeChannelPrice.lower(value)
+}
+
+
+/**
  * The text of a check-in's own notice: silent, allowed at night.
  */
 public struct CheckInNotice: Equatable, Hashable {
@@ -2810,6 +2915,253 @@ public func FfiConverterTypeDiagnostics_lower(_ value: Diagnostics) -> RustBuffe
 
 
 /**
+ * A variant that the member likes.
+ */
+public struct FavouriteView: Equatable, Hashable {
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * Stores in which it is watched.
+     */
+    public let watch: [StoreId]
+    /**
+     * Since when, in milliseconds since the Unix epoch.
+     */
+    public let sinceMs: Int64
+    /**
+     * True while the server has not heard of it.
+     */
+    public let waiting: Bool
+    /**
+     * Its product, when it is known on this device.
+     */
+    public let product: ProductSummary?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * Stores in which it is watched.
+         */watch: [StoreId],
+        /**
+         * Since when, in milliseconds since the Unix epoch.
+         */sinceMs: Int64,
+        /**
+         * True while the server has not heard of it.
+         */waiting: Bool,
+        /**
+         * Its product, when it is known on this device.
+         */product: ProductSummary?) {
+        self.sku = sku
+        self.watch = watch
+        self.sinceMs = sinceMs
+        self.waiting = waiting
+        self.product = product
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension FavouriteView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFavouriteView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FavouriteView {
+        return
+            try FavouriteView(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                watch: FfiConverterSequenceTypeStoreId.read(from: &buf),
+                sinceMs: FfiConverterInt64.read(from: &buf),
+                waiting: FfiConverterBool.read(from: &buf),
+                product: FfiConverterOptionTypeProductSummary.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: FavouriteView, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterSequenceTypeStoreId.write(value.watch, into: &buf)
+        FfiConverterInt64.write(value.sinceMs, into: &buf)
+        FfiConverterBool.write(value.waiting, into: &buf)
+        FfiConverterOptionTypeProductSummary.write(value.product, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouriteView_lift(_ buf: RustBuffer) throws -> FavouriteView {
+    return try FfiConverterTypeFavouriteView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouriteView_lower(_ value: FavouriteView) -> RustBuffer {
+    return FfiConverterTypeFavouriteView.lower(value)
+}
+
+
+/**
+ * What a refresh of favourites brought.
+ */
+public struct FavouritesReport: Equatable, Hashable {
+    /**
+     * True when anything is different.
+     */
+    public let changed: Bool
+    /**
+     * What came back since the last refresh: to be told to the member, once.
+     */
+    public let backInStock: [BackInStock]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * True when anything is different.
+         */changed: Bool,
+        /**
+         * What came back since the last refresh: to be told to the member, once.
+         */backInStock: [BackInStock]) {
+        self.changed = changed
+        self.backInStock = backInStock
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension FavouritesReport: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFavouritesReport: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FavouritesReport {
+        return
+            try FavouritesReport(
+                changed: FfiConverterBool.read(from: &buf),
+                backInStock: FfiConverterSequenceTypeBackInStock.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: FavouritesReport, into buf: inout [UInt8]) {
+        FfiConverterBool.write(value.changed, into: &buf)
+        FfiConverterSequenceTypeBackInStock.write(value.backInStock, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouritesReport_lift(_ buf: RustBuffer) throws -> FavouritesReport {
+    return try FfiConverterTypeFavouritesReport.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouritesReport_lower(_ value: FavouritesReport) -> RustBuffer {
+    return FfiConverterTypeFavouritesReport.lower(value)
+}
+
+
+/**
+ * What the member likes.
+ */
+public struct FavouritesView: Equatable, Hashable {
+    /**
+     * Newest first.
+     */
+    public let favourites: [FavouriteView]
+    /**
+     * What came back of late, newest first; only of what is still liked.
+     */
+    public let backInStock: [BackInStock]
+    /**
+     * How fresh the server's word is.
+     */
+    public let freshness: Freshness
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Newest first.
+         */favourites: [FavouriteView],
+        /**
+         * What came back of late, newest first; only of what is still liked.
+         */backInStock: [BackInStock],
+        /**
+         * How fresh the server's word is.
+         */freshness: Freshness) {
+        self.favourites = favourites
+        self.backInStock = backInStock
+        self.freshness = freshness
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension FavouritesView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFavouritesView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FavouritesView {
+        return
+            try FavouritesView(
+                favourites: FfiConverterSequenceTypeFavouriteView.read(from: &buf),
+                backInStock: FfiConverterSequenceTypeBackInStock.read(from: &buf),
+                freshness: FfiConverterTypeFreshness.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: FavouritesView, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeFavouriteView.write(value.favourites, into: &buf)
+        FfiConverterSequenceTypeBackInStock.write(value.backInStock, into: &buf)
+        FfiConverterTypeFreshness.write(value.freshness, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouritesView_lift(_ buf: RustBuffer) throws -> FavouritesView {
+    return try FfiConverterTypeFavouritesView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouritesView_lower(_ value: FavouritesView) -> RustBuffer {
+    return FfiConverterTypeFavouritesView.lower(value)
+}
+
+
+/**
  * A file and its size.
  */
 public struct FileSize: Equatable, Hashable {
@@ -3334,6 +3686,75 @@ public func FfiConverterTypeLostItem_lower(_ value: LostItem) -> RustBuffer {
 
 
 /**
+ * The variants of one colour.
+ */
+public struct MatrixRow: Equatable, Hashable {
+    /**
+     * The colour; `None` is what has none.
+     */
+    public let colour: String?
+    /**
+     * One for each size; `None` where there is no such variant.
+     */
+    public let skus: [Sku?]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The colour; `None` is what has none.
+         */colour: String?,
+        /**
+         * One for each size; `None` where there is no such variant.
+         */skus: [Sku?]) {
+        self.colour = colour
+        self.skus = skus
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MatrixRow: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMatrixRow: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MatrixRow {
+        return
+            try MatrixRow(
+                colour: FfiConverterOptionString.read(from: &buf),
+                skus: FfiConverterSequenceOptionTypeSku.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MatrixRow, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.colour, into: &buf)
+        FfiConverterSequenceOptionTypeSku.write(value.skus, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMatrixRow_lift(_ buf: RustBuffer) throws -> MatrixRow {
+    return try FfiConverterTypeMatrixRow.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMatrixRow_lower(_ value: MatrixRow) -> RustBuffer {
+    return FfiConverterTypeMatrixRow.lower(value)
+}
+
+
+/**
  * The modules of a code: one bit each, 1 for black, row by row without gaps, the first module in the highest bit of the first byte.
  */
 public struct ModuleMatrix: Equatable, Hashable {
@@ -3706,6 +4127,105 @@ public func FfiConverterTypeNewCheckIn_lift(_ buf: RustBuffer) throws -> NewChec
 #endif
 public func FfiConverterTypeNewCheckIn_lower(_ value: NewCheckIn) -> RustBuffer {
     return FfiConverterTypeNewCheckIn.lower(value)
+}
+
+
+/**
+ * A review of the member's that is on its way, or was refused. A refused one stays until it is written again or its intent is dismissed.
+ */
+public struct OwnReview: Equatable, Hashable {
+    /**
+     * Its intent, for `dismiss`.
+     */
+    public let key: IdempotencyKey
+    /**
+     * Where it stands.
+     */
+    public let state: IntentState
+    /**
+     * Why the server refused it.
+     */
+    public let reason: Reason?
+    /**
+     * 1 to 5.
+     */
+    public let stars: UInt8
+    /**
+     * What was written.
+     */
+    public let text: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its intent, for `dismiss`.
+         */key: IdempotencyKey,
+        /**
+         * Where it stands.
+         */state: IntentState,
+        /**
+         * Why the server refused it.
+         */reason: Reason?,
+        /**
+         * 1 to 5.
+         */stars: UInt8,
+        /**
+         * What was written.
+         */text: String) {
+        self.key = key
+        self.state = state
+        self.reason = reason
+        self.stars = stars
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OwnReview: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOwnReview: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OwnReview {
+        return
+            try OwnReview(
+                key: FfiConverterTypeIdempotencyKey.read(from: &buf),
+                state: FfiConverterTypeIntentState.read(from: &buf),
+                reason: FfiConverterOptionTypeReason.read(from: &buf),
+                stars: FfiConverterUInt8.read(from: &buf),
+                text: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OwnReview, into buf: inout [UInt8]) {
+        FfiConverterTypeIdempotencyKey.write(value.key, into: &buf)
+        FfiConverterTypeIntentState.write(value.state, into: &buf)
+        FfiConverterOptionTypeReason.write(value.reason, into: &buf)
+        FfiConverterUInt8.write(value.stars, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOwnReview_lift(_ buf: RustBuffer) throws -> OwnReview {
+    return try FfiConverterTypeOwnReview.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOwnReview_lower(_ value: OwnReview) -> RustBuffer {
+    return FfiConverterTypeOwnReview.lower(value)
 }
 
 
@@ -4086,6 +4606,482 @@ public func FfiConverterTypePresentation_lower(_ value: Presentation) -> RustBuf
 
 
 /**
+ * A product in a list.
+ */
+public struct ProductSummary: Equatable, Hashable {
+    /**
+     * Its id, for `product(id)`.
+     */
+    public let id: ProductId
+    /**
+     * Its title in the app's language; in Japanese or English where there is none.
+     */
+    public let title: String
+    /**
+     * The brand.
+     */
+    public let brand: String?
+    /**
+     * Its first picture.
+     */
+    public let image: AssetInfo?
+    /**
+     * The lowest price of its variants in stores now; online where no store has one.
+     */
+    public let price: Price?
+    /**
+     * True when some variants cost more.
+     */
+    public let priceVaries: Bool
+    /**
+     * How many reviews there are.
+     */
+    public let ratings: UInt32
+    /**
+     * Stars on the average, in thousandths; `None` without a review.
+     */
+    public let averageMilli: UInt32?
+    /**
+     * The server said all this at this moment, in milliseconds since the Unix epoch.
+     */
+    public let asOfMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id, for `product(id)`.
+         */id: ProductId,
+        /**
+         * Its title in the app's language; in Japanese or English where there is none.
+         */title: String,
+        /**
+         * The brand.
+         */brand: String?,
+        /**
+         * Its first picture.
+         */image: AssetInfo?,
+        /**
+         * The lowest price of its variants in stores now; online where no store has one.
+         */price: Price?,
+        /**
+         * True when some variants cost more.
+         */priceVaries: Bool,
+        /**
+         * How many reviews there are.
+         */ratings: UInt32,
+        /**
+         * Stars on the average, in thousandths; `None` without a review.
+         */averageMilli: UInt32?,
+        /**
+         * The server said all this at this moment, in milliseconds since the Unix epoch.
+         */asOfMs: Int64) {
+        self.id = id
+        self.title = title
+        self.brand = brand
+        self.image = image
+        self.price = price
+        self.priceVaries = priceVaries
+        self.ratings = ratings
+        self.averageMilli = averageMilli
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ProductSummary: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProductSummary: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ProductSummary {
+        return
+            try ProductSummary(
+                id: FfiConverterTypeProductId.read(from: &buf),
+                title: FfiConverterString.read(from: &buf),
+                brand: FfiConverterOptionString.read(from: &buf),
+                image: FfiConverterOptionTypeAssetInfo.read(from: &buf),
+                price: FfiConverterOptionTypePrice.read(from: &buf),
+                priceVaries: FfiConverterBool.read(from: &buf),
+                ratings: FfiConverterUInt32.read(from: &buf),
+                averageMilli: FfiConverterOptionUInt32.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ProductSummary, into buf: inout [UInt8]) {
+        FfiConverterTypeProductId.write(value.id, into: &buf)
+        FfiConverterString.write(value.title, into: &buf)
+        FfiConverterOptionString.write(value.brand, into: &buf)
+        FfiConverterOptionTypeAssetInfo.write(value.image, into: &buf)
+        FfiConverterOptionTypePrice.write(value.price, into: &buf)
+        FfiConverterBool.write(value.priceVaries, into: &buf)
+        FfiConverterUInt32.write(value.ratings, into: &buf)
+        FfiConverterOptionUInt32.write(value.averageMilli, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProductSummary_lift(_ buf: RustBuffer) throws -> ProductSummary {
+    return try FfiConverterTypeProductSummary.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProductSummary_lower(_ value: ProductSummary) -> RustBuffer {
+    return FfiConverterTypeProductSummary.lower(value)
+}
+
+
+/**
+ * A product.
+ */
+public struct ProductView: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: ProductId
+    /**
+     * The variant that was asked for, by its bars, its number or its sku; `None` when the product was.
+     */
+    public let sku: Sku?
+    /**
+     * Its title in the app's language; in Japanese or English where there is none.
+     */
+    public let title: String
+    /**
+     * How the title is read, in kana.
+     */
+    public let reading: String?
+    /**
+     * The brand.
+     */
+    public let brand: String?
+    /**
+     * What it is made of and for, in the app's language; may be empty.
+     */
+    public let description: String
+    /**
+     * In the operator's order.
+     */
+    public let variants: [VariantView]
+    /**
+     * The same as a table of colour by size.
+     */
+    public let matrix: VariantMatrix
+    /**
+     * Pictures and models for AR: load the bytes, and show them only if `check_asset` takes them.
+     */
+    public let assets: [AssetInfo]
+    /**
+     * How large it stands in a room, where that matters.
+     */
+    public let sizeMm: SizeMm?
+    /**
+     * How many reviews there are.
+     */
+    public let ratings: UInt32
+    /**
+     * Stars on the average, in thousandths (4,250 are 4.25); `None` without a review.
+     */
+    public let averageMilli: UInt32?
+    /**
+     * The server said all this at this moment, in milliseconds since the Unix epoch.
+     */
+    public let asOfMs: Int64
+    /**
+     * False when the clock was not heard from a server since the phone was started: prices that change then may be another day's.
+     */
+    public let timeProven: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: ProductId,
+        /**
+         * The variant that was asked for, by its bars, its number or its sku; `None` when the product was.
+         */sku: Sku?,
+        /**
+         * Its title in the app's language; in Japanese or English where there is none.
+         */title: String,
+        /**
+         * How the title is read, in kana.
+         */reading: String?,
+        /**
+         * The brand.
+         */brand: String?,
+        /**
+         * What it is made of and for, in the app's language; may be empty.
+         */description: String,
+        /**
+         * In the operator's order.
+         */variants: [VariantView],
+        /**
+         * The same as a table of colour by size.
+         */matrix: VariantMatrix,
+        /**
+         * Pictures and models for AR: load the bytes, and show them only if `check_asset` takes them.
+         */assets: [AssetInfo],
+        /**
+         * How large it stands in a room, where that matters.
+         */sizeMm: SizeMm?,
+        /**
+         * How many reviews there are.
+         */ratings: UInt32,
+        /**
+         * Stars on the average, in thousandths (4,250 are 4.25); `None` without a review.
+         */averageMilli: UInt32?,
+        /**
+         * The server said all this at this moment, in milliseconds since the Unix epoch.
+         */asOfMs: Int64,
+        /**
+         * False when the clock was not heard from a server since the phone was started: prices that change then may be another day's.
+         */timeProven: Bool) {
+        self.id = id
+        self.sku = sku
+        self.title = title
+        self.reading = reading
+        self.brand = brand
+        self.description = description
+        self.variants = variants
+        self.matrix = matrix
+        self.assets = assets
+        self.sizeMm = sizeMm
+        self.ratings = ratings
+        self.averageMilli = averageMilli
+        self.asOfMs = asOfMs
+        self.timeProven = timeProven
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ProductView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProductView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ProductView {
+        return
+            try ProductView(
+                id: FfiConverterTypeProductId.read(from: &buf),
+                sku: FfiConverterOptionTypeSku.read(from: &buf),
+                title: FfiConverterString.read(from: &buf),
+                reading: FfiConverterOptionString.read(from: &buf),
+                brand: FfiConverterOptionString.read(from: &buf),
+                description: FfiConverterString.read(from: &buf),
+                variants: FfiConverterSequenceTypeVariantView.read(from: &buf),
+                matrix: FfiConverterTypeVariantMatrix.read(from: &buf),
+                assets: FfiConverterSequenceTypeAssetInfo.read(from: &buf),
+                sizeMm: FfiConverterOptionTypeSizeMm.read(from: &buf),
+                ratings: FfiConverterUInt32.read(from: &buf),
+                averageMilli: FfiConverterOptionUInt32.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf),
+                timeProven: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ProductView, into buf: inout [UInt8]) {
+        FfiConverterTypeProductId.write(value.id, into: &buf)
+        FfiConverterOptionTypeSku.write(value.sku, into: &buf)
+        FfiConverterString.write(value.title, into: &buf)
+        FfiConverterOptionString.write(value.reading, into: &buf)
+        FfiConverterOptionString.write(value.brand, into: &buf)
+        FfiConverterString.write(value.description, into: &buf)
+        FfiConverterSequenceTypeVariantView.write(value.variants, into: &buf)
+        FfiConverterTypeVariantMatrix.write(value.matrix, into: &buf)
+        FfiConverterSequenceTypeAssetInfo.write(value.assets, into: &buf)
+        FfiConverterOptionTypeSizeMm.write(value.sizeMm, into: &buf)
+        FfiConverterUInt32.write(value.ratings, into: &buf)
+        FfiConverterOptionUInt32.write(value.averageMilli, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterBool.write(value.timeProven, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProductView_lift(_ buf: RustBuffer) throws -> ProductView {
+    return try FfiConverterTypeProductView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProductView_lower(_ value: ProductView) -> RustBuffer {
+    return FfiConverterTypeProductView.lower(value)
+}
+
+
+/**
+ * A product in the ranking.
+ */
+public struct RankedView: Equatable, Hashable {
+    /**
+     * Its rank, from 1; equal sales have equal ranks.
+     */
+    public let rank: UInt32
+    /**
+     * Pieces sold.
+     */
+    public let sold: UInt64
+    /**
+     * The product.
+     */
+    public let product: ProductSummary
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its rank, from 1; equal sales have equal ranks.
+         */rank: UInt32,
+        /**
+         * Pieces sold.
+         */sold: UInt64,
+        /**
+         * The product.
+         */product: ProductSummary) {
+        self.rank = rank
+        self.sold = sold
+        self.product = product
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RankedView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRankedView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RankedView {
+        return
+            try RankedView(
+                rank: FfiConverterUInt32.read(from: &buf),
+                sold: FfiConverterUInt64.read(from: &buf),
+                product: FfiConverterTypeProductSummary.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RankedView, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.rank, into: &buf)
+        FfiConverterUInt64.write(value.sold, into: &buf)
+        FfiConverterTypeProductSummary.write(value.product, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRankedView_lift(_ buf: RustBuffer) throws -> RankedView {
+    return try FfiConverterTypeRankedView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRankedView_lower(_ value: RankedView) -> RustBuffer {
+    return FfiConverterTypeRankedView.lower(value)
+}
+
+
+/**
+ * What sells.
+ */
+public struct RankingView: Equatable, Hashable {
+    /**
+     * The best first.
+     */
+    public let products: [RankedView]
+    /**
+     * How fresh it is.
+     */
+    public let freshness: Freshness
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The best first.
+         */products: [RankedView],
+        /**
+         * How fresh it is.
+         */freshness: Freshness) {
+        self.products = products
+        self.freshness = freshness
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RankingView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRankingView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RankingView {
+        return
+            try RankingView(
+                products: FfiConverterSequenceTypeRankedView.read(from: &buf),
+                freshness: FfiConverterTypeFreshness.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RankingView, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeRankedView.write(value.products, into: &buf)
+        FfiConverterTypeFreshness.write(value.freshness, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRankingView_lift(_ buf: RustBuffer) throws -> RankingView {
+    return try FfiConverterTypeRankingView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRankingView_lower(_ value: RankingView) -> RustBuffer {
+    return FfiConverterTypeRankingView.lower(value)
+}
+
+
+/**
  * A receipt in a list.
  */
 public struct ReceiptSummary: Equatable, Hashable {
@@ -4453,6 +5449,206 @@ public func FfiConverterTypeRegionPlan_lower(_ value: RegionPlan) -> RustBuffer 
 
 
 /**
+ * Reviews of a product, as far as they were read.
+ */
+public struct ReviewsView: Equatable, Hashable {
+    /**
+     * Verified ones first, then the newest.
+     */
+    public let reviews: [Review]
+    /**
+     * For `refresh_reviews`: where the next page begins; `None` when there is no more.
+     */
+    public let next: String?
+    /**
+     * How many reviews there are on the server.
+     */
+    public let ratings: UInt32
+    /**
+     * Stars on the average, in thousandths; `None` without a review.
+     */
+    public let averageMilli: UInt32?
+    /**
+     * The server said all this at this moment; `None` before the first time.
+     */
+    public let asOfMs: Int64?
+    /**
+     * What the member wrote and the server has not taken yet, or has refused.
+     */
+    public let own: OwnReview?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Verified ones first, then the newest.
+         */reviews: [Review],
+        /**
+         * For `refresh_reviews`: where the next page begins; `None` when there is no more.
+         */next: String?,
+        /**
+         * How many reviews there are on the server.
+         */ratings: UInt32,
+        /**
+         * Stars on the average, in thousandths; `None` without a review.
+         */averageMilli: UInt32?,
+        /**
+         * The server said all this at this moment; `None` before the first time.
+         */asOfMs: Int64?,
+        /**
+         * What the member wrote and the server has not taken yet, or has refused.
+         */own: OwnReview?) {
+        self.reviews = reviews
+        self.next = next
+        self.ratings = ratings
+        self.averageMilli = averageMilli
+        self.asOfMs = asOfMs
+        self.own = own
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReviewsView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReviewsView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReviewsView {
+        return
+            try ReviewsView(
+                reviews: FfiConverterSequenceTypeReview.read(from: &buf),
+                next: FfiConverterOptionString.read(from: &buf),
+                ratings: FfiConverterUInt32.read(from: &buf),
+                averageMilli: FfiConverterOptionUInt32.read(from: &buf),
+                asOfMs: FfiConverterOptionInt64.read(from: &buf),
+                own: FfiConverterOptionTypeOwnReview.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReviewsView, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeReview.write(value.reviews, into: &buf)
+        FfiConverterOptionString.write(value.next, into: &buf)
+        FfiConverterUInt32.write(value.ratings, into: &buf)
+        FfiConverterOptionUInt32.write(value.averageMilli, into: &buf)
+        FfiConverterOptionInt64.write(value.asOfMs, into: &buf)
+        FfiConverterOptionTypeOwnReview.write(value.own, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReviewsView_lift(_ buf: RustBuffer) throws -> ReviewsView {
+    return try FfiConverterTypeReviewsView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReviewsView_lower(_ value: ReviewsView) -> RustBuffer {
+    return FfiConverterTypeReviewsView.lower(value)
+}
+
+
+/**
+ * What a scan led to.
+ */
+public struct ScanView: Equatable, Hashable {
+    /**
+     * What was read. A URL of anybody is to be shown, host first, and opened only if the person says so.
+     */
+    public let scanned: Scanned
+    /**
+     * The product, with the scanned variant in its `sku`, when it is known on this device.
+     */
+    public let product: ProductView?
+    /**
+     * The number of a product that is not known on this device: `find(number)` asks online. `None` when it is known, and when what was read is no
+     * product (a member, a seat, a URL).
+     */
+    public let notKnown: String?
+    /**
+     * True when the store will hear of this scan, without hearing of whom.
+     */
+    public let counted: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What was read. A URL of anybody is to be shown, host first, and opened only if the person says so.
+         */scanned: Scanned,
+        /**
+         * The product, with the scanned variant in its `sku`, when it is known on this device.
+         */product: ProductView?,
+        /**
+         * The number of a product that is not known on this device: `find(number)` asks online. `None` when it is known, and when what was read is no
+         * product (a member, a seat, a URL).
+         */notKnown: String?,
+        /**
+         * True when the store will hear of this scan, without hearing of whom.
+         */counted: Bool) {
+        self.scanned = scanned
+        self.product = product
+        self.notKnown = notKnown
+        self.counted = counted
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ScanView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeScanView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ScanView {
+        return
+            try ScanView(
+                scanned: FfiConverterTypeScanned.read(from: &buf),
+                product: FfiConverterOptionTypeProductView.read(from: &buf),
+                notKnown: FfiConverterOptionString.read(from: &buf),
+                counted: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ScanView, into buf: inout [UInt8]) {
+        FfiConverterTypeScanned.write(value.scanned, into: &buf)
+        FfiConverterOptionTypeProductView.write(value.product, into: &buf)
+        FfiConverterOptionString.write(value.notKnown, into: &buf)
+        FfiConverterBool.write(value.counted, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanView_lift(_ buf: RustBuffer) throws -> ScanView {
+    return try FfiConverterTypeScanView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeScanView_lower(_ value: ScanView) -> RustBuffer {
+    return FfiConverterTypeScanView.lower(value)
+}
+
+
+/**
  * What a round of sending came to.
  */
 public struct SendReport: Equatable, Hashable {
@@ -4766,6 +5962,561 @@ public func FfiConverterTypeStampView_lift(_ buf: RustBuffer) throws -> StampVie
 #endif
 public func FfiConverterTypeStampView_lower(_ value: StampView) -> RustBuffer {
     return FfiConverterTypeStampView.lower(value)
+}
+
+
+/**
+ * The variants of a product and where they are.
+ */
+public struct StockMatrix: Equatable, Hashable {
+    /**
+     * In the order of the question.
+     */
+    public let variants: [VariantStock]
+    /**
+     * What can be done about the wanted variant; empty without one.
+     */
+    public let nextSteps: [NextStep]
+    /**
+     * How many stores have been heard of: none means that nothing can be said, not that nothing is there.
+     */
+    public let storesHeard: UInt32
+    /**
+     * How fresh what is known is as a whole; each answer carries its own `as_of_ms`.
+     */
+    public let freshness: Freshness
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In the order of the question.
+         */variants: [VariantStock],
+        /**
+         * What can be done about the wanted variant; empty without one.
+         */nextSteps: [NextStep],
+        /**
+         * How many stores have been heard of: none means that nothing can be said, not that nothing is there.
+         */storesHeard: UInt32,
+        /**
+         * How fresh what is known is as a whole; each answer carries its own `as_of_ms`.
+         */freshness: Freshness) {
+        self.variants = variants
+        self.nextSteps = nextSteps
+        self.storesHeard = storesHeard
+        self.freshness = freshness
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StockMatrix: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStockMatrix: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StockMatrix {
+        return
+            try StockMatrix(
+                variants: FfiConverterSequenceTypeVariantStock.read(from: &buf),
+                nextSteps: FfiConverterSequenceTypeNextStep.read(from: &buf),
+                storesHeard: FfiConverterUInt32.read(from: &buf),
+                freshness: FfiConverterTypeFreshness.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StockMatrix, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeVariantStock.write(value.variants, into: &buf)
+        FfiConverterSequenceTypeNextStep.write(value.nextSteps, into: &buf)
+        FfiConverterUInt32.write(value.storesHeard, into: &buf)
+        FfiConverterTypeFreshness.write(value.freshness, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockMatrix_lift(_ buf: RustBuffer) throws -> StockMatrix {
+    return try FfiConverterTypeStockMatrix.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockMatrix_lower(_ value: StockMatrix) -> RustBuffer {
+    return FfiConverterTypeStockMatrix.lower(value)
+}
+
+
+/**
+ * What is asked of the stock on the phone.
+ */
+public struct StockQuestion: Equatable, Hashable {
+    /**
+     * All variants of this product, as far as it was seen on this phone; they come before `skus`.
+     */
+    public let product: ProductId?
+    /**
+     * Further variants, or the only ones. At most 500 in all.
+     */
+    public let skus: [Sku]
+    /**
+     * The variant that the shopper wants (the one that was scanned): next steps are about it.
+     */
+    public let wanted: Sku?
+    /**
+     * The store in which the shopper is, or which was chosen.
+     */
+    public let here: StoreId?
+    /**
+     * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則).
+     */
+    public let inMin: UInt32?
+    /**
+     * Pieces that are wanted, 1 or more.
+     */
+    public let quantity: UInt32
+    /**
+     * How many stores for each variant, at most 50.
+     */
+    public let perVariant: UInt32
+    /**
+     * True: stores that are open now come before all that are closed.
+     */
+    public let openFirst: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * All variants of this product, as far as it was seen on this phone; they come before `skus`.
+         */product: ProductId?,
+        /**
+         * Further variants, or the only ones. At most 500 in all.
+         */skus: [Sku],
+        /**
+         * The variant that the shopper wants (the one that was scanned): next steps are about it.
+         */wanted: Sku?,
+        /**
+         * The store in which the shopper is, or which was chosen.
+         */here: StoreId?,
+        /**
+         * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則).
+         */inMin: UInt32?,
+        /**
+         * Pieces that are wanted, 1 or more.
+         */quantity: UInt32,
+        /**
+         * How many stores for each variant, at most 50.
+         */perVariant: UInt32,
+        /**
+         * True: stores that are open now come before all that are closed.
+         */openFirst: Bool) {
+        self.product = product
+        self.skus = skus
+        self.wanted = wanted
+        self.here = here
+        self.inMin = inMin
+        self.quantity = quantity
+        self.perVariant = perVariant
+        self.openFirst = openFirst
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StockQuestion: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStockQuestion: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StockQuestion {
+        return
+            try StockQuestion(
+                product: FfiConverterOptionTypeProductId.read(from: &buf),
+                skus: FfiConverterSequenceTypeSku.read(from: &buf),
+                wanted: FfiConverterOptionTypeSku.read(from: &buf),
+                here: FfiConverterOptionTypeStoreId.read(from: &buf),
+                inMin: FfiConverterOptionUInt32.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf),
+                perVariant: FfiConverterUInt32.read(from: &buf),
+                openFirst: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StockQuestion, into buf: inout [UInt8]) {
+        FfiConverterOptionTypeProductId.write(value.product, into: &buf)
+        FfiConverterSequenceTypeSku.write(value.skus, into: &buf)
+        FfiConverterOptionTypeSku.write(value.wanted, into: &buf)
+        FfiConverterOptionTypeStoreId.write(value.here, into: &buf)
+        FfiConverterOptionUInt32.write(value.inMin, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+        FfiConverterUInt32.write(value.perVariant, into: &buf)
+        FfiConverterBool.write(value.openFirst, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockQuestion_lift(_ buf: RustBuffer) throws -> StockQuestion {
+    return try FfiConverterTypeStockQuestion.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockQuestion_lower(_ value: StockQuestion) -> RustBuffer {
+    return FfiConverterTypeStockQuestion.lower(value)
+}
+
+
+/**
+ * What a refresh of stock brought.
+ */
+public struct StockReport: Equatable, Hashable {
+    /**
+     * Stores that were asked for.
+     */
+    public let stores: UInt32
+    /**
+     * Levels that had changed.
+     */
+    public let levels: UInt32
+    /**
+     * Requests that it took.
+     */
+    public let requests: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Stores that were asked for.
+         */stores: UInt32,
+        /**
+         * Levels that had changed.
+         */levels: UInt32,
+        /**
+         * Requests that it took.
+         */requests: UInt32) {
+        self.stores = stores
+        self.levels = levels
+        self.requests = requests
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StockReport: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStockReport: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StockReport {
+        return
+            try StockReport(
+                stores: FfiConverterUInt32.read(from: &buf),
+                levels: FfiConverterUInt32.read(from: &buf),
+                requests: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StockReport, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.stores, into: &buf)
+        FfiConverterUInt32.write(value.levels, into: &buf)
+        FfiConverterUInt32.write(value.requests, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockReport_lift(_ buf: RustBuffer) throws -> StockReport {
+    return try FfiConverterTypeStockReport.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockReport_lower(_ value: StockReport) -> RustBuffer {
+    return FfiConverterTypeStockReport.lower(value)
+}
+
+
+/**
+ * A store whose stock is kept on the phone.
+ */
+public struct StockStoreView: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    public let name: String
+    /**
+     * True when the member has pinned it.
+     */
+    public let pinned: Bool
+    /**
+     * True for the online shop.
+     */
+    public let isEc: Bool
+    /**
+     * True when something can be held there.
+     */
+    public let holds: Bool
+    /**
+     * As of when its stock is known; absent: never heard.
+     */
+    public let asOfMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its name, or its id where the phone knows no name.
+         */name: String,
+        /**
+         * True when the member has pinned it.
+         */pinned: Bool,
+        /**
+         * True for the online shop.
+         */isEc: Bool,
+        /**
+         * True when something can be held there.
+         */holds: Bool,
+        /**
+         * As of when its stock is known; absent: never heard.
+         */asOfMs: Int64?) {
+        self.store = store
+        self.name = name
+        self.pinned = pinned
+        self.isEc = isEc
+        self.holds = holds
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StockStoreView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStockStoreView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StockStoreView {
+        return
+            try StockStoreView(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                pinned: FfiConverterBool.read(from: &buf),
+                isEc: FfiConverterBool.read(from: &buf),
+                holds: FfiConverterBool.read(from: &buf),
+                asOfMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StockStoreView, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterBool.write(value.pinned, into: &buf)
+        FfiConverterBool.write(value.isEc, into: &buf)
+        FfiConverterBool.write(value.holds, into: &buf)
+        FfiConverterOptionInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockStoreView_lift(_ buf: RustBuffer) throws -> StockStoreView {
+    return try FfiConverterTypeStockStoreView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockStoreView_lower(_ value: StockStoreView) -> RustBuffer {
+    return FfiConverterTypeStockStoreView.lower(value)
+}
+
+
+/**
+ * A store and what it has of a variant.
+ */
+public struct StoreAnswer: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its place, where the phone knows it.
+     */
+    public let place: PlaceId?
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    public let name: String
+    /**
+     * The way to its place in metres; absent without a position or a place.
+     */
+    public let distanceM: UInt32?
+    /**
+     * True when it is open now, by the trusted clock; absent where its hours are not known.
+     */
+    public let openNow: Bool?
+    /**
+     * True when something can be held there.
+     */
+    public let holds: Bool
+    /**
+     * True for the online shop.
+     */
+    public let isEc: Bool
+    /**
+     * How much there is, as of when, from where, and how likely it is there on arrival.
+     */
+    public let answer: StockAnswer
+    /**
+     * The answer in Japanese, with its time by the store's clock.
+     */
+    public let textJa: String
+    /**
+     * The answer in English, likewise.
+     */
+    public let textEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its place, where the phone knows it.
+         */place: PlaceId?,
+        /**
+         * Its name, or its id where the phone knows no name.
+         */name: String,
+        /**
+         * The way to its place in metres; absent without a position or a place.
+         */distanceM: UInt32?,
+        /**
+         * True when it is open now, by the trusted clock; absent where its hours are not known.
+         */openNow: Bool?,
+        /**
+         * True when something can be held there.
+         */holds: Bool,
+        /**
+         * True for the online shop.
+         */isEc: Bool,
+        /**
+         * How much there is, as of when, from where, and how likely it is there on arrival.
+         */answer: StockAnswer,
+        /**
+         * The answer in Japanese, with its time by the store's clock.
+         */textJa: String,
+        /**
+         * The answer in English, likewise.
+         */textEn: String) {
+        self.store = store
+        self.place = place
+        self.name = name
+        self.distanceM = distanceM
+        self.openNow = openNow
+        self.holds = holds
+        self.isEc = isEc
+        self.answer = answer
+        self.textJa = textJa
+        self.textEn = textEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StoreAnswer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStoreAnswer: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StoreAnswer {
+        return
+            try StoreAnswer(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                place: FfiConverterOptionTypePlaceId.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                distanceM: FfiConverterOptionUInt32.read(from: &buf),
+                openNow: FfiConverterOptionBool.read(from: &buf),
+                holds: FfiConverterBool.read(from: &buf),
+                isEc: FfiConverterBool.read(from: &buf),
+                answer: FfiConverterTypeStockAnswer.read(from: &buf),
+                textJa: FfiConverterString.read(from: &buf),
+                textEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StoreAnswer, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterOptionTypePlaceId.write(value.place, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterOptionUInt32.write(value.distanceM, into: &buf)
+        FfiConverterOptionBool.write(value.openNow, into: &buf)
+        FfiConverterBool.write(value.holds, into: &buf)
+        FfiConverterBool.write(value.isEc, into: &buf)
+        FfiConverterTypeStockAnswer.write(value.answer, into: &buf)
+        FfiConverterString.write(value.textJa, into: &buf)
+        FfiConverterString.write(value.textEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreAnswer_lift(_ buf: RustBuffer) throws -> StoreAnswer {
+    return try FfiConverterTypeStoreAnswer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreAnswer_lower(_ value: StoreAnswer) -> RustBuffer {
+    return FfiConverterTypeStoreAnswer.lower(value)
 }
 
 
@@ -5255,6 +7006,293 @@ public func FfiConverterTypeUsedCouponView_lower(_ value: UsedCouponView) -> Rus
 
 
 /**
+ * Variants as a table of colour by size, in the order of the operator's list.
+ */
+public struct VariantMatrix: Equatable, Hashable {
+    /**
+     * The columns; `None` is what has no size.
+     */
+    public let sizes: [String?]
+    /**
+     * The rows.
+     */
+    public let rows: [MatrixRow]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The columns; `None` is what has no size.
+         */sizes: [String?],
+        /**
+         * The rows.
+         */rows: [MatrixRow]) {
+        self.sizes = sizes
+        self.rows = rows
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension VariantMatrix: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeVariantMatrix: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> VariantMatrix {
+        return
+            try VariantMatrix(
+                sizes: FfiConverterSequenceOptionString.read(from: &buf),
+                rows: FfiConverterSequenceTypeMatrixRow.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: VariantMatrix, into buf: inout [UInt8]) {
+        FfiConverterSequenceOptionString.write(value.sizes, into: &buf)
+        FfiConverterSequenceTypeMatrixRow.write(value.rows, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantMatrix_lift(_ buf: RustBuffer) throws -> VariantMatrix {
+    return try FfiConverterTypeVariantMatrix.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantMatrix_lower(_ value: VariantMatrix) -> RustBuffer {
+    return FfiConverterTypeVariantMatrix.lower(value)
+}
+
+
+/**
+ * Where a variant is.
+ */
+public struct VariantStock: Equatable, Hashable {
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * Its colour, where its product was seen on this phone.
+     */
+    public let colour: String?
+    /**
+     * Its size, likewise.
+     */
+    public let size: String?
+    /**
+     * In the store in which the shopper is; absent without one, and where nothing was ever heard of that store.
+     */
+    public let here: StoreAnswer?
+    /**
+     * Other stores that have it, the nearest first.
+     */
+    public let stores: [StoreAnswer]
+    /**
+     * In the online shop, if it has it.
+     */
+    public let online: StoreAnswer?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * Its colour, where its product was seen on this phone.
+         */colour: String?,
+        /**
+         * Its size, likewise.
+         */size: String?,
+        /**
+         * In the store in which the shopper is; absent without one, and where nothing was ever heard of that store.
+         */here: StoreAnswer?,
+        /**
+         * Other stores that have it, the nearest first.
+         */stores: [StoreAnswer],
+        /**
+         * In the online shop, if it has it.
+         */online: StoreAnswer?) {
+        self.sku = sku
+        self.colour = colour
+        self.size = size
+        self.here = here
+        self.stores = stores
+        self.online = online
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension VariantStock: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeVariantStock: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> VariantStock {
+        return
+            try VariantStock(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                colour: FfiConverterOptionString.read(from: &buf),
+                size: FfiConverterOptionString.read(from: &buf),
+                here: FfiConverterOptionTypeStoreAnswer.read(from: &buf),
+                stores: FfiConverterSequenceTypeStoreAnswer.read(from: &buf),
+                online: FfiConverterOptionTypeStoreAnswer.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: VariantStock, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterOptionString.write(value.colour, into: &buf)
+        FfiConverterOptionString.write(value.size, into: &buf)
+        FfiConverterOptionTypeStoreAnswer.write(value.here, into: &buf)
+        FfiConverterSequenceTypeStoreAnswer.write(value.stores, into: &buf)
+        FfiConverterOptionTypeStoreAnswer.write(value.online, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantStock_lift(_ buf: RustBuffer) throws -> VariantStock {
+    return try FfiConverterTypeVariantStock.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantStock_lower(_ value: VariantStock) -> RustBuffer {
+    return FfiConverterTypeVariantStock.lower(value)
+}
+
+
+/**
+ * A variant.
+ */
+public struct VariantView: Equatable, Hashable {
+    /**
+     * The shop's article code.
+     */
+    public let sku: Sku
+    /**
+     * What is printed below its bars.
+     */
+    public let gtin: Gtin?
+    /**
+     * Its colour, as the shop calls it.
+     */
+    public let colour: String?
+    /**
+     * Its size, as the shop calls it.
+     */
+    public let size: String?
+    /**
+     * What it costs now, by channel; a channel without a price is left out.
+     */
+    public let prices: [ChannelPrice]
+    /**
+     * True when the member likes it.
+     */
+    public let liked: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The shop's article code.
+         */sku: Sku,
+        /**
+         * What is printed below its bars.
+         */gtin: Gtin?,
+        /**
+         * Its colour, as the shop calls it.
+         */colour: String?,
+        /**
+         * Its size, as the shop calls it.
+         */size: String?,
+        /**
+         * What it costs now, by channel; a channel without a price is left out.
+         */prices: [ChannelPrice],
+        /**
+         * True when the member likes it.
+         */liked: Bool) {
+        self.sku = sku
+        self.gtin = gtin
+        self.colour = colour
+        self.size = size
+        self.prices = prices
+        self.liked = liked
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension VariantView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeVariantView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> VariantView {
+        return
+            try VariantView(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                gtin: FfiConverterOptionTypeGtin.read(from: &buf),
+                colour: FfiConverterOptionString.read(from: &buf),
+                size: FfiConverterOptionString.read(from: &buf),
+                prices: FfiConverterSequenceTypeChannelPrice.read(from: &buf),
+                liked: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: VariantView, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterOptionTypeGtin.write(value.gtin, into: &buf)
+        FfiConverterOptionString.write(value.colour, into: &buf)
+        FfiConverterOptionString.write(value.size, into: &buf)
+        FfiConverterSequenceTypeChannelPrice.write(value.prices, into: &buf)
+        FfiConverterBool.write(value.liked, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantView_lift(_ buf: RustBuffer) throws -> VariantView {
+    return try FfiConverterTypeVariantView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantView_lower(_ value: VariantView) -> RustBuffer {
+    return FfiConverterTypeVariantView.lower(value)
+}
+
+
+/**
  * The app was opened and this is missing for a check-in.
  */
 public struct WaitingVisit: Equatable, Hashable {
@@ -5649,6 +7687,225 @@ public func FfiConverterTypeCardStanding_lower(_ value: CardStanding) -> RustBuf
 
 
 /**
+ * The verbs of the catalogue had no good end. What is on the device stays readable in every case.
+ */
+public
+enum CatalogueError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    case NotEnrolled
+    /**
+     * No product or variant of this name was seen on this device.
+     */
+    case NoSuchProduct
+    /**
+     * What was scanned is nothing that can be acted on.
+     */
+    case Unreadable(
+        /**
+         * Why.
+         */refusal: ScanRefusal
+    )
+    /**
+     * The settings of the scanner cannot be: nothing was changed.
+     */
+    case BadSettings(
+        /**
+         * What is wrong with them.
+         */detail: String
+    )
+    /**
+     * A review has 1 to 5 stars and at most 2,000 characters.
+     */
+    case BadReview(
+        /**
+         * What is wrong with it.
+         */detail: String
+    )
+    /**
+     * The bytes are not those of the manifest: do not show them, load them again.
+     */
+    case BadAsset(
+        /**
+         * What is wrong with them.
+         */detail: String
+    )
+    /**
+     * The server refused for another reason.
+     */
+    case Refused(
+        /**
+         * Its reason.
+         */code: Reason,
+        /**
+         * Its words.
+         */detail: String
+    )
+    /**
+     * The network or the server failed: try again.
+     */
+    case Call(
+        /**
+         * Why.
+         */error: CallError
+    )
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    case Platform(
+        /**
+         * Why.
+         */error: PlatformError
+    )
+    /**
+     * The files failed.
+     */
+    case Storage(
+        /**
+         * Why.
+         */error: StorageError
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension CatalogueError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCatalogueError: FfiConverterRustBuffer {
+    typealias SwiftType = CatalogueError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CatalogueError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .NotEnrolled
+        case 2: return .NoSuchProduct
+        case 3: return .Unreadable(
+            refusal: try FfiConverterTypeScanRefusal.read(from: &buf)
+            )
+        case 4: return .BadSettings(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 5: return .BadReview(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 6: return .BadAsset(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 7: return .Refused(
+            code: try FfiConverterTypeReason.read(from: &buf),
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 8: return .Call(
+            error: try FfiConverterTypeCallError.read(from: &buf)
+            )
+        case 9: return .Platform(
+            error: try FfiConverterTypePlatformError.read(from: &buf)
+            )
+        case 10: return .Storage(
+            error: try FfiConverterTypeStorageError.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CatalogueError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .NotEnrolled:
+            writeInt(&buf, Int32(1))
+
+
+        case .NoSuchProduct:
+            writeInt(&buf, Int32(2))
+
+
+        case let .Unreadable(refusal):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeScanRefusal.write(refusal, into: &buf)
+
+
+        case let .BadSettings(detail):
+            writeInt(&buf, Int32(4))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .BadReview(detail):
+            writeInt(&buf, Int32(5))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .BadAsset(detail):
+            writeInt(&buf, Int32(6))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Refused(code,detail):
+            writeInt(&buf, Int32(7))
+            FfiConverterTypeReason.write(code, into: &buf)
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Call(error):
+            writeInt(&buf, Int32(8))
+            FfiConverterTypeCallError.write(error, into: &buf)
+
+
+        case let .Platform(error):
+            writeInt(&buf, Int32(9))
+            FfiConverterTypePlatformError.write(error, into: &buf)
+
+
+        case let .Storage(error):
+            writeInt(&buf, Int32(10))
+            FfiConverterTypeStorageError.write(error, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCatalogueError_lift(_ buf: RustBuffer) throws -> CatalogueError {
+    return try FfiConverterTypeCatalogueError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCatalogueError_lower(_ value: CatalogueError) -> RustBuffer {
+    return FfiConverterTypeCatalogueError.lower(value)
+}
+
+
+/**
  * What has changed.
  */
 
@@ -5671,9 +7928,17 @@ public enum Change: Equatable, Hashable {
      */
     case coupons
     /**
+     * Products, reviews, the ranking or what the member likes: ask `catalogue()` again.
+     */
+    case catalogue
+    /**
      * A check-in was made, taken or refused: ask `check_in().recent()` again.
      */
     case checkIns
+    /**
+     * Stock of a store: ask `stock().nearest()` again.
+     */
+    case stock
     /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
@@ -5707,9 +7972,13 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
 
         case 4: return .coupons
 
-        case 5: return .checkIns
+        case 5: return .catalogue
 
-        case 6: return .outbox
+        case 6: return .checkIns
+
+        case 7: return .stock
+
+        case 8: return .outbox
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5735,12 +8004,20 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
             writeInt(&buf, Int32(4))
 
 
-        case .checkIns:
+        case .catalogue:
             writeInt(&buf, Int32(5))
 
 
-        case .outbox:
+        case .checkIns:
             writeInt(&buf, Int32(6))
+
+
+        case .stock:
+            writeInt(&buf, Int32(7))
+
+
+        case .outbox:
+            writeInt(&buf, Int32(8))
 
         }
     }
@@ -7040,6 +9317,145 @@ public func FfiConverterTypeMemberState_lower(_ value: MemberState) -> RustBuffe
 
 
 /**
+ * What the shopper can do next, the best first.
+ */
+
+public enum NextStep: Equatable, Hashable {
+
+    /**
+     * It is here, and can be held.
+     */
+    case holdHere(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * The variant.
+         */sku: Sku
+    )
+    /**
+     * It is not here; another size or colour is.
+     */
+    case otherVariantHere(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * The other variant.
+         */sku: Sku
+    )
+    /**
+     * Another store has it.
+     */
+    case otherStore(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * True when it can be held there.
+         */holds: Bool
+    )
+    /**
+     * The online shop has it.
+     */
+    case online(
+        /**
+         * The online shop.
+         */store: StoreId,
+        /**
+         * The variant.
+         */sku: Sku
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NextStep: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNextStep: FfiConverterRustBuffer {
+    typealias SwiftType = NextStep
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NextStep {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .holdHere(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf)
+        )
+
+        case 2: return .otherVariantHere(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf)
+        )
+
+        case 3: return .otherStore(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf), holds: try FfiConverterBool.read(from: &buf)
+        )
+
+        case 4: return .online(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: NextStep, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .holdHere(store,sku):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypeStoreId.write(store, into: &buf)
+            FfiConverterTypeSku.write(sku, into: &buf)
+
+
+        case let .otherVariantHere(store,sku):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeStoreId.write(store, into: &buf)
+            FfiConverterTypeSku.write(sku, into: &buf)
+
+
+        case let .otherStore(store,sku,holds):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeStoreId.write(store, into: &buf)
+            FfiConverterTypeSku.write(sku, into: &buf)
+            FfiConverterBool.write(holds, into: &buf)
+
+
+        case let .online(store,sku):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeStoreId.write(store, into: &buf)
+            FfiConverterTypeSku.write(sku, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNextStep_lift(_ buf: RustBuffer) throws -> NextStep {
+    return try FfiConverterTypeNextStep.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNextStep_lower(_ value: NextStep) -> RustBuffer {
+    return FfiConverterTypeNextStep.lower(value)
+}
+
+
+
+/**
  * What the operating system says. Reboots and proven times the core notices by itself.
  */
 
@@ -8129,6 +10545,147 @@ public func FfiConverterTypeServerErasure_lower(_ value: ServerErasure) -> RustB
 
 
 /**
+ * The verbs of stock had no good end. What is on the device stays readable in every case.
+ */
+public
+enum StockError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    case NotEnrolled
+    /**
+     * The question cannot be answered as it is.
+     */
+    case BadQuestion(
+        /**
+         * What is wrong with it and what to do.
+         */detail: String
+    )
+    /**
+     * The network or the server failed: try again.
+     */
+    case Call(
+        /**
+         * Why.
+         */error: CallError
+    )
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    case Platform(
+        /**
+         * Why.
+         */error: PlatformError
+    )
+    /**
+     * The files failed.
+     */
+    case Storage(
+        /**
+         * Why.
+         */error: StorageError
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension StockError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStockError: FfiConverterRustBuffer {
+    typealias SwiftType = StockError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StockError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .NotEnrolled
+        case 2: return .BadQuestion(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 3: return .Call(
+            error: try FfiConverterTypeCallError.read(from: &buf)
+            )
+        case 4: return .Platform(
+            error: try FfiConverterTypePlatformError.read(from: &buf)
+            )
+        case 5: return .Storage(
+            error: try FfiConverterTypeStorageError.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: StockError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .NotEnrolled:
+            writeInt(&buf, Int32(1))
+
+
+        case let .BadQuestion(detail):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Call(error):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeCallError.write(error, into: &buf)
+
+
+        case let .Platform(error):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypePlatformError.write(error, into: &buf)
+
+
+        case let .Storage(error):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeStorageError.write(error, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockError_lift(_ buf: RustBuffer) throws -> StockError {
+    return try FfiConverterTypeStockError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockError_lower(_ value: StockError) -> RustBuffer {
+    return FfiConverterTypeStockError.lower(value)
+}
+
+
+/**
  * The files could not do it.
  */
 public
@@ -8702,6 +11259,30 @@ fileprivate struct FfiConverterOptionDouble: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionBool: FfiConverterRustBuffer {
+    typealias SwiftType = Bool?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterBool.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterBool.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
     typealias SwiftType = String?
 
@@ -8718,6 +11299,78 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterString.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOwnReview: FfiConverterRustBuffer {
+    typealias SwiftType = OwnReview?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOwnReview.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOwnReview.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeProductSummary: FfiConverterRustBuffer {
+    typealias SwiftType = ProductSummary?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeProductSummary.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeProductSummary.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeProductView: FfiConverterRustBuffer {
+    typealias SwiftType = ProductView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeProductView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeProductView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -8750,6 +11403,30 @@ fileprivate struct FfiConverterOptionTypeRegionPlan: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeStoreAnswer: FfiConverterRustBuffer {
+    typealias SwiftType = StoreAnswer?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeStoreAnswer.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeStoreAnswer.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeWatchedRegion: FfiConverterRustBuffer {
     typealias SwiftType = WatchedRegion?
 
@@ -8766,6 +11443,78 @@ fileprivate struct FfiConverterOptionTypeWatchedRegion: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeWatchedRegion.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeAssetInfo: FfiConverterRustBuffer {
+    typealias SwiftType = AssetInfo?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeAssetInfo.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeAssetInfo.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypePrice: FfiConverterRustBuffer {
+    typealias SwiftType = Price?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePrice.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePrice.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSizeMm: FfiConverterRustBuffer {
+    typealias SwiftType = SizeMm?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSizeMm.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSizeMm.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -8846,6 +11595,30 @@ fileprivate struct FfiConverterOptionTypeReason: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeGtin: FfiConverterRustBuffer {
+    typealias SwiftType = Gtin?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeGtin.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeGtin.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypePlaceId: FfiConverterRustBuffer {
     typealias SwiftType = PlaceId?
 
@@ -8862,6 +11635,54 @@ fileprivate struct FfiConverterOptionTypePlaceId: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypePlaceId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeProductId: FfiConverterRustBuffer {
+    typealias SwiftType = ProductId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeProductId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeProductId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSku: FfiConverterRustBuffer {
+    typealias SwiftType = Sku?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSku.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSku.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -8944,6 +11765,31 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeChannelPrice: FfiConverterRustBuffer {
+    typealias SwiftType = [ChannelPrice]
+
+    public static func write(_ value: [ChannelPrice], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeChannelPrice.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ChannelPrice] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ChannelPrice]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeChannelPrice.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer {
     typealias SwiftType = [CouponView]
 
@@ -8961,6 +11807,31 @@ fileprivate struct FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeCouponView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeFavouriteView: FfiConverterRustBuffer {
+    typealias SwiftType = [FavouriteView]
+
+    public static func write(_ value: [FavouriteView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeFavouriteView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [FavouriteView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [FavouriteView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeFavouriteView.read(from: &buf))
         }
         return seq
     }
@@ -9011,6 +11882,31 @@ fileprivate struct FfiConverterSequenceTypeLostItem: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeLostItem.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMatrixRow: FfiConverterRustBuffer {
+    typealias SwiftType = [MatrixRow]
+
+    public static func write(_ value: [MatrixRow], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMatrixRow.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MatrixRow] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MatrixRow]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMatrixRow.read(from: &buf))
         }
         return seq
     }
@@ -9094,6 +11990,31 @@ fileprivate struct FfiConverterSequenceTypePlaceView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeRankedView: FfiConverterRustBuffer {
+    typealias SwiftType = [RankedView]
+
+    public static func write(_ value: [RankedView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRankedView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RankedView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RankedView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRankedView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeReceiptSummary: FfiConverterRustBuffer {
     typealias SwiftType = [ReceiptSummary]
 
@@ -9161,6 +12082,31 @@ fileprivate struct FfiConverterSequenceTypeStampView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeStampView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStoreAnswer: FfiConverterRustBuffer {
+    typealias SwiftType = [StoreAnswer]
+
+    public static func write(_ value: [StoreAnswer], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStoreAnswer.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StoreAnswer] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StoreAnswer]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStoreAnswer.read(from: &buf))
         }
         return seq
     }
@@ -9244,6 +12190,56 @@ fileprivate struct FfiConverterSequenceTypeUsedCouponView: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeVariantStock: FfiConverterRustBuffer {
+    typealias SwiftType = [VariantStock]
+
+    public static func write(_ value: [VariantStock], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeVariantStock.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [VariantStock] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [VariantStock]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeVariantStock.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeVariantView: FfiConverterRustBuffer {
+    typealias SwiftType = [VariantView]
+
+    public static func write(_ value: [VariantView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeVariantView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [VariantView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [VariantView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeVariantView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeWaitingVisit: FfiConverterRustBuffer {
     typealias SwiftType = [WaitingVisit]
 
@@ -9294,6 +12290,56 @@ fileprivate struct FfiConverterSequenceTypeWatchedRegion: FfiConverterRustBuffer
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeAssetInfo: FfiConverterRustBuffer {
+    typealias SwiftType = [AssetInfo]
+
+    public static func write(_ value: [AssetInfo], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAssetInfo.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AssetInfo] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AssetInfo]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAssetInfo.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeBackInStock: FfiConverterRustBuffer {
+    typealias SwiftType = [BackInStock]
+
+    public static func write(_ value: [BackInStock], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeBackInStock.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [BackInStock] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [BackInStock]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeBackInStock.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer {
     typealias SwiftType = [OpeningSpan]
 
@@ -9311,6 +12357,56 @@ fileprivate struct FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeOpeningSpan.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeReview: FfiConverterRustBuffer {
+    typealias SwiftType = [Review]
+
+    public static func write(_ value: [Review], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeReview.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Review] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Review]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeReview.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeNextStep: FfiConverterRustBuffer {
+    typealias SwiftType = [NextStep]
+
+    public static func write(_ value: [NextStep], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNextStep.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NextStep] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NextStep]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNextStep.read(from: &buf))
         }
         return seq
     }
@@ -9344,6 +12440,56 @@ fileprivate struct FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceOptionString: FfiConverterRustBuffer {
+    typealias SwiftType = [String?]
+
+    public static func write(_ value: [String?], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterOptionString.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String?] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [String?]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterOptionString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceOptionTypeSku: FfiConverterRustBuffer {
+    typealias SwiftType = [Sku?]
+
+    public static func write(_ value: [Sku?], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterOptionTypeSku.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Sku?] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Sku?]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterOptionTypeSku.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer {
     typealias SwiftType = [PlaceId]
 
@@ -9361,6 +12507,56 @@ fileprivate struct FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePlaceId.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSku: FfiConverterRustBuffer {
+    typealias SwiftType = [Sku]
+
+    public static func write(_ value: [Sku], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSku.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Sku] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Sku]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSku.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer {
+    typealias SwiftType = [StoreId]
+
+    public static func write(_ value: [StoreId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStoreId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StoreId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StoreId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStoreId.read(from: &buf))
         }
         return seq
     }

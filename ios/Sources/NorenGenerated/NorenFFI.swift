@@ -465,6 +465,22 @@ fileprivate final class UniffiHandleMap<T>: @unchecked Sendable {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt8: FfiConverterPrimitive {
+    typealias FfiType = UInt8
+    typealias SwiftType = UInt8
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt8 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: UInt8, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     typealias FfiType = UInt32
     typealias SwiftType = UInt32
@@ -813,6 +829,162 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * `Outbox`: `Storage`.
      */
     func waiting() throws  -> [IntentView]
+
+    /**
+     * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadAsset`.
+     */
+    func checkAsset(asset: AssetInfo, bytes: Data) throws
+
+    /**
+     * What the member likes, newest first, and what came back in stock of it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    func favourites() throws  -> FavouritesView
+
+    /**
+     * A product by the digits below its bars, a sku, or its id: from the phone where it is known, otherwise the server is asked. `None` when the shop
+     * does not sell it.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Call`; `Cancelled`.
+     */
+    func findProduct(number: String, store: StoreId?, cancel: CancelToken?) async throws  -> ProductView?
+
+    /**
+     * Whether a product fits into a room of this size, as it is or turned; `None` when its size is not known. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    func fits(product: ProductId, room: SizeMm) throws  -> Fit?
+
+    /**
+     * Likes a variant, or does not any more; stores in `watch` tell when it is back there. It counts here at once. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    func like(sku: Sku, wanted: Bool, watch: [StoreId]) throws
+
+    /**
+     * A product that was seen, by its id. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    func product(id: ProductId) throws  -> ProductView
+
+    /**
+     * The product of a variant, as a receipt or a favourite names it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    func productOf(sku: Sku) throws  -> ProductView
+
+    /**
+     * What sells, the best first, as it was heard last. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    func ranking() throws  -> RankingView
+
+    /**
+     * The member asked the staff about a variant or tried it, in a store: counted there without saying of whom. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    func react(kind: ReactionKind, sku: Sku, store: StoreId) throws
+
+    /**
+     * Asks what the member likes and what is back in stock. What came back is in the report once.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    func refreshFavourites(cancel: CancelToken?) async throws  -> FavouritesReport
+
+    /**
+     * Asks for products anew, at most 200 at once. Answers how many are other than before.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    func refreshProducts(ids: [ProductId], cancel: CancelToken?) async throws  -> UInt32
+
+    /**
+     * Asks for the ranking, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    func refreshRanking(cancel: CancelToken?) async throws  -> Bool
+
+    /**
+     * Asks for reviews: the first page anew, or with `next` of what is known the page after it.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    func refreshReviews(product: ProductId, next: String?, cancel: CancelToken?) async throws  -> ReviewsView
+
+    /**
+     * Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    func reviews(product: ProductId) throws  -> ReviewsView
+
+    /**
+     * What a camera or a hand scanner read (FNC1 as 0x1D; an AIM symbology identifier may stand in front), and the product if it is one that was seen
+     * here; `not_known` is to be given to `find_product` otherwise. With a store it is counted there, once a minute. A URL is shown and never opened by
+     * itself. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Unreadable`, `Storage`.
+     */
+    func scan(text: String, store: StoreId?) throws  -> ScanView
+
+    /**
+     * What the operator has set up for scanning: the prefix table of in-store codes and the hosts of the operator's own links. Say it once after each
+     * opening. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadSettings`.
+     */
+    func scanSettings(settings: ScanSettings) throws
+
+    /**
+     * Products that were seen, whose title, reading, brand or number holds `text`: one character is enough; an empty text finds all. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    func searchProducts(text: String, limit: UInt32) throws  -> [ProductSummary]
+
+    /**
+     * Asks the server for products by a text, the best first, and keeps what came.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    func searchProductsOnline(text: String, limit: UInt32, cancel: CancelToken?) async throws  -> [ProductSummary]
+
+    /**
+     * What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits, and `reviews` shows it as `own`.
+     *
+     * # Errors
+     * `Catalogue`: `BadReview`, `Refused`…; `Cancelled`: it waits all the same.
+     */
+    func writeReview(product: ProductId, stars: UInt8, text: String, cancel: CancelToken?) async throws  -> Submission
 
     /**
      * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
@@ -1468,6 +1640,358 @@ open func waiting()throws  -> [IntentView]  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadAsset`.
+     */
+open func checkAsset(asset: AssetInfo, bytes: Data)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_check_asset(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeAssetInfo_lower(asset),
+        FfiConverterData.lower(bytes),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * What the member likes, newest first, and what came back in stock of it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+open func favourites()throws  -> FavouritesView  {
+    return try  FfiConverterTypeFavouritesView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_favourites(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * A product by the digits below its bars, a sku, or its id: from the phone where it is known, otherwise the server is asked. `None` when the shop
+     * does not sell it.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Call`; `Cancelled`.
+     */
+open func findProduct(number: String, store: StoreId?, cancel: CancelToken?)async throws  -> ProductView?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_find_product(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(number),FfiConverterOptionTypeStoreId.lower(store),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeProductView.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Whether a product fits into a room of this size, as it is or turned; `None` when its size is not known. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+open func fits(product: ProductId, room: SizeMm)throws  -> Fit?  {
+    return try  FfiConverterOptionTypeFit.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_fits(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeProductId_lower(product),
+        FfiConverterTypeSizeMm_lower(room),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Likes a variant, or does not any more; stores in `watch` tell when it is back there. It counts here at once. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+open func like(sku: Sku, wanted: Bool, watch: [StoreId])throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_like(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeSku_lower(sku),
+        FfiConverterBool.lower(wanted),
+        FfiConverterSequenceTypeStoreId.lower(watch),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * A product that was seen, by its id. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+open func product(id: ProductId)throws  -> ProductView  {
+    return try  FfiConverterTypeProductView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_product(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeProductId_lower(id),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The product of a variant, as a receipt or a favourite names it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+open func productOf(sku: Sku)throws  -> ProductView  {
+    return try  FfiConverterTypeProductView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_product_of(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeSku_lower(sku),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What sells, the best first, as it was heard last. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+open func ranking()throws  -> RankingView  {
+    return try  FfiConverterTypeRankingView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_ranking(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The member asked the staff about a variant or tried it, in a store: counted there without saying of whom. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+open func react(kind: ReactionKind, sku: Sku, store: StoreId)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_react(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeReactionKind_lower(kind),
+        FfiConverterTypeSku_lower(sku),
+        FfiConverterTypeStoreId_lower(store),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Asks what the member likes and what is back in stock. What came back is in the report once.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+open func refreshFavourites(cancel: CancelToken?)async throws  -> FavouritesReport  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_favourites(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeFavouritesReport_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Asks for products anew, at most 200 at once. Answers how many are other than before.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+open func refreshProducts(ids: [ProductId], cancel: CancelToken?)async throws  -> UInt32  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_products(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeProductId.lower(ids),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_u32,
+            completeFunc: ffi_noren_ffi_rust_future_complete_u32,
+            freeFunc: ffi_noren_ffi_rust_future_free_u32,
+            liftFunc: FfiConverterUInt32.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Asks for the ranking, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+open func refreshRanking(cancel: CancelToken?)async throws  -> Bool  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_ranking(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_i8,
+            completeFunc: ffi_noren_ffi_rust_future_complete_i8,
+            freeFunc: ffi_noren_ffi_rust_future_free_i8,
+            liftFunc: FfiConverterBool.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Asks for reviews: the first page anew, or with `next` of what is known the page after it.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+open func refreshReviews(product: ProductId, next: String?, cancel: CancelToken?)async throws  -> ReviewsView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_reviews(
+                        self.uniffiCloneHandle(),FfiConverterTypeProductId_lower(product),FfiConverterOptionString.lower(next),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeReviewsView_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+open func reviews(product: ProductId)throws  -> ReviewsView  {
+    return try  FfiConverterTypeReviewsView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_reviews(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeProductId_lower(product),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What a camera or a hand scanner read (FNC1 as 0x1D; an AIM symbology identifier may stand in front), and the product if it is one that was seen
+     * here; `not_known` is to be given to `find_product` otherwise. With a store it is counted there, once a minute. A URL is shown and never opened by
+     * itself. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Unreadable`, `Storage`.
+     */
+open func scan(text: String, store: StoreId?)throws  -> ScanView  {
+    return try  FfiConverterTypeScanView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_scan(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),
+        FfiConverterOptionTypeStoreId.lower(store),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What the operator has set up for scanning: the prefix table of in-store codes and the hosts of the operator's own links. Say it once after each
+     * opening. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadSettings`.
+     */
+open func scanSettings(settings: ScanSettings)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_scan_settings(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeScanSettings_lower(settings),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Products that were seen, whose title, reading, brand or number holds `text`: one character is enough; an empty text finds all. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+open func searchProducts(text: String, limit: UInt32)throws  -> [ProductSummary]  {
+    return try  FfiConverterSequenceTypeProductSummary.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_search_products(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),
+        FfiConverterUInt32.lower(limit),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Asks the server for products by a text, the best first, and keeps what came.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+open func searchProductsOnline(text: String, limit: UInt32, cancel: CancelToken?)async throws  -> [ProductSummary]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_search_products_online(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(text),FfiConverterUInt32.lower(limit),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeProductSummary.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits, and `reviews` shows it as `own`.
+     *
+     * # Errors
+     * `Catalogue`: `BadReview`, `Refused`…; `Cancelled`: it waits all the same.
+     */
+open func writeReview(product: ProductId, stars: UInt8, text: String, cancel: CancelToken?)async throws  -> Submission  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_write_review(
+                        self.uniffiCloneHandle(),FfiConverterTypeProductId_lower(product),FfiConverterUInt8.lower(stars),FfiConverterString.lower(text),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeSubmission_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
 }
 
     /**
@@ -2268,6 +2792,14 @@ enum NorenError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
          */error: CouponsError
     )
     /**
+     * Scanning, products, reviews and favourites.
+     */
+    case Catalogue(
+        /**
+         * Why.
+         */error: CatalogueError
+    )
+    /**
      * The outbox.
      */
     case Outbox(
@@ -2350,17 +2882,20 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
         case 6: return .Coupons(
             error: try FfiConverterTypeCouponsError.read(from: &buf)
             )
-        case 7: return .Outbox(
+        case 7: return .Catalogue(
+            error: try FfiConverterTypeCatalogueError.read(from: &buf)
+            )
+        case 8: return .Outbox(
             error: try FfiConverterTypeOutboxError.read(from: &buf)
             )
-        case 8: return .Forget(
+        case 9: return .Forget(
             error: try FfiConverterTypeForgetError.read(from: &buf)
             )
-        case 9: return .Storage(
+        case 10: return .Storage(
             error: try FfiConverterTypeStorageError.read(from: &buf)
             )
-        case 10: return .Cancelled
-        case 11: return .Runtime(
+        case 11: return .Cancelled
+        case 12: return .Runtime(
             reason: try FfiConverterString.read(from: &buf)
             )
 
@@ -2405,27 +2940,32 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
             FfiConverterTypeCouponsError.write(error, into: &buf)
 
 
-        case let .Outbox(error):
+        case let .Catalogue(error):
             writeInt(&buf, Int32(7))
+            FfiConverterTypeCatalogueError.write(error, into: &buf)
+
+
+        case let .Outbox(error):
+            writeInt(&buf, Int32(8))
             FfiConverterTypeOutboxError.write(error, into: &buf)
 
 
         case let .Forget(error):
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(9))
             FfiConverterTypeForgetError.write(error, into: &buf)
 
 
         case let .Storage(error):
-            writeInt(&buf, Int32(9))
+            writeInt(&buf, Int32(10))
             FfiConverterTypeStorageError.write(error, into: &buf)
 
 
         case .Cancelled:
-            writeInt(&buf, Int32(10))
+            writeInt(&buf, Int32(11))
 
 
         case let .Runtime(reason):
-            writeInt(&buf, Int32(11))
+            writeInt(&buf, Int32(12))
             FfiConverterString.write(reason, into: &buf)
 
         }
@@ -2474,6 +3014,30 @@ fileprivate struct FfiConverterOptionInt64: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
+    typealias SwiftType = String?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterString.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeCancelToken: FfiConverterRustBuffer {
     typealias SwiftType = CancelToken?
 
@@ -2498,6 +3062,54 @@ fileprivate struct FfiConverterOptionTypeCancelToken: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeProductView: FfiConverterRustBuffer {
+    typealias SwiftType = ProductView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeProductView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeProductView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeFit: FfiConverterRustBuffer {
+    typealias SwiftType = Fit?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeFit.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeFit.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeLink: FfiConverterRustBuffer {
     typealias SwiftType = Link?
 
@@ -2514,6 +3126,30 @@ fileprivate struct FfiConverterOptionTypeLink: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeLink.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeStoreId: FfiConverterRustBuffer {
+    typealias SwiftType = StoreId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeStoreId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeStoreId.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -2622,6 +3258,31 @@ fileprivate struct FfiConverterSequenceTypeMonthTotal: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeProductSummary: FfiConverterRustBuffer {
+    typealias SwiftType = [ProductSummary]
+
+    public static func write(_ value: [ProductSummary], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeProductSummary.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ProductSummary] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ProductSummary]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeProductSummary.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeStampCardView: FfiConverterRustBuffer {
     typealias SwiftType = [StampCardView]
 
@@ -2689,6 +3350,56 @@ fileprivate struct FfiConverterSequenceTypeObservation: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeObservation.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeProductId: FfiConverterRustBuffer {
+    typealias SwiftType = [ProductId]
+
+    public static func write(_ value: [ProductId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeProductId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ProductId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ProductId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeProductId.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer {
+    typealias SwiftType = [StoreId]
+
+    public static func write(_ value: [StoreId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStoreId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StoreId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StoreId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStoreId.read(from: &buf))
         }
         return seq
     }
@@ -2879,6 +3590,63 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_waiting() != 39558) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_check_asset() != 61458) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_favourites() != 50) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_find_product() != 33547) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_fits() != 59964) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_like() != 42893) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_product() != 46022) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_product_of() != 18292) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_ranking() != 41066) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_react() != 13063) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_favourites() != 45102) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_products() != 30901) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_ranking() != 32823) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_reviews() != 22842) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_reviews() != 43636) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_scan() != 17088) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_scan_settings() != 4031) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_search_products() != 32167) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_search_products_online() != 3176) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_write_review() != 16461) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_begin_presentation() != 47594) {

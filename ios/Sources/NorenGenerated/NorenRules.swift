@@ -630,6 +630,273 @@ fileprivate struct FfiConverterString: FfiConverter {
 
 
 /**
+ * When the shopper will be there, and how many are wanted.
+ */
+public struct Arrival: Equatable, Hashable {
+    /**
+     * In so many minutes; 0 for one who stands there.
+     */
+    public let inMin: UInt32
+    /**
+     * Pieces; 0 is taken as 1.
+     */
+    public let quantity: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In so many minutes; 0 for one who stands there.
+         */inMin: UInt32,
+        /**
+         * Pieces; 0 is taken as 1.
+         */quantity: UInt32) {
+        self.inMin = inMin
+        self.quantity = quantity
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Arrival: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeArrival: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Arrival {
+        return
+            try Arrival(
+                inMin: FfiConverterUInt32.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Arrival, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.inMin, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeArrival_lift(_ buf: RustBuffer) throws -> Arrival {
+    return try FfiConverterTypeArrival.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeArrival_lower(_ value: Arrival) -> RustBuffer {
+    return FfiConverterTypeArrival.lower(value)
+}
+
+
+/**
+ * A picture or a model: where it is and what it must hash to. The bytes are no part of the catalogue.
+ */
+public struct AssetInfo: Equatable, Hashable {
+    /**
+     * What it is.
+     */
+    public let kind: AssetKind
+    /**
+     * Where it is: https.
+     */
+    public let url: String
+    /**
+     * SHA-256 of its bytes, base64url.
+     */
+    public let sha256: String
+    /**
+     * How many bytes it has.
+     */
+    public let sizeBytes: UInt64
+    /**
+     * Pixels across, of a picture.
+     */
+    public let widthPx: UInt32?
+    /**
+     * Pixels down, of a picture.
+     */
+    public let heightPx: UInt32?
+    /**
+     * The variant that it shows; all of them where this is absent.
+     */
+    public let sku: Sku?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What it is.
+         */kind: AssetKind,
+        /**
+         * Where it is: https.
+         */url: String,
+        /**
+         * SHA-256 of its bytes, base64url.
+         */sha256: String,
+        /**
+         * How many bytes it has.
+         */sizeBytes: UInt64,
+        /**
+         * Pixels across, of a picture.
+         */widthPx: UInt32?,
+        /**
+         * Pixels down, of a picture.
+         */heightPx: UInt32?,
+        /**
+         * The variant that it shows; all of them where this is absent.
+         */sku: Sku?) {
+        self.kind = kind
+        self.url = url
+        self.sha256 = sha256
+        self.sizeBytes = sizeBytes
+        self.widthPx = widthPx
+        self.heightPx = heightPx
+        self.sku = sku
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AssetInfo: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAssetInfo: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AssetInfo {
+        return
+            try AssetInfo(
+                kind: FfiConverterTypeAssetKind.read(from: &buf),
+                url: FfiConverterString.read(from: &buf),
+                sha256: FfiConverterString.read(from: &buf),
+                sizeBytes: FfiConverterUInt64.read(from: &buf),
+                widthPx: FfiConverterOptionUInt32.read(from: &buf),
+                heightPx: FfiConverterOptionUInt32.read(from: &buf),
+                sku: FfiConverterOptionTypeSku.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AssetInfo, into buf: inout [UInt8]) {
+        FfiConverterTypeAssetKind.write(value.kind, into: &buf)
+        FfiConverterString.write(value.url, into: &buf)
+        FfiConverterString.write(value.sha256, into: &buf)
+        FfiConverterUInt64.write(value.sizeBytes, into: &buf)
+        FfiConverterOptionUInt32.write(value.widthPx, into: &buf)
+        FfiConverterOptionUInt32.write(value.heightPx, into: &buf)
+        FfiConverterOptionTypeSku.write(value.sku, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAssetInfo_lift(_ buf: RustBuffer) throws -> AssetInfo {
+    return try FfiConverterTypeAssetInfo.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAssetInfo_lower(_ value: AssetInfo) -> RustBuffer {
+    return FfiConverterTypeAssetInfo.lower(value)
+}
+
+
+/**
+ * A watched variant came back.
+ */
+public struct BackInStock: Equatable, Hashable {
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * When it was out before and there again, in milliseconds since the Unix epoch.
+     */
+    public let atMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * When it was out before and there again, in milliseconds since the Unix epoch.
+         */atMs: Int64) {
+        self.sku = sku
+        self.store = store
+        self.atMs = atMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BackInStock: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBackInStock: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BackInStock {
+        return
+            try BackInStock(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                atMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: BackInStock, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterInt64.write(value.atMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackInStock_lift(_ buf: RustBuffer) throws -> BackInStock {
+    return try FfiConverterTypeBackInStock.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackInStock_lower(_ value: BackInStock) -> RustBuffer {
+    return FfiConverterTypeBackInStock.lower(value)
+}
+
+
+/**
  * One line of a basket.
  */
 public struct BasketLine: Equatable, Hashable {
@@ -735,6 +1002,85 @@ public func FfiConverterTypeBasketLine_lift(_ buf: RustBuffer) throws -> BasketL
 #endif
 public func FfiConverterTypeBasketLine_lower(_ value: BasketLine) -> RustBuffer {
     return FfiConverterTypeBasketLine.lower(value)
+}
+
+
+/**
+ * A variant that a member likes.
+ */
+public struct Favourite: Equatable, Hashable {
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * Stores in which it is watched.
+     */
+    public let watch: [StoreId]
+    /**
+     * Since when, in milliseconds since the Unix epoch.
+     */
+    public let sinceMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * Stores in which it is watched.
+         */watch: [StoreId],
+        /**
+         * Since when, in milliseconds since the Unix epoch.
+         */sinceMs: Int64) {
+        self.sku = sku
+        self.watch = watch
+        self.sinceMs = sinceMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Favourite: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFavourite: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Favourite {
+        return
+            try Favourite(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                watch: FfiConverterSequenceTypeStoreId.read(from: &buf),
+                sinceMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Favourite, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterSequenceTypeStoreId.write(value.watch, into: &buf)
+        FfiConverterInt64.write(value.sinceMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavourite_lift(_ buf: RustBuffer) throws -> Favourite {
+    return try FfiConverterTypeFavourite.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavourite_lower(_ value: Favourite) -> RustBuffer {
+    return FfiConverterTypeFavourite.lower(value)
 }
 
 
@@ -953,6 +1299,254 @@ public func FfiConverterTypeGs1Missing_lift(_ buf: RustBuffer) throws -> Gs1Miss
 #endif
 public func FfiConverterTypeGs1Missing_lower(_ value: Gs1Missing) -> RustBuffer {
     return FfiConverterTypeGs1Missing.lower(value)
+}
+
+
+/**
+ * A hold.
+ */
+public struct Hold: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: HoldId
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * Pieces.
+     */
+    public let quantity: UInt32
+    /**
+     * Where it stands.
+     */
+    public let state: HoldState
+    /**
+     * When it ends, unless the shopper comes nearer.
+     */
+    public let untilMs: Int64
+    /**
+     * It never lasts longer than this.
+     */
+    public let capMs: Int64
+    /**
+     * When it was made.
+     */
+    public let madeAtMs: Int64
+    /**
+     * Number on the hold shelf, once it was picked.
+     */
+    public let shelfNumber: String?
+    /**
+     * The words to say at the till: the last 4 characters of the id, in capitals.
+     */
+    public let call: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: HoldId,
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * Pieces.
+         */quantity: UInt32,
+        /**
+         * Where it stands.
+         */state: HoldState,
+        /**
+         * When it ends, unless the shopper comes nearer.
+         */untilMs: Int64,
+        /**
+         * It never lasts longer than this.
+         */capMs: Int64,
+        /**
+         * When it was made.
+         */madeAtMs: Int64,
+        /**
+         * Number on the hold shelf, once it was picked.
+         */shelfNumber: String?,
+        /**
+         * The words to say at the till: the last 4 characters of the id, in capitals.
+         */call: String) {
+        self.id = id
+        self.store = store
+        self.sku = sku
+        self.quantity = quantity
+        self.state = state
+        self.untilMs = untilMs
+        self.capMs = capMs
+        self.madeAtMs = madeAtMs
+        self.shelfNumber = shelfNumber
+        self.call = call
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Hold: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHold: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Hold {
+        return
+            try Hold(
+                id: FfiConverterTypeHoldId.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                sku: FfiConverterTypeSku.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf),
+                state: FfiConverterTypeHoldState.read(from: &buf),
+                untilMs: FfiConverterInt64.read(from: &buf),
+                capMs: FfiConverterInt64.read(from: &buf),
+                madeAtMs: FfiConverterInt64.read(from: &buf),
+                shelfNumber: FfiConverterOptionString.read(from: &buf),
+                call: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Hold, into buf: inout [UInt8]) {
+        FfiConverterTypeHoldId.write(value.id, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+        FfiConverterTypeHoldState.write(value.state, into: &buf)
+        FfiConverterInt64.write(value.untilMs, into: &buf)
+        FfiConverterInt64.write(value.capMs, into: &buf)
+        FfiConverterInt64.write(value.madeAtMs, into: &buf)
+        FfiConverterOptionString.write(value.shelfNumber, into: &buf)
+        FfiConverterString.write(value.call, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHold_lift(_ buf: RustBuffer) throws -> Hold {
+    return try FfiConverterTypeHold.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHold_lower(_ value: Hold) -> RustBuffer {
+    return FfiConverterTypeHold.lower(value)
+}
+
+
+/**
+ * A store that has it.
+ */
+public struct HoldAlternative: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * True for the online shop.
+     */
+    public let isEc: Bool
+    /**
+     * How many are available there, at most 99.
+     */
+    public let available: UInt32
+    /**
+     * As of when.
+     */
+    public let asOfMs: Int64
+    /**
+     * Metres from the store that was asked for; 0 for the online shop.
+     */
+    public let distanceM: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * True for the online shop.
+         */isEc: Bool,
+        /**
+         * How many are available there, at most 99.
+         */available: UInt32,
+        /**
+         * As of when.
+         */asOfMs: Int64,
+        /**
+         * Metres from the store that was asked for; 0 for the online shop.
+         */distanceM: UInt32) {
+        self.store = store
+        self.isEc = isEc
+        self.available = available
+        self.asOfMs = asOfMs
+        self.distanceM = distanceM
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldAlternative: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldAlternative: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldAlternative {
+        return
+            try HoldAlternative(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                isEc: FfiConverterBool.read(from: &buf),
+                available: FfiConverterUInt32.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf),
+                distanceM: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldAlternative, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterBool.write(value.isEc, into: &buf)
+        FfiConverterUInt32.write(value.available, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterUInt32.write(value.distanceM, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldAlternative_lift(_ buf: RustBuffer) throws -> HoldAlternative {
+    return try FfiConverterTypeHoldAlternative.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldAlternative_lower(_ value: HoldAlternative) -> RustBuffer {
+    return FfiConverterTypeHoldAlternative.lower(value)
 }
 
 
@@ -1358,6 +1952,105 @@ public func FfiConverterTypePrefixRule_lift(_ buf: RustBuffer) throws -> PrefixR
 #endif
 public func FfiConverterTypePrefixRule_lower(_ value: PrefixRule) -> RustBuffer {
     return FfiConverterTypePrefixRule.lower(value)
+}
+
+
+/**
+ * A price, for a channel and a time or for all.
+ */
+public struct Price: Equatable, Hashable {
+    /**
+     * Where it counts; everywhere where this is absent.
+     */
+    public let channel: Channel?
+    /**
+     * First millisecond at which it counts; absent: from ever on.
+     */
+    public let fromMs: Int64?
+    /**
+     * First millisecond at which it does not count any more; absent: for ever.
+     */
+    public let untilMs: Int64?
+    /**
+     * In minor units, tax included (総額表示).
+     */
+    public let amountMinor: Int64
+    /**
+     * ISO 4217 code.
+     */
+    public let currency: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where it counts; everywhere where this is absent.
+         */channel: Channel?,
+        /**
+         * First millisecond at which it counts; absent: from ever on.
+         */fromMs: Int64?,
+        /**
+         * First millisecond at which it does not count any more; absent: for ever.
+         */untilMs: Int64?,
+        /**
+         * In minor units, tax included (総額表示).
+         */amountMinor: Int64,
+        /**
+         * ISO 4217 code.
+         */currency: String) {
+        self.channel = channel
+        self.fromMs = fromMs
+        self.untilMs = untilMs
+        self.amountMinor = amountMinor
+        self.currency = currency
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Price: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePrice: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Price {
+        return
+            try Price(
+                channel: FfiConverterOptionTypeChannel.read(from: &buf),
+                fromMs: FfiConverterOptionInt64.read(from: &buf),
+                untilMs: FfiConverterOptionInt64.read(from: &buf),
+                amountMinor: FfiConverterInt64.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Price, into buf: inout [UInt8]) {
+        FfiConverterOptionTypeChannel.write(value.channel, into: &buf)
+        FfiConverterOptionInt64.write(value.fromMs, into: &buf)
+        FfiConverterOptionInt64.write(value.untilMs, into: &buf)
+        FfiConverterInt64.write(value.amountMinor, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePrice_lift(_ buf: RustBuffer) throws -> Price {
+    return try FfiConverterTypePrice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePrice_lower(_ value: Price) -> RustBuffer {
+    return FfiConverterTypePrice.lower(value)
 }
 
 
@@ -1839,6 +2532,115 @@ public func FfiConverterTypeReceiptLine_lower(_ value: ReceiptLine) -> RustBuffe
 
 
 /**
+ * A review as others read it: without a name.
+ */
+public struct Review: Equatable, Hashable {
+    /**
+     * Names it.
+     */
+    public let id: String
+    /**
+     * 1 to 5.
+     */
+    public let stars: UInt8
+    /**
+     * What was written.
+     */
+    public let text: String
+    /**
+     * BCP 47 tag.
+     */
+    public let language: String
+    /**
+     * True when the member has bought the product and kept it.
+     */
+    public let verified: Bool
+    /**
+     * When, in milliseconds since the Unix epoch.
+     */
+    public let atMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Names it.
+         */id: String,
+        /**
+         * 1 to 5.
+         */stars: UInt8,
+        /**
+         * What was written.
+         */text: String,
+        /**
+         * BCP 47 tag.
+         */language: String,
+        /**
+         * True when the member has bought the product and kept it.
+         */verified: Bool,
+        /**
+         * When, in milliseconds since the Unix epoch.
+         */atMs: Int64) {
+        self.id = id
+        self.stars = stars
+        self.text = text
+        self.language = language
+        self.verified = verified
+        self.atMs = atMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Review: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReview: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Review {
+        return
+            try Review(
+                id: FfiConverterString.read(from: &buf),
+                stars: FfiConverterUInt8.read(from: &buf),
+                text: FfiConverterString.read(from: &buf),
+                language: FfiConverterString.read(from: &buf),
+                verified: FfiConverterBool.read(from: &buf),
+                atMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Review, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterUInt8.write(value.stars, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+        FfiConverterString.write(value.language, into: &buf)
+        FfiConverterBool.write(value.verified, into: &buf)
+        FfiConverterInt64.write(value.atMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReview_lift(_ buf: RustBuffer) throws -> Review {
+    return try FfiConverterTypeReview.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReview_lower(_ value: Review) -> RustBuffer {
+    return FfiConverterTypeReview.lower(value)
+}
+
+
+/**
  * What the operator sets up.
  */
 public struct ScanSettings: Equatable, Hashable {
@@ -2056,6 +2858,241 @@ public func FfiConverterTypeScannedUrl_lower(_ value: ScannedUrl) -> RustBuffer 
 
 
 /**
+ * How much room something takes, or there is, in millimetres.
+ */
+public struct SizeMm: Equatable, Hashable {
+    /**
+     * From left to right.
+     */
+    public let widthMm: UInt32
+    /**
+     * From front to back.
+     */
+    public let depthMm: UInt32
+    /**
+     * From the floor up.
+     */
+    public let heightMm: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * From left to right.
+         */widthMm: UInt32,
+        /**
+         * From front to back.
+         */depthMm: UInt32,
+        /**
+         * From the floor up.
+         */heightMm: UInt32) {
+        self.widthMm = widthMm
+        self.depthMm = depthMm
+        self.heightMm = heightMm
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SizeMm: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSizeMm: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SizeMm {
+        return
+            try SizeMm(
+                widthMm: FfiConverterUInt32.read(from: &buf),
+                depthMm: FfiConverterUInt32.read(from: &buf),
+                heightMm: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SizeMm, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.widthMm, into: &buf)
+        FfiConverterUInt32.write(value.depthMm, into: &buf)
+        FfiConverterUInt32.write(value.heightMm, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSizeMm_lift(_ buf: RustBuffer) throws -> SizeMm {
+    return try FfiConverterTypeSizeMm.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSizeMm_lower(_ value: SizeMm) -> RustBuffer {
+    return FfiConverterTypeSizeMm.lower(value)
+}
+
+
+/**
+ * How much of a variant there is in a store: never without the time and the source of it.
+ *
+ * It is made by [`StockAnswer::of`] alone, so that no answer exists whose band was not held against its age:
+ *
+ * ```compile_fail,E0639
+ * use noren_rules::stock::{Band, StockAnswer, StockSource};
+ * let made_up = StockAnswer {
+ * band: Band::InStock,
+ * quantity: Some(7),
+ * as_of_ms: 0,
+ * source: StockSource::PosFeed,
+ * last_known: false,
+ * chance_permille: None,
+ * shelf: None,
+ * display: 0,
+ * in_transit: 0,
+ * };
+ * ```
+ */
+public struct StockAnswer: Equatable, Hashable {
+    /**
+     * In one sign.
+     */
+    public let band: Band
+    /**
+     * Available to promise; absent when the books cannot be right. With [`Band::Unknown`] it is what was said last, too long ago to go by.
+     */
+    public let quantity: UInt32?
+    /**
+     * As of when, in milliseconds since the Unix epoch: what happened later is not in it.
+     */
+    public let asOfMs: Int64
+    /**
+     * From which source.
+     */
+    public let source: StockSource
+    /**
+     * True when it is older than what the source usually is: to be shown as 'last known'.
+     */
+    public let lastKnown: Bool
+    /**
+     * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`].
+     */
+    public let chancePermille: UInt32?
+    /**
+     * Where it lies, as the store writes it.
+     */
+    public let shelf: String?
+    /**
+     * Pieces on display, which are not sold.
+     */
+    public let display: UInt32
+    /**
+     * Pieces on the way to the store.
+     */
+    public let inTransit: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In one sign.
+         */band: Band,
+        /**
+         * Available to promise; absent when the books cannot be right. With [`Band::Unknown`] it is what was said last, too long ago to go by.
+         */quantity: UInt32?,
+        /**
+         * As of when, in milliseconds since the Unix epoch: what happened later is not in it.
+         */asOfMs: Int64,
+        /**
+         * From which source.
+         */source: StockSource,
+        /**
+         * True when it is older than what the source usually is: to be shown as 'last known'.
+         */lastKnown: Bool,
+        /**
+         * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`].
+         */chancePermille: UInt32?,
+        /**
+         * Where it lies, as the store writes it.
+         */shelf: String?,
+        /**
+         * Pieces on display, which are not sold.
+         */display: UInt32,
+        /**
+         * Pieces on the way to the store.
+         */inTransit: UInt32) {
+        self.band = band
+        self.quantity = quantity
+        self.asOfMs = asOfMs
+        self.source = source
+        self.lastKnown = lastKnown
+        self.chancePermille = chancePermille
+        self.shelf = shelf
+        self.display = display
+        self.inTransit = inTransit
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StockAnswer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStockAnswer: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StockAnswer {
+        return
+            try StockAnswer(
+                band: FfiConverterTypeBand.read(from: &buf),
+                quantity: FfiConverterOptionUInt32.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf),
+                source: FfiConverterTypeStockSource.read(from: &buf),
+                lastKnown: FfiConverterBool.read(from: &buf),
+                chancePermille: FfiConverterOptionUInt32.read(from: &buf),
+                shelf: FfiConverterOptionString.read(from: &buf),
+                display: FfiConverterUInt32.read(from: &buf),
+                inTransit: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StockAnswer, into buf: inout [UInt8]) {
+        FfiConverterTypeBand.write(value.band, into: &buf)
+        FfiConverterOptionUInt32.write(value.quantity, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterTypeStockSource.write(value.source, into: &buf)
+        FfiConverterBool.write(value.lastKnown, into: &buf)
+        FfiConverterOptionUInt32.write(value.chancePermille, into: &buf)
+        FfiConverterOptionString.write(value.shelf, into: &buf)
+        FfiConverterUInt32.write(value.display, into: &buf)
+        FfiConverterUInt32.write(value.inTransit, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockAnswer_lift(_ buf: RustBuffer) throws -> StockAnswer {
+    return try FfiConverterTypeStockAnswer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockAnswer_lower(_ value: StockAnswer) -> RustBuffer {
+    return FfiConverterTypeStockAnswer.lower(value)
+}
+
+
+/**
  * The tax of one rate on one receipt, rounded once.
  */
 public struct TaxLine: Equatable, Hashable {
@@ -2214,6 +3251,190 @@ public func FfiConverterTypeValueLayout_lower(_ value: ValueLayout) -> RustBuffe
 
 
 /**
+ * What is sold: a product in one colour and size.
+ */
+public struct VariantInfo: Equatable, Hashable {
+    /**
+     * The shop's article code, as on receipts.
+     */
+    public let sku: Sku
+    /**
+     * What is printed below its bars.
+     */
+    public let gtin: Gtin?
+    /**
+     * Its colour, as the shop calls it.
+     */
+    public let colour: String?
+    /**
+     * Its size, as the shop calls it.
+     */
+    public let size: String?
+    /**
+     * What it costs, by channel and time.
+     */
+    public let prices: [Price]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The shop's article code, as on receipts.
+         */sku: Sku,
+        /**
+         * What is printed below its bars.
+         */gtin: Gtin?,
+        /**
+         * Its colour, as the shop calls it.
+         */colour: String?,
+        /**
+         * Its size, as the shop calls it.
+         */size: String?,
+        /**
+         * What it costs, by channel and time.
+         */prices: [Price]) {
+        self.sku = sku
+        self.gtin = gtin
+        self.colour = colour
+        self.size = size
+        self.prices = prices
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension VariantInfo: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeVariantInfo: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> VariantInfo {
+        return
+            try VariantInfo(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                gtin: FfiConverterOptionTypeGtin.read(from: &buf),
+                colour: FfiConverterOptionString.read(from: &buf),
+                size: FfiConverterOptionString.read(from: &buf),
+                prices: FfiConverterSequenceTypePrice.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: VariantInfo, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterOptionTypeGtin.write(value.gtin, into: &buf)
+        FfiConverterOptionString.write(value.colour, into: &buf)
+        FfiConverterOptionString.write(value.size, into: &buf)
+        FfiConverterSequenceTypePrice.write(value.prices, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantInfo_lift(_ buf: RustBuffer) throws -> VariantInfo {
+    return try FfiConverterTypeVariantInfo.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVariantInfo_lower(_ value: VariantInfo) -> RustBuffer {
+    return FfiConverterTypeVariantInfo.lower(value)
+}
+
+
+/**
+ * What an asset is.
+ */
+
+public enum AssetKind: Equatable, Hashable {
+
+    /**
+     * A picture.
+     */
+    case image
+    /**
+     * A model for AR Quick Look.
+     */
+    case usdz
+    /**
+     * A model for Scene Viewer (glTF binary).
+     */
+    case glb
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AssetKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAssetKind: FfiConverterRustBuffer {
+    typealias SwiftType = AssetKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AssetKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .image
+
+        case 2: return .usdz
+
+        case 3: return .glb
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: AssetKind, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .image:
+            writeInt(&buf, Int32(1))
+
+
+        case .usdz:
+            writeInt(&buf, Int32(2))
+
+
+        case .glb:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAssetKind_lift(_ buf: RustBuffer) throws -> AssetKind {
+    return try FfiConverterTypeAssetKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAssetKind_lower(_ value: AssetKind) -> RustBuffer {
+    return FfiConverterTypeAssetKind.lower(value)
+}
+
+
+
+/**
  * How well the backend knows who the member is.
  */
 
@@ -2294,6 +3515,101 @@ public func FfiConverterTypeAssurance_lift(_ buf: RustBuffer) throws -> Assuranc
 #endif
 public func FfiConverterTypeAssurance_lower(_ value: Assurance) -> RustBuffer {
     return FfiConverterTypeAssurance.lower(value)
+}
+
+
+
+/**
+ * In one sign: is it there?
+ */
+
+public enum Band: Equatable, Hashable {
+
+    /**
+     * ◯ 在庫あり.
+     */
+    case inStock
+    /**
+     * △ 残りわずか: a few, or fewer than are wanted.
+     */
+    case low
+    /**
+     * × 在庫なし.
+     */
+    case out
+    /**
+     * 在庫不明: the books cannot be right, or what was heard is too old.
+     */
+    case unknown
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Band: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBand: FfiConverterRustBuffer {
+    typealias SwiftType = Band
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Band {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .inStock
+
+        case 2: return .low
+
+        case 3: return .out
+
+        case 4: return .unknown
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Band, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .inStock:
+            writeInt(&buf, Int32(1))
+
+
+        case .low:
+            writeInt(&buf, Int32(2))
+
+
+        case .out:
+            writeInt(&buf, Int32(3))
+
+
+        case .unknown:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBand_lift(_ buf: RustBuffer) throws -> Band {
+    return try FfiConverterTypeBand.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBand_lower(_ value: Band) -> RustBuffer {
+    return FfiConverterTypeBand.lower(value)
 }
 
 
@@ -2946,6 +4262,91 @@ public func FfiConverterTypeDirection_lower(_ value: Direction) -> RustBuffer {
 
 
 /**
+ * Whether something fits in a room.
+ */
+
+public enum Fit: Equatable, Hashable {
+
+    /**
+     * As it stands.
+     */
+    case asItIs
+    /**
+     * Turned by a quarter, so that what was its side faces the front.
+     */
+    case turned
+    /**
+     * Not at all.
+     */
+    case tooLarge
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Fit: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFit: FfiConverterRustBuffer {
+    typealias SwiftType = Fit
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Fit {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .asItIs
+
+        case 2: return .turned
+
+        case 3: return .tooLarge
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Fit, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .asItIs:
+            writeInt(&buf, Int32(1))
+
+
+        case .turned:
+            writeInt(&buf, Int32(2))
+
+
+        case .tooLarge:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFit_lift(_ buf: RustBuffer) throws -> Fit {
+    return try FfiConverterTypeFit.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFit_lower(_ value: Fit) -> RustBuffer {
+    return FfiConverterTypeFit.lower(value)
+}
+
+
+
+/**
  * The state of a grant.
  */
 
@@ -3046,6 +4447,246 @@ public func FfiConverterTypeGrantState_lift(_ buf: RustBuffer) throws -> GrantSt
 #endif
 public func FfiConverterTypeGrantState_lower(_ value: GrantState) -> RustBuffer {
     return FfiConverterTypeGrantState.lower(value)
+}
+
+
+
+/**
+ * Why something is not held.
+ */
+
+public enum HoldRefusal: Equatable, Hashable {
+
+    /**
+     * Not so many are available: somebody was faster, or the phone's answer was old.
+     */
+    case insufficientStock
+    /**
+     * The books of the store cannot be right, so nothing can be promised.
+     */
+    case stockUnknown
+    /**
+     * The store holds nothing for anybody, or there is no such variant or store.
+     */
+    case notOffered
+    /**
+     * The shopper comes too late: longer away than the store holds.
+     */
+    case tooFar
+    /**
+     * The member holds as much as one may, here or in all.
+     */
+    case tooMany
+    /**
+     * There is such a hold already: one a member a variant.
+     */
+    case alreadyHeld
+    /**
+     * The store is closed until after the hold would be over.
+     */
+    case closed
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldRefusal: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldRefusal: FfiConverterRustBuffer {
+    typealias SwiftType = HoldRefusal
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldRefusal {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .insufficientStock
+
+        case 2: return .stockUnknown
+
+        case 3: return .notOffered
+
+        case 4: return .tooFar
+
+        case 5: return .tooMany
+
+        case 6: return .alreadyHeld
+
+        case 7: return .closed
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: HoldRefusal, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .insufficientStock:
+            writeInt(&buf, Int32(1))
+
+
+        case .stockUnknown:
+            writeInt(&buf, Int32(2))
+
+
+        case .notOffered:
+            writeInt(&buf, Int32(3))
+
+
+        case .tooFar:
+            writeInt(&buf, Int32(4))
+
+
+        case .tooMany:
+            writeInt(&buf, Int32(5))
+
+
+        case .alreadyHeld:
+            writeInt(&buf, Int32(6))
+
+
+        case .closed:
+            writeInt(&buf, Int32(7))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldRefusal_lift(_ buf: RustBuffer) throws -> HoldRefusal {
+    return try FfiConverterTypeHoldRefusal.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldRefusal_lower(_ value: HoldRefusal) -> RustBuffer {
+    return FfiConverterTypeHoldRefusal.lower(value)
+}
+
+
+
+/**
+ * Where a hold stands.
+ */
+
+public enum HoldState: Equatable, Hashable {
+
+    /**
+     * Reserved in the books; nobody has fetched it yet.
+     */
+    case requested
+    /**
+     * It lies on the hold shelf: only now it is promised as kept.
+     */
+    case picked
+    /**
+     * The staff did not find it. The books were wrong.
+     */
+    case notFound
+    /**
+     * The shopper has it.
+     */
+    case handedOver
+    /**
+     * The shopper does not come; or the staff put it back.
+     */
+    case released
+    /**
+     * Its time was over.
+     */
+    case expired
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldState: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldState: FfiConverterRustBuffer {
+    typealias SwiftType = HoldState
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldState {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .requested
+
+        case 2: return .picked
+
+        case 3: return .notFound
+
+        case 4: return .handedOver
+
+        case 5: return .released
+
+        case 6: return .expired
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: HoldState, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .requested:
+            writeInt(&buf, Int32(1))
+
+
+        case .picked:
+            writeInt(&buf, Int32(2))
+
+
+        case .notFound:
+            writeInt(&buf, Int32(3))
+
+
+        case .handedOver:
+            writeInt(&buf, Int32(4))
+
+
+        case .released:
+            writeInt(&buf, Int32(5))
+
+
+        case .expired:
+            writeInt(&buf, Int32(6))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldState_lift(_ buf: RustBuffer) throws -> HoldState {
+    return try FfiConverterTypeHoldState.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldState_lower(_ value: HoldState) -> RustBuffer {
+    return FfiConverterTypeHoldState.lower(value)
 }
 
 
@@ -3636,6 +5277,186 @@ public func FfiConverterTypePrefixKind_lift(_ buf: RustBuffer) throws -> PrefixK
 #endif
 public func FfiConverterTypePrefixKind_lower(_ value: PrefixKind) -> RustBuffer {
     return FfiConverterTypePrefixKind.lower(value)
+}
+
+
+
+/**
+ * What came of a shopper's word on the way.
+ */
+
+public enum Progress: Equatable, Hashable {
+
+    /**
+     * Nearer, and held for longer.
+     */
+    case extended
+    /**
+     * Nearer, and held for long enough already. Also for a word that is older than the last, and for a hold whose time is over.
+     */
+    case unchanged
+    /**
+     * Not nearer than at the last word: it ends when it was to end.
+     */
+    case notNearer
+    /**
+     * Nearer, and held for as long as any hold.
+     */
+    case atCap
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Progress: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProgress: FfiConverterRustBuffer {
+    typealias SwiftType = Progress
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Progress {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .extended
+
+        case 2: return .unchanged
+
+        case 3: return .notNearer
+
+        case 4: return .atCap
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Progress, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .extended:
+            writeInt(&buf, Int32(1))
+
+
+        case .unchanged:
+            writeInt(&buf, Int32(2))
+
+
+        case .notNearer:
+            writeInt(&buf, Int32(3))
+
+
+        case .atCap:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProgress_lift(_ buf: RustBuffer) throws -> Progress {
+    return try FfiConverterTypeProgress.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProgress_lower(_ value: Progress) -> RustBuffer {
+    return FfiConverterTypeProgress.lower(value)
+}
+
+
+
+/**
+ * What happened to a product in a store.
+ */
+
+public enum ReactionKind: Equatable, Hashable {
+
+    /**
+     * A shopper scanned it.
+     */
+    case scan
+    /**
+     * A shopper asked the staff about it.
+     */
+    case question
+    /**
+     * A shopper was shown it, or tried it.
+     */
+    case demo
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReactionKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReactionKind: FfiConverterRustBuffer {
+    typealias SwiftType = ReactionKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReactionKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .scan
+
+        case 2: return .question
+
+        case 3: return .demo
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ReactionKind, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .scan:
+            writeInt(&buf, Int32(1))
+
+
+        case .question:
+            writeInt(&buf, Int32(2))
+
+
+        case .demo:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReactionKind_lift(_ buf: RustBuffer) throws -> ReactionKind {
+    return try FfiConverterTypeReactionKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReactionKind_lower(_ value: ReactionKind) -> RustBuffer {
+    return FfiConverterTypeReactionKind.lower(value)
 }
 
 
@@ -4858,6 +6679,186 @@ public func FfiConverterTypeScannedMember_lower(_ value: ScannedMember) -> RustB
 }
 
 
+
+/**
+ * Where a store's levels come from: what an answer is worth.
+ */
+
+public enum StockSource: Equatable, Hashable {
+
+    /**
+     * Tills and movements as they happen.
+     */
+    case posFeed
+    /**
+     * Files of another system, now and then.
+     */
+    case batch
+    /**
+     * Counts alone.
+     */
+    case count
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StockSource: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStockSource: FfiConverterRustBuffer {
+    typealias SwiftType = StockSource
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StockSource {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .posFeed
+
+        case 2: return .batch
+
+        case 3: return .count
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: StockSource, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .posFeed:
+            writeInt(&buf, Int32(1))
+
+
+        case .batch:
+            writeInt(&buf, Int32(2))
+
+
+        case .count:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockSource_lift(_ buf: RustBuffer) throws -> StockSource {
+    return try FfiConverterTypeStockSource.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStockSource_lower(_ value: StockSource) -> RustBuffer {
+    return FfiConverterTypeStockSource.lower(value)
+}
+
+
+
+/**
+ * Where the way leads.
+ */
+
+public enum Trend: Equatable, Hashable {
+
+    /**
+     * Nearer.
+     */
+    case nearer
+    /**
+     * Away.
+     */
+    case away
+    /**
+     * Neither: standing, or round about.
+     */
+    case still
+    /**
+     * Too little was seen.
+     */
+    case unknown
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Trend: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTrend: FfiConverterRustBuffer {
+    typealias SwiftType = Trend
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Trend {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .nearer
+
+        case 2: return .away
+
+        case 3: return .still
+
+        case 4: return .unknown
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Trend, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .nearer:
+            writeInt(&buf, Int32(1))
+
+
+        case .away:
+            writeInt(&buf, Int32(2))
+
+
+        case .still:
+            writeInt(&buf, Int32(3))
+
+
+        case .unknown:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTrend_lift(_ buf: RustBuffer) throws -> Trend {
+    return try FfiConverterTypeTrend.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTrend_lower(_ value: Trend) -> RustBuffer {
+    return FfiConverterTypeTrend.lower(value)
+}
+
+
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
@@ -4957,6 +6958,30 @@ fileprivate struct FfiConverterOptionTypeIssuer: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeChannel: FfiConverterRustBuffer {
+    typealias SwiftType = Channel?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeChannel.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeChannel.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionSequenceTypeTaxLine: FfiConverterRustBuffer {
     typealias SwiftType = [TaxLine]?
 
@@ -4981,6 +7006,30 @@ fileprivate struct FfiConverterOptionSequenceTypeTaxLine: FfiConverterRustBuffer
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeGtin: FfiConverterRustBuffer {
+    typealias SwiftType = Gtin?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeGtin.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeGtin.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeReceiptId: FfiConverterRustBuffer {
     typealias SwiftType = ReceiptId?
 
@@ -4997,6 +7046,30 @@ fileprivate struct FfiConverterOptionTypeReceiptId: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeReceiptId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSku: FfiConverterRustBuffer {
+    typealias SwiftType = Sku?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSku.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSku.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -5105,6 +7178,31 @@ fileprivate struct FfiConverterSequenceTypePrefixRule: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypePrice: FfiConverterRustBuffer {
+    typealias SwiftType = [Price]
+
+    public static func write(_ value: [Price], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePrice.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Price] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Price]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePrice.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeReceiptCoupon: FfiConverterRustBuffer {
     typealias SwiftType = [ReceiptCoupon]
 
@@ -5172,6 +7270,31 @@ fileprivate struct FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTaxLine.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer {
+    typealias SwiftType = [StoreId]
+
+    public static func write(_ value: [StoreId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStoreId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StoreId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StoreId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStoreId.read(from: &buf))
         }
         return seq
     }
@@ -5294,6 +7417,46 @@ public func FfiConverterTypeGtin_lift(_ value: RustBuffer) throws -> Gtin {
 #endif
 public func FfiConverterTypeGtin_lower(_ value: Gtin) -> RustBuffer {
     return FfiConverterTypeGtin.lower(value)
+}
+
+
+
+public typealias HoldId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: HoldId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> HoldId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: HoldId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldId_lift(_ value: RustBuffer) throws -> HoldId {
+    return try FfiConverterTypeHoldId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldId_lower(_ value: HoldId) -> RustBuffer {
+    return FfiConverterTypeHoldId.lower(value)
 }
 
 
@@ -5458,6 +7621,46 @@ public func FfiConverterTypePlaceId_lower(_ value: PlaceId) -> RustBuffer {
 
 
 
+public typealias ProductId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProductId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ProductId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: ProductId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> ProductId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: ProductId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProductId_lift(_ value: RustBuffer) throws -> ProductId {
+    return try FfiConverterTypeProductId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProductId_lower(_ value: ProductId) -> RustBuffer {
+    return FfiConverterTypeProductId.lower(value)
+}
+
+
+
 public typealias ReceiptId = String
 
 #if swift(>=5.8)
@@ -5494,6 +7697,86 @@ public func FfiConverterTypeReceiptId_lift(_ value: RustBuffer) throws -> Receip
 #endif
 public func FfiConverterTypeReceiptId_lower(_ value: ReceiptId) -> RustBuffer {
     return FfiConverterTypeReceiptId.lower(value)
+}
+
+
+
+public typealias Sku = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSku: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Sku {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: Sku, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> Sku {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: Sku) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSku_lift(_ value: RustBuffer) throws -> Sku {
+    return try FfiConverterTypeSku.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSku_lower(_ value: Sku) -> RustBuffer {
+    return FfiConverterTypeSku.lower(value)
+}
+
+
+
+public typealias StaffId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStaffId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StaffId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: StaffId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> StaffId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: StaffId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStaffId_lift(_ value: RustBuffer) throws -> StaffId {
+    return try FfiConverterTypeStaffId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStaffId_lower(_ value: StaffId) -> RustBuffer {
+    return FfiConverterTypeStaffId.lower(value)
 }
 
 

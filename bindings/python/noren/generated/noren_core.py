@@ -1499,6 +1499,86 @@ class _UniffiFfiConverterTypeCardView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.write(value.points_as_of_ms, buf)
         _UniffiFfiConverterTypeTrustedTime.write(value.time, buf)
 
+
+
+
+
+class _UniffiFfiConverterOptionalTypePrice(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypePrice.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypePrice.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypePrice.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class ChannelPrice:
+    """
+    A price in a channel now, and what it changes to.
+"""
+    def __init__(self, *, channel:noren_rules.Channel, price:typing.Optional[noren_rules.Price], next_change_ms:typing.Optional[int], next:typing.Optional[noren_rules.Price]):
+        self.channel = channel
+        self.price = price
+        self.next_change_ms = next_change_ms
+        self.next = next
+
+
+
+
+    def __str__(self):
+        return "ChannelPrice(channel={}, price={}, next_change_ms={}, next={})".format(self.channel, self.price, self.next_change_ms, self.next)
+    def __eq__(self, other):
+        if self.channel != other.channel:
+            return False
+        if self.price != other.price:
+            return False
+        if self.next_change_ms != other.next_change_ms:
+            return False
+        if self.next != other.next:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeChannelPrice(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ChannelPrice(
+            channel=noren_rules._UniffiFfiConverterTypeChannel.read(buf),
+            price=_UniffiFfiConverterOptionalTypePrice.read(buf),
+            next_change_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            next=_UniffiFfiConverterOptionalTypePrice.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeChannel.check_lower(value.channel)
+        _UniffiFfiConverterOptionalTypePrice.check_lower(value.price)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.next_change_ms)
+        _UniffiFfiConverterOptionalTypePrice.check_lower(value.next)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeChannel.write(value.channel, buf)
+        _UniffiFfiConverterOptionalTypePrice.write(value.price, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.next_change_ms, buf)
+        _UniffiFfiConverterOptionalTypePrice.write(value.next, buf)
+
 @dataclass
 class CheckInNotice:
     """
@@ -2802,8 +2882,6 @@ class _UniffiFfiConverterOptionalTypeStoreId(_UniffiConverterRustBuffer):
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
-
-
 class _UniffiFfiConverterOptionalTypeChannel(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -3344,6 +3422,406 @@ class _UniffiFfiConverterTypeDiagnostics(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterSequenceTypeStoreId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeStoreId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeStoreId.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+class _UniffiFfiConverterOptionalTypeAssetInfo(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeAssetInfo.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeAssetInfo.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeAssetInfo.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class ProductSummary:
+    """
+    A product in a list.
+"""
+    def __init__(self, *, id:noren_rules.ProductId, title:str, brand:typing.Optional[str], image:typing.Optional[noren_rules.AssetInfo], price:typing.Optional[noren_rules.Price], price_varies:bool, ratings:int, average_milli:typing.Optional[int], as_of_ms:int):
+        self.id = id
+        self.title = title
+        self.brand = brand
+        self.image = image
+        self.price = price
+        self.price_varies = price_varies
+        self.ratings = ratings
+        self.average_milli = average_milli
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "ProductSummary(id={}, title={}, brand={}, image={}, price={}, price_varies={}, ratings={}, average_milli={}, as_of_ms={})".format(self.id, self.title, self.brand, self.image, self.price, self.price_varies, self.ratings, self.average_milli, self.as_of_ms)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.title != other.title:
+            return False
+        if self.brand != other.brand:
+            return False
+        if self.image != other.image:
+            return False
+        if self.price != other.price:
+            return False
+        if self.price_varies != other.price_varies:
+            return False
+        if self.ratings != other.ratings:
+            return False
+        if self.average_milli != other.average_milli:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeProductSummary(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ProductSummary(
+            id=noren_rules._UniffiFfiConverterTypeProductId.read(buf),
+            title=_UniffiFfiConverterString.read(buf),
+            brand=_UniffiFfiConverterOptionalString.read(buf),
+            image=_UniffiFfiConverterOptionalTypeAssetInfo.read(buf),
+            price=_UniffiFfiConverterOptionalTypePrice.read(buf),
+            price_varies=_UniffiFfiConverterBoolean.read(buf),
+            ratings=_UniffiFfiConverterUInt32.read(buf),
+            average_milli=_UniffiFfiConverterOptionalUInt32.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeProductId.check_lower(value.id)
+        _UniffiFfiConverterString.check_lower(value.title)
+        _UniffiFfiConverterOptionalString.check_lower(value.brand)
+        _UniffiFfiConverterOptionalTypeAssetInfo.check_lower(value.image)
+        _UniffiFfiConverterOptionalTypePrice.check_lower(value.price)
+        _UniffiFfiConverterBoolean.check_lower(value.price_varies)
+        _UniffiFfiConverterUInt32.check_lower(value.ratings)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.average_milli)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeProductId.write(value.id, buf)
+        _UniffiFfiConverterString.write(value.title, buf)
+        _UniffiFfiConverterOptionalString.write(value.brand, buf)
+        _UniffiFfiConverterOptionalTypeAssetInfo.write(value.image, buf)
+        _UniffiFfiConverterOptionalTypePrice.write(value.price, buf)
+        _UniffiFfiConverterBoolean.write(value.price_varies, buf)
+        _UniffiFfiConverterUInt32.write(value.ratings, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.average_milli, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+
+class _UniffiFfiConverterOptionalTypeProductSummary(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeProductSummary.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeProductSummary.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeProductSummary.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class FavouriteView:
+    """
+    A variant that the member likes.
+"""
+    def __init__(self, *, sku:noren_rules.Sku, watch:typing.List[noren_rules.StoreId], since_ms:int, waiting:bool, product:typing.Optional[ProductSummary]):
+        self.sku = sku
+        self.watch = watch
+        self.since_ms = since_ms
+        self.waiting = waiting
+        self.product = product
+
+
+
+
+    def __str__(self):
+        return "FavouriteView(sku={}, watch={}, since_ms={}, waiting={}, product={})".format(self.sku, self.watch, self.since_ms, self.waiting, self.product)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.watch != other.watch:
+            return False
+        if self.since_ms != other.since_ms:
+            return False
+        if self.waiting != other.waiting:
+            return False
+        if self.product != other.product:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeFavouriteView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return FavouriteView(
+            sku=noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            watch=_UniffiFfiConverterSequenceTypeStoreId.read(buf),
+            since_ms=_UniffiFfiConverterInt64.read(buf),
+            waiting=_UniffiFfiConverterBoolean.read(buf),
+            product=_UniffiFfiConverterOptionalTypeProductSummary.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterSequenceTypeStoreId.check_lower(value.watch)
+        _UniffiFfiConverterInt64.check_lower(value.since_ms)
+        _UniffiFfiConverterBoolean.check_lower(value.waiting)
+        _UniffiFfiConverterOptionalTypeProductSummary.check_lower(value.product)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterSequenceTypeStoreId.write(value.watch, buf)
+        _UniffiFfiConverterInt64.write(value.since_ms, buf)
+        _UniffiFfiConverterBoolean.write(value.waiting, buf)
+        _UniffiFfiConverterOptionalTypeProductSummary.write(value.product, buf)
+
+
+
+class _UniffiFfiConverterSequenceTypeBackInStock(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBackInStock.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBackInStock.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeBackInStock.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class FavouritesReport:
+    """
+    What a refresh of favourites brought.
+"""
+    def __init__(self, *, changed:bool, back_in_stock:typing.List[noren_rules.BackInStock]):
+        self.changed = changed
+        self.back_in_stock = back_in_stock
+
+
+
+
+    def __str__(self):
+        return "FavouritesReport(changed={}, back_in_stock={})".format(self.changed, self.back_in_stock)
+    def __eq__(self, other):
+        if self.changed != other.changed:
+            return False
+        if self.back_in_stock != other.back_in_stock:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeFavouritesReport(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return FavouritesReport(
+            changed=_UniffiFfiConverterBoolean.read(buf),
+            back_in_stock=_UniffiFfiConverterSequenceTypeBackInStock.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterBoolean.check_lower(value.changed)
+        _UniffiFfiConverterSequenceTypeBackInStock.check_lower(value.back_in_stock)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterBoolean.write(value.changed, buf)
+        _UniffiFfiConverterSequenceTypeBackInStock.write(value.back_in_stock, buf)
+
+class _UniffiFfiConverterSequenceTypeFavouriteView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeFavouriteView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeFavouriteView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeFavouriteView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class Freshness:
+    """
+    How fresh and how whole a collection is.
+"""
+    def __init__(self, *, as_of_ms:typing.Optional[int], complete:bool, last_attempt_ms:typing.Optional[int], last_error:typing.Optional[str]):
+        self.as_of_ms = as_of_ms
+        self.complete = complete
+        self.last_attempt_ms = last_attempt_ms
+        self.last_error = last_error
+
+
+
+
+    def __str__(self):
+        return "Freshness(as_of_ms={}, complete={}, last_attempt_ms={}, last_error={})".format(self.as_of_ms, self.complete, self.last_attempt_ms, self.last_error)
+    def __eq__(self, other):
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.complete != other.complete:
+            return False
+        if self.last_attempt_ms != other.last_attempt_ms:
+            return False
+        if self.last_error != other.last_error:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeFreshness(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Freshness(
+            as_of_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            complete=_UniffiFfiConverterBoolean.read(buf),
+            last_attempt_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            last_error=_UniffiFfiConverterOptionalString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterBoolean.check_lower(value.complete)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.last_attempt_ms)
+        _UniffiFfiConverterOptionalString.check_lower(value.last_error)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterBoolean.write(value.complete, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.last_attempt_ms, buf)
+        _UniffiFfiConverterOptionalString.write(value.last_error, buf)
+
+@dataclass
+class FavouritesView:
+    """
+    What the member likes.
+"""
+    def __init__(self, *, favourites:typing.List[FavouriteView], back_in_stock:typing.List[noren_rules.BackInStock], freshness:Freshness):
+        self.favourites = favourites
+        self.back_in_stock = back_in_stock
+        self.freshness = freshness
+
+
+
+
+    def __str__(self):
+        return "FavouritesView(favourites={}, back_in_stock={}, freshness={})".format(self.favourites, self.back_in_stock, self.freshness)
+    def __eq__(self, other):
+        if self.favourites != other.favourites:
+            return False
+        if self.back_in_stock != other.back_in_stock:
+            return False
+        if self.freshness != other.freshness:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeFavouritesView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return FavouritesView(
+            favourites=_UniffiFfiConverterSequenceTypeFavouriteView.read(buf),
+            back_in_stock=_UniffiFfiConverterSequenceTypeBackInStock.read(buf),
+            freshness=_UniffiFfiConverterTypeFreshness.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeFavouriteView.check_lower(value.favourites)
+        _UniffiFfiConverterSequenceTypeBackInStock.check_lower(value.back_in_stock)
+        _UniffiFfiConverterTypeFreshness.check_lower(value.freshness)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeFavouriteView.write(value.favourites, buf)
+        _UniffiFfiConverterSequenceTypeBackInStock.write(value.back_in_stock, buf)
+        _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
+
+
+
 
 
 
@@ -3596,57 +4074,6 @@ class _UniffiFfiConverterTypeForgetReport(_UniffiConverterRustBuffer):
     @staticmethod
     def write(value, buf):
         _UniffiFfiConverterTypeServerErasure.write(value.server, buf)
-
-@dataclass
-class Freshness:
-    """
-    How fresh and how whole a collection is.
-"""
-    def __init__(self, *, as_of_ms:typing.Optional[int], complete:bool, last_attempt_ms:typing.Optional[int], last_error:typing.Optional[str]):
-        self.as_of_ms = as_of_ms
-        self.complete = complete
-        self.last_attempt_ms = last_attempt_ms
-        self.last_error = last_error
-
-
-
-
-    def __str__(self):
-        return "Freshness(as_of_ms={}, complete={}, last_attempt_ms={}, last_error={})".format(self.as_of_ms, self.complete, self.last_attempt_ms, self.last_error)
-    def __eq__(self, other):
-        if self.as_of_ms != other.as_of_ms:
-            return False
-        if self.complete != other.complete:
-            return False
-        if self.last_attempt_ms != other.last_attempt_ms:
-            return False
-        if self.last_error != other.last_error:
-            return False
-        return True
-
-class _UniffiFfiConverterTypeFreshness(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        return Freshness(
-            as_of_ms=_UniffiFfiConverterOptionalInt64.read(buf),
-            complete=_UniffiFfiConverterBoolean.read(buf),
-            last_attempt_ms=_UniffiFfiConverterOptionalInt64.read(buf),
-            last_error=_UniffiFfiConverterOptionalString.read(buf),
-        )
-
-    @staticmethod
-    def check_lower(value):
-        _UniffiFfiConverterOptionalInt64.check_lower(value.as_of_ms)
-        _UniffiFfiConverterBoolean.check_lower(value.complete)
-        _UniffiFfiConverterOptionalInt64.check_lower(value.last_attempt_ms)
-        _UniffiFfiConverterOptionalString.check_lower(value.last_error)
-
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterOptionalInt64.write(value.as_of_ms, buf)
-        _UniffiFfiConverterBoolean.write(value.complete, buf)
-        _UniffiFfiConverterOptionalInt64.write(value.last_attempt_ms, buf)
-        _UniffiFfiConverterOptionalString.write(value.last_error, buf)
 
 
 
@@ -4044,6 +4471,93 @@ class _UniffiFfiConverterTypeIntentView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalTypeReason.write(value.reason, buf)
         _UniffiFfiConverterOptionalString.write(value.detail, buf)
 
+class _UniffiFfiConverterOptionalTypeSku(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeSku.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeSku.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeSku.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceOptionalTypeSku(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterOptionalTypeSku.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterOptionalTypeSku.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterOptionalTypeSku.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class MatrixRow:
+    """
+    The variants of one colour.
+"""
+    def __init__(self, *, colour:typing.Optional[str], skus:typing.List[typing.Optional[noren_rules.Sku]]):
+        self.colour = colour
+        self.skus = skus
+
+
+
+
+    def __str__(self):
+        return "MatrixRow(colour={}, skus={})".format(self.colour, self.skus)
+    def __eq__(self, other):
+        if self.colour != other.colour:
+            return False
+        if self.skus != other.skus:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMatrixRow(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MatrixRow(
+            colour=_UniffiFfiConverterOptionalString.read(buf),
+            skus=_UniffiFfiConverterSequenceOptionalTypeSku.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalString.check_lower(value.colour)
+        _UniffiFfiConverterSequenceOptionalTypeSku.check_lower(value.skus)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalString.write(value.colour, buf)
+        _UniffiFfiConverterSequenceOptionalTypeSku.write(value.skus, buf)
+
 @dataclass
 class MonthTotal:
     """
@@ -4426,6 +4940,76 @@ class _UniffiFfiConverterTypeNearPage(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.write(value.area_known, buf)
         _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
 
+class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u8"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**8
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u8()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u8(value)
+
+@dataclass
+class OwnReview:
+    """
+    A review of the member's that is on its way, or was refused. A refused one stays until it is written again or its intent is dismissed.
+"""
+    def __init__(self, *, key:noren_rules.IdempotencyKey, state:IntentState, reason:typing.Optional[noren_rules.Reason], stars:int, text:str):
+        self.key = key
+        self.state = state
+        self.reason = reason
+        self.stars = stars
+        self.text = text
+
+
+
+
+    def __str__(self):
+        return "OwnReview(key={}, state={}, reason={}, stars={}, text={})".format(self.key, self.state, self.reason, self.stars, self.text)
+    def __eq__(self, other):
+        if self.key != other.key:
+            return False
+        if self.state != other.state:
+            return False
+        if self.reason != other.reason:
+            return False
+        if self.stars != other.stars:
+            return False
+        if self.text != other.text:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOwnReview(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OwnReview(
+            key=noren_rules._UniffiFfiConverterTypeIdempotencyKey.read(buf),
+            state=_UniffiFfiConverterTypeIntentState.read(buf),
+            reason=_UniffiFfiConverterOptionalTypeReason.read(buf),
+            stars=_UniffiFfiConverterUInt8.read(buf),
+            text=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeIdempotencyKey.check_lower(value.key)
+        _UniffiFfiConverterTypeIntentState.check_lower(value.state)
+        _UniffiFfiConverterOptionalTypeReason.check_lower(value.reason)
+        _UniffiFfiConverterUInt8.check_lower(value.stars)
+        _UniffiFfiConverterString.check_lower(value.text)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeIdempotencyKey.write(value.key, buf)
+        _UniffiFfiConverterTypeIntentState.write(value.state, buf)
+        _UniffiFfiConverterOptionalTypeReason.write(value.reason, buf)
+        _UniffiFfiConverterUInt8.write(value.stars, buf)
+        _UniffiFfiConverterString.write(value.text, buf)
+
 class _UniffiFfiConverterSequenceTypePlaceView(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -4526,6 +5110,686 @@ class _UniffiFfiConverterTypePresentation(_UniffiConverterRustBuffer):
     def write(value, buf):
         _UniffiFfiConverterSequenceUInt64.write(value.serials, buf)
         _UniffiFfiConverterBoolean.write(value.noted, buf)
+
+
+
+class _UniffiFfiConverterOptionalTypeGtin(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeGtin.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeGtin.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeGtin.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypeChannelPrice(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeChannelPrice.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeChannelPrice.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeChannelPrice.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class VariantView:
+    """
+    A variant.
+"""
+    def __init__(self, *, sku:noren_rules.Sku, gtin:typing.Optional[noren_rules.Gtin], colour:typing.Optional[str], size:typing.Optional[str], prices:typing.List[ChannelPrice], liked:bool):
+        self.sku = sku
+        self.gtin = gtin
+        self.colour = colour
+        self.size = size
+        self.prices = prices
+        self.liked = liked
+
+
+
+
+    def __str__(self):
+        return "VariantView(sku={}, gtin={}, colour={}, size={}, prices={}, liked={})".format(self.sku, self.gtin, self.colour, self.size, self.prices, self.liked)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.gtin != other.gtin:
+            return False
+        if self.colour != other.colour:
+            return False
+        if self.size != other.size:
+            return False
+        if self.prices != other.prices:
+            return False
+        if self.liked != other.liked:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeVariantView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return VariantView(
+            sku=noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            gtin=_UniffiFfiConverterOptionalTypeGtin.read(buf),
+            colour=_UniffiFfiConverterOptionalString.read(buf),
+            size=_UniffiFfiConverterOptionalString.read(buf),
+            prices=_UniffiFfiConverterSequenceTypeChannelPrice.read(buf),
+            liked=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterOptionalTypeGtin.check_lower(value.gtin)
+        _UniffiFfiConverterOptionalString.check_lower(value.colour)
+        _UniffiFfiConverterOptionalString.check_lower(value.size)
+        _UniffiFfiConverterSequenceTypeChannelPrice.check_lower(value.prices)
+        _UniffiFfiConverterBoolean.check_lower(value.liked)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterOptionalTypeGtin.write(value.gtin, buf)
+        _UniffiFfiConverterOptionalString.write(value.colour, buf)
+        _UniffiFfiConverterOptionalString.write(value.size, buf)
+        _UniffiFfiConverterSequenceTypeChannelPrice.write(value.prices, buf)
+        _UniffiFfiConverterBoolean.write(value.liked, buf)
+
+class _UniffiFfiConverterSequenceTypeVariantView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeVariantView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeVariantView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeVariantView.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceOptionalString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterOptionalString.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterOptionalString.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterOptionalString.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceTypeMatrixRow(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMatrixRow.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMatrixRow.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMatrixRow.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class VariantMatrix:
+    """
+    Variants as a table of colour by size, in the order of the operator's list.
+"""
+    def __init__(self, *, sizes:typing.List[typing.Optional[str]], rows:typing.List[MatrixRow]):
+        self.sizes = sizes
+        self.rows = rows
+
+
+
+
+    def __str__(self):
+        return "VariantMatrix(sizes={}, rows={})".format(self.sizes, self.rows)
+    def __eq__(self, other):
+        if self.sizes != other.sizes:
+            return False
+        if self.rows != other.rows:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeVariantMatrix(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return VariantMatrix(
+            sizes=_UniffiFfiConverterSequenceOptionalString.read(buf),
+            rows=_UniffiFfiConverterSequenceTypeMatrixRow.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceOptionalString.check_lower(value.sizes)
+        _UniffiFfiConverterSequenceTypeMatrixRow.check_lower(value.rows)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceOptionalString.write(value.sizes, buf)
+        _UniffiFfiConverterSequenceTypeMatrixRow.write(value.rows, buf)
+
+class _UniffiFfiConverterSequenceTypeAssetInfo(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeAssetInfo.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeAssetInfo.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeAssetInfo.read(buf) for i in range(count)
+        ]
+
+
+
+class _UniffiFfiConverterOptionalTypeSizeMm(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeSizeMm.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeSizeMm.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeSizeMm.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class ProductView:
+    """
+    A product.
+"""
+    def __init__(self, *, id:noren_rules.ProductId, sku:typing.Optional[noren_rules.Sku], title:str, reading:typing.Optional[str], brand:typing.Optional[str], description:str, variants:typing.List[VariantView], matrix:VariantMatrix, assets:typing.List[noren_rules.AssetInfo], size_mm:typing.Optional[noren_rules.SizeMm], ratings:int, average_milli:typing.Optional[int], as_of_ms:int, time_proven:bool):
+        self.id = id
+        self.sku = sku
+        self.title = title
+        self.reading = reading
+        self.brand = brand
+        self.description = description
+        self.variants = variants
+        self.matrix = matrix
+        self.assets = assets
+        self.size_mm = size_mm
+        self.ratings = ratings
+        self.average_milli = average_milli
+        self.as_of_ms = as_of_ms
+        self.time_proven = time_proven
+
+
+
+
+    def __str__(self):
+        return "ProductView(id={}, sku={}, title={}, reading={}, brand={}, description={}, variants={}, matrix={}, assets={}, size_mm={}, ratings={}, average_milli={}, as_of_ms={}, time_proven={})".format(self.id, self.sku, self.title, self.reading, self.brand, self.description, self.variants, self.matrix, self.assets, self.size_mm, self.ratings, self.average_milli, self.as_of_ms, self.time_proven)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.sku != other.sku:
+            return False
+        if self.title != other.title:
+            return False
+        if self.reading != other.reading:
+            return False
+        if self.brand != other.brand:
+            return False
+        if self.description != other.description:
+            return False
+        if self.variants != other.variants:
+            return False
+        if self.matrix != other.matrix:
+            return False
+        if self.assets != other.assets:
+            return False
+        if self.size_mm != other.size_mm:
+            return False
+        if self.ratings != other.ratings:
+            return False
+        if self.average_milli != other.average_milli:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.time_proven != other.time_proven:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeProductView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ProductView(
+            id=noren_rules._UniffiFfiConverterTypeProductId.read(buf),
+            sku=_UniffiFfiConverterOptionalTypeSku.read(buf),
+            title=_UniffiFfiConverterString.read(buf),
+            reading=_UniffiFfiConverterOptionalString.read(buf),
+            brand=_UniffiFfiConverterOptionalString.read(buf),
+            description=_UniffiFfiConverterString.read(buf),
+            variants=_UniffiFfiConverterSequenceTypeVariantView.read(buf),
+            matrix=_UniffiFfiConverterTypeVariantMatrix.read(buf),
+            assets=_UniffiFfiConverterSequenceTypeAssetInfo.read(buf),
+            size_mm=_UniffiFfiConverterOptionalTypeSizeMm.read(buf),
+            ratings=_UniffiFfiConverterUInt32.read(buf),
+            average_milli=_UniffiFfiConverterOptionalUInt32.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            time_proven=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeProductId.check_lower(value.id)
+        _UniffiFfiConverterOptionalTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterString.check_lower(value.title)
+        _UniffiFfiConverterOptionalString.check_lower(value.reading)
+        _UniffiFfiConverterOptionalString.check_lower(value.brand)
+        _UniffiFfiConverterString.check_lower(value.description)
+        _UniffiFfiConverterSequenceTypeVariantView.check_lower(value.variants)
+        _UniffiFfiConverterTypeVariantMatrix.check_lower(value.matrix)
+        _UniffiFfiConverterSequenceTypeAssetInfo.check_lower(value.assets)
+        _UniffiFfiConverterOptionalTypeSizeMm.check_lower(value.size_mm)
+        _UniffiFfiConverterUInt32.check_lower(value.ratings)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.average_milli)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterBoolean.check_lower(value.time_proven)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeProductId.write(value.id, buf)
+        _UniffiFfiConverterOptionalTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterString.write(value.title, buf)
+        _UniffiFfiConverterOptionalString.write(value.reading, buf)
+        _UniffiFfiConverterOptionalString.write(value.brand, buf)
+        _UniffiFfiConverterString.write(value.description, buf)
+        _UniffiFfiConverterSequenceTypeVariantView.write(value.variants, buf)
+        _UniffiFfiConverterTypeVariantMatrix.write(value.matrix, buf)
+        _UniffiFfiConverterSequenceTypeAssetInfo.write(value.assets, buf)
+        _UniffiFfiConverterOptionalTypeSizeMm.write(value.size_mm, buf)
+        _UniffiFfiConverterUInt32.write(value.ratings, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.average_milli, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterBoolean.write(value.time_proven, buf)
+
+@dataclass
+class RankedView:
+    """
+    A product in the ranking.
+"""
+    def __init__(self, *, rank:int, sold:int, product:ProductSummary):
+        self.rank = rank
+        self.sold = sold
+        self.product = product
+
+
+
+
+    def __str__(self):
+        return "RankedView(rank={}, sold={}, product={})".format(self.rank, self.sold, self.product)
+    def __eq__(self, other):
+        if self.rank != other.rank:
+            return False
+        if self.sold != other.sold:
+            return False
+        if self.product != other.product:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeRankedView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return RankedView(
+            rank=_UniffiFfiConverterUInt32.read(buf),
+            sold=_UniffiFfiConverterUInt64.read(buf),
+            product=_UniffiFfiConverterTypeProductSummary.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt32.check_lower(value.rank)
+        _UniffiFfiConverterUInt64.check_lower(value.sold)
+        _UniffiFfiConverterTypeProductSummary.check_lower(value.product)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt32.write(value.rank, buf)
+        _UniffiFfiConverterUInt64.write(value.sold, buf)
+        _UniffiFfiConverterTypeProductSummary.write(value.product, buf)
+
+class _UniffiFfiConverterSequenceTypeRankedView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeRankedView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeRankedView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeRankedView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class RankingView:
+    """
+    What sells.
+"""
+    def __init__(self, *, products:typing.List[RankedView], freshness:Freshness):
+        self.products = products
+        self.freshness = freshness
+
+
+
+
+    def __str__(self):
+        return "RankingView(products={}, freshness={})".format(self.products, self.freshness)
+    def __eq__(self, other):
+        if self.products != other.products:
+            return False
+        if self.freshness != other.freshness:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeRankingView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return RankingView(
+            products=_UniffiFfiConverterSequenceTypeRankedView.read(buf),
+            freshness=_UniffiFfiConverterTypeFreshness.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeRankedView.check_lower(value.products)
+        _UniffiFfiConverterTypeFreshness.check_lower(value.freshness)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeRankedView.write(value.products, buf)
+        _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
+
+
+
+class _UniffiFfiConverterSequenceTypeReview(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeReview.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeReview.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeReview.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterOptionalTypeOwnReview(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeOwnReview.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeOwnReview.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeOwnReview.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class ReviewsView:
+    """
+    Reviews of a product, as far as they were read.
+"""
+    def __init__(self, *, reviews:typing.List[noren_rules.Review], next:typing.Optional[str], ratings:int, average_milli:typing.Optional[int], as_of_ms:typing.Optional[int], own:typing.Optional[OwnReview]):
+        self.reviews = reviews
+        self.next = next
+        self.ratings = ratings
+        self.average_milli = average_milli
+        self.as_of_ms = as_of_ms
+        self.own = own
+
+
+
+
+    def __str__(self):
+        return "ReviewsView(reviews={}, next={}, ratings={}, average_milli={}, as_of_ms={}, own={})".format(self.reviews, self.next, self.ratings, self.average_milli, self.as_of_ms, self.own)
+    def __eq__(self, other):
+        if self.reviews != other.reviews:
+            return False
+        if self.next != other.next:
+            return False
+        if self.ratings != other.ratings:
+            return False
+        if self.average_milli != other.average_milli:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.own != other.own:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeReviewsView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ReviewsView(
+            reviews=_UniffiFfiConverterSequenceTypeReview.read(buf),
+            next=_UniffiFfiConverterOptionalString.read(buf),
+            ratings=_UniffiFfiConverterUInt32.read(buf),
+            average_milli=_UniffiFfiConverterOptionalUInt32.read(buf),
+            as_of_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            own=_UniffiFfiConverterOptionalTypeOwnReview.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeReview.check_lower(value.reviews)
+        _UniffiFfiConverterOptionalString.check_lower(value.next)
+        _UniffiFfiConverterUInt32.check_lower(value.ratings)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.average_milli)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterOptionalTypeOwnReview.check_lower(value.own)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeReview.write(value.reviews, buf)
+        _UniffiFfiConverterOptionalString.write(value.next, buf)
+        _UniffiFfiConverterUInt32.write(value.ratings, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.average_milli, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterOptionalTypeOwnReview.write(value.own, buf)
+
+
+
+class _UniffiFfiConverterOptionalTypeProductView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeProductView.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeProductView.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeProductView.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class ScanView:
+    """
+    What a scan led to.
+"""
+    def __init__(self, *, scanned:noren_rules.Scanned, product:typing.Optional[ProductView], not_known:typing.Optional[str], counted:bool):
+        self.scanned = scanned
+        self.product = product
+        self.not_known = not_known
+        self.counted = counted
+
+
+
+
+    def __str__(self):
+        return "ScanView(scanned={}, product={}, not_known={}, counted={})".format(self.scanned, self.product, self.not_known, self.counted)
+    def __eq__(self, other):
+        if self.scanned != other.scanned:
+            return False
+        if self.product != other.product:
+            return False
+        if self.not_known != other.not_known:
+            return False
+        if self.counted != other.counted:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeScanView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ScanView(
+            scanned=noren_rules._UniffiFfiConverterTypeScanned.read(buf),
+            product=_UniffiFfiConverterOptionalTypeProductView.read(buf),
+            not_known=_UniffiFfiConverterOptionalString.read(buf),
+            counted=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeScanned.check_lower(value.scanned)
+        _UniffiFfiConverterOptionalTypeProductView.check_lower(value.product)
+        _UniffiFfiConverterOptionalString.check_lower(value.not_known)
+        _UniffiFfiConverterBoolean.check_lower(value.counted)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeScanned.write(value.scanned, buf)
+        _UniffiFfiConverterOptionalTypeProductView.write(value.product, buf)
+        _UniffiFfiConverterOptionalString.write(value.not_known, buf)
+        _UniffiFfiConverterBoolean.write(value.counted, buf)
 
 @dataclass
 class SendReport:
@@ -4734,6 +5998,835 @@ class _UniffiFfiConverterTypeStampCardView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.goal, buf)
         _UniffiFfiConverterUInt32.write(value.rewards, buf)
         _UniffiFfiConverterUInt32.write(value.full_cards, buf)
+
+class _UniffiFfiConverterOptionalBoolean(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterBoolean.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterBoolean.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterBoolean.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+@dataclass
+class StoreAnswer:
+    """
+    A store and what it has of a variant.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, place:typing.Optional[noren_rules.PlaceId], name:str, distance_m:typing.Optional[int], open_now:typing.Optional[bool], holds:bool, is_ec:bool, answer:noren_rules.StockAnswer, text_ja:str, text_en:str):
+        self.store = store
+        self.place = place
+        self.name = name
+        self.distance_m = distance_m
+        self.open_now = open_now
+        self.holds = holds
+        self.is_ec = is_ec
+        self.answer = answer
+        self.text_ja = text_ja
+        self.text_en = text_en
+
+
+
+
+    def __str__(self):
+        return "StoreAnswer(store={}, place={}, name={}, distance_m={}, open_now={}, holds={}, is_ec={}, answer={}, text_ja={}, text_en={})".format(self.store, self.place, self.name, self.distance_m, self.open_now, self.holds, self.is_ec, self.answer, self.text_ja, self.text_en)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.place != other.place:
+            return False
+        if self.name != other.name:
+            return False
+        if self.distance_m != other.distance_m:
+            return False
+        if self.open_now != other.open_now:
+            return False
+        if self.holds != other.holds:
+            return False
+        if self.is_ec != other.is_ec:
+            return False
+        if self.answer != other.answer:
+            return False
+        if self.text_ja != other.text_ja:
+            return False
+        if self.text_en != other.text_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStoreAnswer(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StoreAnswer(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            place=_UniffiFfiConverterOptionalTypePlaceId.read(buf),
+            name=_UniffiFfiConverterString.read(buf),
+            distance_m=_UniffiFfiConverterOptionalUInt32.read(buf),
+            open_now=_UniffiFfiConverterOptionalBoolean.read(buf),
+            holds=_UniffiFfiConverterBoolean.read(buf),
+            is_ec=_UniffiFfiConverterBoolean.read(buf),
+            answer=noren_rules._UniffiFfiConverterTypeStockAnswer.read(buf),
+            text_ja=_UniffiFfiConverterString.read(buf),
+            text_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterOptionalTypePlaceId.check_lower(value.place)
+        _UniffiFfiConverterString.check_lower(value.name)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.distance_m)
+        _UniffiFfiConverterOptionalBoolean.check_lower(value.open_now)
+        _UniffiFfiConverterBoolean.check_lower(value.holds)
+        _UniffiFfiConverterBoolean.check_lower(value.is_ec)
+        noren_rules._UniffiFfiConverterTypeStockAnswer.check_lower(value.answer)
+        _UniffiFfiConverterString.check_lower(value.text_ja)
+        _UniffiFfiConverterString.check_lower(value.text_en)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterOptionalTypePlaceId.write(value.place, buf)
+        _UniffiFfiConverterString.write(value.name, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.distance_m, buf)
+        _UniffiFfiConverterOptionalBoolean.write(value.open_now, buf)
+        _UniffiFfiConverterBoolean.write(value.holds, buf)
+        _UniffiFfiConverterBoolean.write(value.is_ec, buf)
+        noren_rules._UniffiFfiConverterTypeStockAnswer.write(value.answer, buf)
+        _UniffiFfiConverterString.write(value.text_ja, buf)
+        _UniffiFfiConverterString.write(value.text_en, buf)
+
+class _UniffiFfiConverterOptionalTypeStoreAnswer(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeStoreAnswer.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeStoreAnswer.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeStoreAnswer.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypeStoreAnswer(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeStoreAnswer.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeStoreAnswer.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeStoreAnswer.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class VariantStock:
+    """
+    Where a variant is.
+"""
+    def __init__(self, *, sku:noren_rules.Sku, colour:typing.Optional[str], size:typing.Optional[str], here:typing.Optional[StoreAnswer], stores:typing.List[StoreAnswer], online:typing.Optional[StoreAnswer]):
+        self.sku = sku
+        self.colour = colour
+        self.size = size
+        self.here = here
+        self.stores = stores
+        self.online = online
+
+
+
+
+    def __str__(self):
+        return "VariantStock(sku={}, colour={}, size={}, here={}, stores={}, online={})".format(self.sku, self.colour, self.size, self.here, self.stores, self.online)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.colour != other.colour:
+            return False
+        if self.size != other.size:
+            return False
+        if self.here != other.here:
+            return False
+        if self.stores != other.stores:
+            return False
+        if self.online != other.online:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeVariantStock(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return VariantStock(
+            sku=noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            colour=_UniffiFfiConverterOptionalString.read(buf),
+            size=_UniffiFfiConverterOptionalString.read(buf),
+            here=_UniffiFfiConverterOptionalTypeStoreAnswer.read(buf),
+            stores=_UniffiFfiConverterSequenceTypeStoreAnswer.read(buf),
+            online=_UniffiFfiConverterOptionalTypeStoreAnswer.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterOptionalString.check_lower(value.colour)
+        _UniffiFfiConverterOptionalString.check_lower(value.size)
+        _UniffiFfiConverterOptionalTypeStoreAnswer.check_lower(value.here)
+        _UniffiFfiConverterSequenceTypeStoreAnswer.check_lower(value.stores)
+        _UniffiFfiConverterOptionalTypeStoreAnswer.check_lower(value.online)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterOptionalString.write(value.colour, buf)
+        _UniffiFfiConverterOptionalString.write(value.size, buf)
+        _UniffiFfiConverterOptionalTypeStoreAnswer.write(value.here, buf)
+        _UniffiFfiConverterSequenceTypeStoreAnswer.write(value.stores, buf)
+        _UniffiFfiConverterOptionalTypeStoreAnswer.write(value.online, buf)
+
+class _UniffiFfiConverterSequenceTypeVariantStock(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeVariantStock.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeVariantStock.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeVariantStock.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class NextStep:
+    """
+    What the shopper can do next, the best first.
+"""
+    def __init__(self):
+        raise RuntimeError("NextStep cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class HOLD_HERE:
+        """
+        It is here, and can be held.
+"""
+
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku):
+            self.store = store
+
+            """
+        The store.
+"""
+
+            self.sku = sku
+
+            """
+        The variant.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "NextStep.HOLD_HERE(store={}, sku={})".format(self.store, self.sku)
+        def __eq__(self, other):
+            if not isinstance(other, NextStep):
+                return NotImplemented
+            if not other.is_HOLD_HERE():
+                return False
+            if self.store != other.store:
+                return False
+            if self.sku != other.sku:
+                return False
+            return True
+
+    @dataclass
+    class OTHER_VARIANT_HERE:
+        """
+        It is not here; another size or colour is.
+"""
+
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku):
+            self.store = store
+
+            """
+        The store.
+"""
+
+            self.sku = sku
+
+            """
+        The other variant.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "NextStep.OTHER_VARIANT_HERE(store={}, sku={})".format(self.store, self.sku)
+        def __eq__(self, other):
+            if not isinstance(other, NextStep):
+                return NotImplemented
+            if not other.is_OTHER_VARIANT_HERE():
+                return False
+            if self.store != other.store:
+                return False
+            if self.sku != other.sku:
+                return False
+            return True
+
+    @dataclass
+    class OTHER_STORE:
+        """
+        Another store has it.
+"""
+
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku, holds:bool):
+            self.store = store
+
+            """
+        The store.
+"""
+
+            self.sku = sku
+
+            """
+        The variant.
+"""
+
+            self.holds = holds
+
+            """
+        True when it can be held there.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "NextStep.OTHER_STORE(store={}, sku={}, holds={})".format(self.store, self.sku, self.holds)
+        def __eq__(self, other):
+            if not isinstance(other, NextStep):
+                return NotImplemented
+            if not other.is_OTHER_STORE():
+                return False
+            if self.store != other.store:
+                return False
+            if self.sku != other.sku:
+                return False
+            if self.holds != other.holds:
+                return False
+            return True
+
+    @dataclass
+    class ONLINE:
+        """
+        The online shop has it.
+"""
+
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku):
+            self.store = store
+
+            """
+        The online shop.
+"""
+
+            self.sku = sku
+
+            """
+        The variant.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "NextStep.ONLINE(store={}, sku={})".format(self.store, self.sku)
+        def __eq__(self, other):
+            if not isinstance(other, NextStep):
+                return NotImplemented
+            if not other.is_ONLINE():
+                return False
+            if self.store != other.store:
+                return False
+            if self.sku != other.sku:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_HOLD_HERE(self) -> bool:
+        return isinstance(self, NextStep.HOLD_HERE)
+    def is_hold_here(self) -> bool:
+        return isinstance(self, NextStep.HOLD_HERE)
+    def is_OTHER_VARIANT_HERE(self) -> bool:
+        return isinstance(self, NextStep.OTHER_VARIANT_HERE)
+    def is_other_variant_here(self) -> bool:
+        return isinstance(self, NextStep.OTHER_VARIANT_HERE)
+    def is_OTHER_STORE(self) -> bool:
+        return isinstance(self, NextStep.OTHER_STORE)
+    def is_other_store(self) -> bool:
+        return isinstance(self, NextStep.OTHER_STORE)
+    def is_ONLINE(self) -> bool:
+        return isinstance(self, NextStep.ONLINE)
+    def is_online(self) -> bool:
+        return isinstance(self, NextStep.ONLINE)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+NextStep.HOLD_HERE = type("NextStep.HOLD_HERE", (NextStep.HOLD_HERE, NextStep,), {})  # type: ignore
+NextStep.OTHER_VARIANT_HERE = type("NextStep.OTHER_VARIANT_HERE", (NextStep.OTHER_VARIANT_HERE, NextStep,), {})  # type: ignore
+NextStep.OTHER_STORE = type("NextStep.OTHER_STORE", (NextStep.OTHER_STORE, NextStep,), {})  # type: ignore
+NextStep.ONLINE = type("NextStep.ONLINE", (NextStep.ONLINE, NextStep,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeNextStep(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return NextStep.HOLD_HERE(
+                noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+                noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            )
+        if variant == 2:
+            return NextStep.OTHER_VARIANT_HERE(
+                noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+                noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            )
+        if variant == 3:
+            return NextStep.OTHER_STORE(
+                noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+                noren_rules._UniffiFfiConverterTypeSku.read(buf),
+                _UniffiFfiConverterBoolean.read(buf),
+            )
+        if variant == 4:
+            return NextStep.ONLINE(
+                noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+                noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_HOLD_HERE():
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+            noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+            return
+        if value.is_OTHER_VARIANT_HERE():
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+            noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+            return
+        if value.is_OTHER_STORE():
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+            noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+            _UniffiFfiConverterBoolean.check_lower(value.holds)
+            return
+        if value.is_ONLINE():
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+            noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_HOLD_HERE():
+            buf.write_i32(1)
+            noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+            noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+        if value.is_OTHER_VARIANT_HERE():
+            buf.write_i32(2)
+            noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+            noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+        if value.is_OTHER_STORE():
+            buf.write_i32(3)
+            noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+            noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+            _UniffiFfiConverterBoolean.write(value.holds, buf)
+        if value.is_ONLINE():
+            buf.write_i32(4)
+            noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+            noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+
+
+
+class _UniffiFfiConverterSequenceTypeNextStep(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeNextStep.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeNextStep.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeNextStep.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class StockMatrix:
+    """
+    The variants of a product and where they are.
+"""
+    def __init__(self, *, variants:typing.List[VariantStock], next_steps:typing.List[NextStep], stores_heard:int, freshness:Freshness):
+        self.variants = variants
+        self.next_steps = next_steps
+        self.stores_heard = stores_heard
+        self.freshness = freshness
+
+
+
+
+    def __str__(self):
+        return "StockMatrix(variants={}, next_steps={}, stores_heard={}, freshness={})".format(self.variants, self.next_steps, self.stores_heard, self.freshness)
+    def __eq__(self, other):
+        if self.variants != other.variants:
+            return False
+        if self.next_steps != other.next_steps:
+            return False
+        if self.stores_heard != other.stores_heard:
+            return False
+        if self.freshness != other.freshness:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStockMatrix(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StockMatrix(
+            variants=_UniffiFfiConverterSequenceTypeVariantStock.read(buf),
+            next_steps=_UniffiFfiConverterSequenceTypeNextStep.read(buf),
+            stores_heard=_UniffiFfiConverterUInt32.read(buf),
+            freshness=_UniffiFfiConverterTypeFreshness.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeVariantStock.check_lower(value.variants)
+        _UniffiFfiConverterSequenceTypeNextStep.check_lower(value.next_steps)
+        _UniffiFfiConverterUInt32.check_lower(value.stores_heard)
+        _UniffiFfiConverterTypeFreshness.check_lower(value.freshness)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeVariantStock.write(value.variants, buf)
+        _UniffiFfiConverterSequenceTypeNextStep.write(value.next_steps, buf)
+        _UniffiFfiConverterUInt32.write(value.stores_heard, buf)
+        _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
+
+class _UniffiFfiConverterOptionalTypeProductId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeProductId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeProductId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeProductId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypeSku(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeSku.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeSku.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeSku.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class StockQuestion:
+    """
+    What is asked of the stock on the phone.
+"""
+    def __init__(self, *, product:typing.Optional[noren_rules.ProductId], skus:typing.List[noren_rules.Sku], wanted:typing.Optional[noren_rules.Sku], here:typing.Optional[noren_rules.StoreId], in_min:typing.Optional[int], quantity:int, per_variant:int, open_first:bool):
+        self.product = product
+        self.skus = skus
+        self.wanted = wanted
+        self.here = here
+        self.in_min = in_min
+        self.quantity = quantity
+        self.per_variant = per_variant
+        self.open_first = open_first
+
+
+
+
+    def __str__(self):
+        return "StockQuestion(product={}, skus={}, wanted={}, here={}, in_min={}, quantity={}, per_variant={}, open_first={})".format(self.product, self.skus, self.wanted, self.here, self.in_min, self.quantity, self.per_variant, self.open_first)
+    def __eq__(self, other):
+        if self.product != other.product:
+            return False
+        if self.skus != other.skus:
+            return False
+        if self.wanted != other.wanted:
+            return False
+        if self.here != other.here:
+            return False
+        if self.in_min != other.in_min:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.per_variant != other.per_variant:
+            return False
+        if self.open_first != other.open_first:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStockQuestion(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StockQuestion(
+            product=_UniffiFfiConverterOptionalTypeProductId.read(buf),
+            skus=_UniffiFfiConverterSequenceTypeSku.read(buf),
+            wanted=_UniffiFfiConverterOptionalTypeSku.read(buf),
+            here=_UniffiFfiConverterOptionalTypeStoreId.read(buf),
+            in_min=_UniffiFfiConverterOptionalUInt32.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+            per_variant=_UniffiFfiConverterUInt32.read(buf),
+            open_first=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypeProductId.check_lower(value.product)
+        _UniffiFfiConverterSequenceTypeSku.check_lower(value.skus)
+        _UniffiFfiConverterOptionalTypeSku.check_lower(value.wanted)
+        _UniffiFfiConverterOptionalTypeStoreId.check_lower(value.here)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.in_min)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterUInt32.check_lower(value.per_variant)
+        _UniffiFfiConverterBoolean.check_lower(value.open_first)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypeProductId.write(value.product, buf)
+        _UniffiFfiConverterSequenceTypeSku.write(value.skus, buf)
+        _UniffiFfiConverterOptionalTypeSku.write(value.wanted, buf)
+        _UniffiFfiConverterOptionalTypeStoreId.write(value.here, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.in_min, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterUInt32.write(value.per_variant, buf)
+        _UniffiFfiConverterBoolean.write(value.open_first, buf)
+
+@dataclass
+class StockReport:
+    """
+    What a refresh of stock brought.
+"""
+    def __init__(self, *, stores:int, levels:int, requests:int):
+        self.stores = stores
+        self.levels = levels
+        self.requests = requests
+
+
+
+
+    def __str__(self):
+        return "StockReport(stores={}, levels={}, requests={})".format(self.stores, self.levels, self.requests)
+    def __eq__(self, other):
+        if self.stores != other.stores:
+            return False
+        if self.levels != other.levels:
+            return False
+        if self.requests != other.requests:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStockReport(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StockReport(
+            stores=_UniffiFfiConverterUInt32.read(buf),
+            levels=_UniffiFfiConverterUInt32.read(buf),
+            requests=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt32.check_lower(value.stores)
+        _UniffiFfiConverterUInt32.check_lower(value.levels)
+        _UniffiFfiConverterUInt32.check_lower(value.requests)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt32.write(value.stores, buf)
+        _UniffiFfiConverterUInt32.write(value.levels, buf)
+        _UniffiFfiConverterUInt32.write(value.requests, buf)
+
+@dataclass
+class StockStoreView:
+    """
+    A store whose stock is kept on the phone.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, name:str, pinned:bool, is_ec:bool, holds:bool, as_of_ms:typing.Optional[int]):
+        self.store = store
+        self.name = name
+        self.pinned = pinned
+        self.is_ec = is_ec
+        self.holds = holds
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "StockStoreView(store={}, name={}, pinned={}, is_ec={}, holds={}, as_of_ms={})".format(self.store, self.name, self.pinned, self.is_ec, self.holds, self.as_of_ms)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.name != other.name:
+            return False
+        if self.pinned != other.pinned:
+            return False
+        if self.is_ec != other.is_ec:
+            return False
+        if self.holds != other.holds:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStockStoreView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StockStoreView(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            name=_UniffiFfiConverterString.read(buf),
+            pinned=_UniffiFfiConverterBoolean.read(buf),
+            is_ec=_UniffiFfiConverterBoolean.read(buf),
+            holds=_UniffiFfiConverterBoolean.read(buf),
+            as_of_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterString.check_lower(value.name)
+        _UniffiFfiConverterBoolean.check_lower(value.pinned)
+        _UniffiFfiConverterBoolean.check_lower(value.is_ec)
+        _UniffiFfiConverterBoolean.check_lower(value.holds)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterString.write(value.name, buf)
+        _UniffiFfiConverterBoolean.write(value.pinned, buf)
+        _UniffiFfiConverterBoolean.write(value.is_ec, buf)
+        _UniffiFfiConverterBoolean.write(value.holds, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.as_of_ms, buf)
 
 @dataclass
 class SyncReport:
@@ -5092,97 +7185,6 @@ class _UniffiFfiConverterTypeCallError(_UniffiConverterRustBuffer):
 
 
 
-
-class Change(enum.Enum):
-    """
-    What has changed.
-"""
-
-    MEMBER = 0
-    """
-    The member's state or card: ask `member().state()` and `card()` again.
-"""
-
-    PURCHASES = 1
-    """
-    The purchase history: ask for the page again.
-"""
-
-    PLACES = 2
-    """
-    Places and what is known of an area: ask `places()` again.
-"""
-
-    COUPONS = 3
-    """
-    Coupons, stamps or what may be shown of them: ask `coupons().list()` again.
-"""
-
-    CHECK_INS = 4
-    """
-    A check-in was made, taken or refused: ask `check_in().recent()` again.
-"""
-
-    OUTBOX = 5
-    """
-    Something was said, sent or refused: ask `outbox().waiting()` again.
-"""
-
-
-
-class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return Change.MEMBER
-        if variant == 2:
-            return Change.PURCHASES
-        if variant == 3:
-            return Change.PLACES
-        if variant == 4:
-            return Change.COUPONS
-        if variant == 5:
-            return Change.CHECK_INS
-        if variant == 6:
-            return Change.OUTBOX
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == Change.MEMBER:
-            return
-        if value == Change.PURCHASES:
-            return
-        if value == Change.PLACES:
-            return
-        if value == Change.COUPONS:
-            return
-        if value == Change.CHECK_INS:
-            return
-        if value == Change.OUTBOX:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == Change.MEMBER:
-            buf.write_i32(1)
-        if value == Change.PURCHASES:
-            buf.write_i32(2)
-        if value == Change.PLACES:
-            buf.write_i32(3)
-        if value == Change.COUPONS:
-            buf.write_i32(4)
-        if value == Change.CHECK_INS:
-            buf.write_i32(5)
-        if value == Change.OUTBOX:
-            buf.write_i32(6)
-
-
-
-
-
 # PlatformError
 # We want to define each variant as a nested class that's also a subclass,
 # which is tricky in Python.  To accomplish this we're going to create each
@@ -5506,6 +7508,392 @@ class _UniffiFfiConverterTypeStorageError(_UniffiConverterRustBuffer):
         if isinstance(value, StorageError.Io):
             buf.write_i32(8)
             _UniffiFfiConverterString.write(value.reason, buf)
+
+
+
+# CatalogueError
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class CatalogueError(Exception):
+    """
+    The verbs of the catalogue had no good end. What is on the device stays readable in every case.
+"""
+    pass
+
+_UniffiTempCatalogueError = CatalogueError
+
+class CatalogueError:  # type: ignore
+    """
+    The verbs of the catalogue had no good end. What is on the device stays readable in every case.
+"""
+
+    class NotEnrolled(_UniffiTempCatalogueError):
+        """
+        There is no card yet: enrol first.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "CatalogueError.NotEnrolled({})".format(str(self))
+    _UniffiTempCatalogueError.NotEnrolled = NotEnrolled # type: ignore
+    class NoSuchProduct(_UniffiTempCatalogueError):
+        """
+        No product or variant of this name was seen on this device.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "CatalogueError.NoSuchProduct({})".format(str(self))
+    _UniffiTempCatalogueError.NoSuchProduct = NoSuchProduct # type: ignore
+    class Unreadable(_UniffiTempCatalogueError):
+        """
+        What was scanned is nothing that can be acted on.
+"""
+
+        def __init__(self, refusal):
+            super().__init__(", ".join([
+                "refusal={!r}".format(refusal),
+            ]))
+            self.refusal = refusal
+
+        def __repr__(self):
+            return "CatalogueError.Unreadable({})".format(str(self))
+    _UniffiTempCatalogueError.Unreadable = Unreadable # type: ignore
+    class BadSettings(_UniffiTempCatalogueError):
+        """
+        The settings of the scanner cannot be: nothing was changed.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "CatalogueError.BadSettings({})".format(str(self))
+    _UniffiTempCatalogueError.BadSettings = BadSettings # type: ignore
+    class BadReview(_UniffiTempCatalogueError):
+        """
+        A review has 1 to 5 stars and at most 2,000 characters.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "CatalogueError.BadReview({})".format(str(self))
+    _UniffiTempCatalogueError.BadReview = BadReview # type: ignore
+    class BadAsset(_UniffiTempCatalogueError):
+        """
+        The bytes are not those of the manifest: do not show them, load them again.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "CatalogueError.BadAsset({})".format(str(self))
+    _UniffiTempCatalogueError.BadAsset = BadAsset # type: ignore
+    class Refused(_UniffiTempCatalogueError):
+        """
+        The server refused for another reason.
+"""
+
+        def __init__(self, code, detail):
+            super().__init__(", ".join([
+                "code={!r}".format(code),
+                "detail={!r}".format(detail),
+            ]))
+            self.code = code
+            self.detail = detail
+
+        def __repr__(self):
+            return "CatalogueError.Refused({})".format(str(self))
+    _UniffiTempCatalogueError.Refused = Refused # type: ignore
+    class Call(_UniffiTempCatalogueError):
+        """
+        The network or the server failed: try again.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CatalogueError.Call({})".format(str(self))
+    _UniffiTempCatalogueError.Call = Call # type: ignore
+    class Platform(_UniffiTempCatalogueError):
+        """
+        The platform failed; `Locked` means: try again after the device has been unlocked.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CatalogueError.Platform({})".format(str(self))
+    _UniffiTempCatalogueError.Platform = Platform # type: ignore
+    class Storage(_UniffiTempCatalogueError):
+        """
+        The files failed.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "CatalogueError.Storage({})".format(str(self))
+    _UniffiTempCatalogueError.Storage = Storage # type: ignore
+
+CatalogueError = _UniffiTempCatalogueError # type: ignore
+del _UniffiTempCatalogueError
+
+
+class _UniffiFfiConverterTypeCatalogueError(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CatalogueError.NotEnrolled(
+            )
+        if variant == 2:
+            return CatalogueError.NoSuchProduct(
+            )
+        if variant == 3:
+            return CatalogueError.Unreadable(
+                noren_rules._UniffiFfiConverterTypeScanRefusal.read(buf),
+            )
+        if variant == 4:
+            return CatalogueError.BadSettings(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 5:
+            return CatalogueError.BadReview(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 6:
+            return CatalogueError.BadAsset(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 7:
+            return CatalogueError.Refused(
+                noren_rules._UniffiFfiConverterTypeReason.read(buf),
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 8:
+            return CatalogueError.Call(
+                _UniffiFfiConverterTypeCallError.read(buf),
+            )
+        if variant == 9:
+            return CatalogueError.Platform(
+                _UniffiFfiConverterTypePlatformError.read(buf),
+            )
+        if variant == 10:
+            return CatalogueError.Storage(
+                _UniffiFfiConverterTypeStorageError.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, CatalogueError.NotEnrolled):
+            return
+        if isinstance(value, CatalogueError.NoSuchProduct):
+            return
+        if isinstance(value, CatalogueError.Unreadable):
+            noren_rules._UniffiFfiConverterTypeScanRefusal.check_lower(value.refusal)
+            return
+        if isinstance(value, CatalogueError.BadSettings):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CatalogueError.BadReview):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CatalogueError.BadAsset):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CatalogueError.Refused):
+            noren_rules._UniffiFfiConverterTypeReason.check_lower(value.code)
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CatalogueError.Call):
+            _UniffiFfiConverterTypeCallError.check_lower(value.error)
+            return
+        if isinstance(value, CatalogueError.Platform):
+            _UniffiFfiConverterTypePlatformError.check_lower(value.error)
+            return
+        if isinstance(value, CatalogueError.Storage):
+            _UniffiFfiConverterTypeStorageError.check_lower(value.error)
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, CatalogueError.NotEnrolled):
+            buf.write_i32(1)
+        if isinstance(value, CatalogueError.NoSuchProduct):
+            buf.write_i32(2)
+        if isinstance(value, CatalogueError.Unreadable):
+            buf.write_i32(3)
+            noren_rules._UniffiFfiConverterTypeScanRefusal.write(value.refusal, buf)
+        if isinstance(value, CatalogueError.BadSettings):
+            buf.write_i32(4)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CatalogueError.BadReview):
+            buf.write_i32(5)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CatalogueError.BadAsset):
+            buf.write_i32(6)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CatalogueError.Refused):
+            buf.write_i32(7)
+            noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CatalogueError.Call):
+            buf.write_i32(8)
+            _UniffiFfiConverterTypeCallError.write(value.error, buf)
+        if isinstance(value, CatalogueError.Platform):
+            buf.write_i32(9)
+            _UniffiFfiConverterTypePlatformError.write(value.error, buf)
+        if isinstance(value, CatalogueError.Storage):
+            buf.write_i32(10)
+            _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+
+
+
+
+
+class Change(enum.Enum):
+    """
+    What has changed.
+"""
+
+    MEMBER = 0
+    """
+    The member's state or card: ask `member().state()` and `card()` again.
+"""
+
+    PURCHASES = 1
+    """
+    The purchase history: ask for the page again.
+"""
+
+    PLACES = 2
+    """
+    Places and what is known of an area: ask `places()` again.
+"""
+
+    COUPONS = 3
+    """
+    Coupons, stamps or what may be shown of them: ask `coupons().list()` again.
+"""
+
+    CATALOGUE = 4
+    """
+    Products, reviews, the ranking or what the member likes: ask `catalogue()` again.
+"""
+
+    CHECK_INS = 5
+    """
+    A check-in was made, taken or refused: ask `check_in().recent()` again.
+"""
+
+    STOCK = 6
+    """
+    Stock of a store: ask `stock().nearest()` again.
+"""
+
+    OUTBOX = 7
+    """
+    Something was said, sent or refused: ask `outbox().waiting()` again.
+"""
+
+
+
+class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Change.MEMBER
+        if variant == 2:
+            return Change.PURCHASES
+        if variant == 3:
+            return Change.PLACES
+        if variant == 4:
+            return Change.COUPONS
+        if variant == 5:
+            return Change.CATALOGUE
+        if variant == 6:
+            return Change.CHECK_INS
+        if variant == 7:
+            return Change.STOCK
+        if variant == 8:
+            return Change.OUTBOX
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == Change.MEMBER:
+            return
+        if value == Change.PURCHASES:
+            return
+        if value == Change.PLACES:
+            return
+        if value == Change.COUPONS:
+            return
+        if value == Change.CATALOGUE:
+            return
+        if value == Change.CHECK_INS:
+            return
+        if value == Change.STOCK:
+            return
+        if value == Change.OUTBOX:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == Change.MEMBER:
+            buf.write_i32(1)
+        if value == Change.PURCHASES:
+            buf.write_i32(2)
+        if value == Change.PLACES:
+            buf.write_i32(3)
+        if value == Change.COUPONS:
+            buf.write_i32(4)
+        if value == Change.CATALOGUE:
+            buf.write_i32(5)
+        if value == Change.CHECK_INS:
+            buf.write_i32(6)
+        if value == Change.STOCK:
+            buf.write_i32(7)
+        if value == Change.OUTBOX:
+            buf.write_i32(8)
+
+
 
 
 
@@ -7797,6 +10185,158 @@ class _UniffiFfiConverterTypeRegionLimit(_UniffiConverterRustBuffer):
 
 
 
+# StockError
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class StockError(Exception):
+    """
+    The verbs of stock had no good end. What is on the device stays readable in every case.
+"""
+    pass
+
+_UniffiTempStockError = StockError
+
+class StockError:  # type: ignore
+    """
+    The verbs of stock had no good end. What is on the device stays readable in every case.
+"""
+
+    class NotEnrolled(_UniffiTempStockError):
+        """
+        There is no card yet: enrol first.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "StockError.NotEnrolled({})".format(str(self))
+    _UniffiTempStockError.NotEnrolled = NotEnrolled # type: ignore
+    class BadQuestion(_UniffiTempStockError):
+        """
+        The question cannot be answered as it is.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "StockError.BadQuestion({})".format(str(self))
+    _UniffiTempStockError.BadQuestion = BadQuestion # type: ignore
+    class Call(_UniffiTempStockError):
+        """
+        The network or the server failed: try again.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "StockError.Call({})".format(str(self))
+    _UniffiTempStockError.Call = Call # type: ignore
+    class Platform(_UniffiTempStockError):
+        """
+        The platform failed; `Locked` means: try again after the device has been unlocked.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "StockError.Platform({})".format(str(self))
+    _UniffiTempStockError.Platform = Platform # type: ignore
+    class Storage(_UniffiTempStockError):
+        """
+        The files failed.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "StockError.Storage({})".format(str(self))
+    _UniffiTempStockError.Storage = Storage # type: ignore
+
+StockError = _UniffiTempStockError # type: ignore
+del _UniffiTempStockError
+
+
+class _UniffiFfiConverterTypeStockError(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return StockError.NotEnrolled(
+            )
+        if variant == 2:
+            return StockError.BadQuestion(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 3:
+            return StockError.Call(
+                _UniffiFfiConverterTypeCallError.read(buf),
+            )
+        if variant == 4:
+            return StockError.Platform(
+                _UniffiFfiConverterTypePlatformError.read(buf),
+            )
+        if variant == 5:
+            return StockError.Storage(
+                _UniffiFfiConverterTypeStorageError.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, StockError.NotEnrolled):
+            return
+        if isinstance(value, StockError.BadQuestion):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, StockError.Call):
+            _UniffiFfiConverterTypeCallError.check_lower(value.error)
+            return
+        if isinstance(value, StockError.Platform):
+            _UniffiFfiConverterTypePlatformError.check_lower(value.error)
+            return
+        if isinstance(value, StockError.Storage):
+            _UniffiFfiConverterTypeStorageError.check_lower(value.error)
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, StockError.NotEnrolled):
+            buf.write_i32(1)
+        if isinstance(value, StockError.BadQuestion):
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, StockError.Call):
+            buf.write_i32(3)
+            _UniffiFfiConverterTypeCallError.write(value.error, buf)
+        if isinstance(value, StockError.Platform):
+            buf.write_i32(4)
+            _UniffiFfiConverterTypePlatformError.write(value.error, buf)
+        if isinstance(value, StockError.Storage):
+            buf.write_i32(5)
+            _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+
+
 
 
 
@@ -8623,11 +11163,13 @@ __all__ = [
     "LostKind",
     "ServerErasure",
     "IntentState",
+    "NextStep",
     "TransportError",
     "CallError",
-    "Change",
     "PlatformError",
     "StorageError",
+    "CatalogueError",
+    "Change",
     "CheckInError",
     "CouponsError",
     "EnrolmentCause",
@@ -8640,6 +11182,7 @@ __all__ = [
     "PlacesError",
     "PurchasesError",
     "RegionLimit",
+    "StockError",
     "Submission",
     "AreaReport",
     "UsedCouponView",
@@ -8648,6 +11191,7 @@ __all__ = [
     "ModuleMatrix",
     "TrustedTime",
     "CardView",
+    "ChannelPrice",
     "CheckInNotice",
     "CheckInView",
     "CouponView",
@@ -8663,21 +11207,40 @@ __all__ = [
     "FileSize",
     "LostItem",
     "Diagnostics",
-    "ForgetReport",
+    "ProductSummary",
+    "FavouriteView",
+    "FavouritesReport",
     "Freshness",
+    "FavouritesView",
+    "ForgetReport",
     "ReceiptSummary",
     "HistoryPage",
     "IntentView",
+    "MatrixRow",
     "MonthTotal",
     "TenantView",
     "PlaceView",
     "PlaceNear",
     "NearPage",
+    "OwnReview",
     "PlacePage",
     "Presentation",
+    "VariantView",
+    "VariantMatrix",
+    "ProductView",
+    "RankedView",
+    "RankingView",
+    "ReviewsView",
+    "ScanView",
     "SendReport",
     "StampView",
     "StampCardView",
+    "StoreAnswer",
+    "VariantStock",
+    "StockMatrix",
+    "StockQuestion",
+    "StockReport",
+    "StockStoreView",
     "SyncReport",
     "ChangeObserverImpl",
     "ChangeObserver",

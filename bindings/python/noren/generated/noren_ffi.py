@@ -539,6 +539,8 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_card() != 16594:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_check_asset() != 61458:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt() != 18100:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_check_ins() != 64625:
@@ -559,6 +561,12 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_export_json() != 1254:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_favourites() != 50:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_find_product() != 33547:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_fits() != 59964:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_follow() != 19183:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_forget_me() != 28271:
@@ -568,6 +576,8 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_history() != 10311:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon() != 9421:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_like() != 42893:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_limit_regions() != 61159:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -591,9 +601,19 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_prepare_next_card() != 12851:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_product() != 46022:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_product_of() != 18292:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_ranking() != 41066:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_react() != 13063:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_receipt() != 60279:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_coupons() != 33312:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_favourites() != 45102:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_history() != 43355:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -601,15 +621,31 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_places() != 13115:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_products() != 30901:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking() != 32823:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews() != 22842:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resolve() != 29691:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resume() != 10604:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_reviews() != 43636:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_scan() != 17088:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_scan_place_code() != 37099:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_scan_settings() != 4031:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_search() != 4296:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_search_places() != 59774:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_search_products() != 32167:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_search_products_online() != 3176:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_send_due() != 49170:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -618,6 +654,8 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_take_push() != 36258:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_waiting() != 39558:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_write_review() != 16461:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_constructor_appcore_open() != 33526:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -676,6 +714,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_best_set.restype = ctypes.c_
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_asset.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_asset.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt.restype = ctypes.c_uint16
@@ -706,6 +747,15 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_csv.restype = ctypes.
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_json.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_json.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_favourites.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_favourites.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_find_product.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_find_product.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_fits.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_fits.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow.restype = ctypes.c_uint16
@@ -721,6 +771,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_history.restype = ctypes.c_u
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_like.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_like.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_limit_regions.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_limit_regions.restype = ctypes.c_uint16
@@ -754,12 +807,27 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_places_within.restype = ctyp
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_prepare_next_card.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_prepare_next_card.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_product.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_product.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_product_of.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_product_of.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_ranking.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_ranking.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_react.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_react.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_receipt.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_receipt.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_coupons.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_coupons.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_favourites.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_favourites.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_history.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_history.restype = ctypes.c_uint16
@@ -769,21 +837,45 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_member.restype = cty
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_places.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_places.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_products.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_products.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resume.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resume.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reviews.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reviews.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan_place_code.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan_place_code.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan_settings.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan_settings.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_places.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_places.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products_online.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products_online.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.restype = ctypes.c_uint16
@@ -796,6 +888,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_push.restype = ctypes.c
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_waiting.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_waiting.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_write_review.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_write_review.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_constructor_appcore_open.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_constructor_appcore_open.restype = ctypes.c_uint16
@@ -846,6 +941,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -901,6 +1003,25 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourites.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourites.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_find_product.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_find_product.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_fits.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_fits.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -931,6 +1052,14 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_like.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.c_int8,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_like.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_limit_regions.argtypes = (
     ctypes.c_uint64,
     noren_core._UniffiRustBuffer,
@@ -996,6 +1125,31 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_prepare_next_card.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_prepare_next_card.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_product.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_product.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_product_of.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_product_of.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_ranking.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_ranking.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_react.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_react.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_receipt.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1007,6 +1161,11 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_coupons.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_coupons.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_favourites.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_favourites.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_history.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1024,6 +1183,24 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_places.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_places.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_products.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_products.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_ranking.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_ranking.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1035,12 +1212,31 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_place_code.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_place_code.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_settings.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_settings.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1056,6 +1252,20 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_places.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_places.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.c_uint32,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products_online.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.c_uint32,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products_online.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_send_due.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1077,6 +1287,14 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_waiting.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_waiting.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_write_review.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.c_uint8,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_write_review.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_constructor_appcore_open.argtypes = (
     _UniffiRustBuffer,
     ctypes.c_uint64,
@@ -1537,6 +1755,8 @@ class _UniffiFfiConverterTypeAppSettings(_UniffiConverterRustBuffer):
 
 
 
+
+
 # NorenError
 # We want to define each variant as a nested class that's also a subclass,
 # which is tricky in Python.  To accomplish this we're going to create each
@@ -1640,6 +1860,20 @@ class NorenError:  # type: ignore
         def __repr__(self):
             return "NorenError.Coupons({})".format(str(self))
     _UniffiTempNorenError.Coupons = Coupons # type: ignore
+    class Catalogue(_UniffiTempNorenError):
+        """
+        Scanning, products, reviews and favourites.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "NorenError.Catalogue({})".format(str(self))
+    _UniffiTempNorenError.Catalogue = Catalogue # type: ignore
     class Outbox(_UniffiTempNorenError):
         """
         The outbox.
@@ -1741,21 +1975,25 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
                 noren_core._UniffiFfiConverterTypeCouponsError.read(buf),
             )
         if variant == 7:
+            return NorenError.Catalogue(
+                noren_core._UniffiFfiConverterTypeCatalogueError.read(buf),
+            )
+        if variant == 8:
             return NorenError.Outbox(
                 noren_core._UniffiFfiConverterTypeOutboxError.read(buf),
             )
-        if variant == 8:
+        if variant == 9:
             return NorenError.Forget(
                 noren_core._UniffiFfiConverterTypeForgetError.read(buf),
             )
-        if variant == 9:
+        if variant == 10:
             return NorenError.Storage(
                 noren_core._UniffiFfiConverterTypeStorageError.read(buf),
             )
-        if variant == 10:
+        if variant == 11:
             return NorenError.Cancelled(
             )
-        if variant == 11:
+        if variant == 12:
             return NorenError.Runtime(
                 _UniffiFfiConverterString.read(buf),
             )
@@ -1780,6 +2018,9 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
             return
         if isinstance(value, NorenError.Coupons):
             noren_core._UniffiFfiConverterTypeCouponsError.check_lower(value.error)
+            return
+        if isinstance(value, NorenError.Catalogue):
+            noren_core._UniffiFfiConverterTypeCatalogueError.check_lower(value.error)
             return
         if isinstance(value, NorenError.Outbox):
             noren_core._UniffiFfiConverterTypeOutboxError.check_lower(value.error)
@@ -1816,19 +2057,22 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
         if isinstance(value, NorenError.Coupons):
             buf.write_i32(6)
             noren_core._UniffiFfiConverterTypeCouponsError.write(value.error, buf)
-        if isinstance(value, NorenError.Outbox):
+        if isinstance(value, NorenError.Catalogue):
             buf.write_i32(7)
+            noren_core._UniffiFfiConverterTypeCatalogueError.write(value.error, buf)
+        if isinstance(value, NorenError.Outbox):
+            buf.write_i32(8)
             noren_core._UniffiFfiConverterTypeOutboxError.write(value.error, buf)
         if isinstance(value, NorenError.Forget):
-            buf.write_i32(8)
+            buf.write_i32(9)
             noren_core._UniffiFfiConverterTypeForgetError.write(value.error, buf)
         if isinstance(value, NorenError.Storage):
-            buf.write_i32(9)
+            buf.write_i32(10)
             noren_core._UniffiFfiConverterTypeStorageError.write(value.error, buf)
         if isinstance(value, NorenError.Cancelled):
-            buf.write_i32(10)
-        if isinstance(value, NorenError.Runtime):
             buf.write_i32(11)
+        if isinstance(value, NorenError.Runtime):
+            buf.write_i32(12)
             _UniffiFfiConverterString.write(value.reason, buf)
 
 
@@ -1865,6 +2109,28 @@ class _UniffiFfiConverterSequenceTypeBasketLine(_UniffiConverterRustBuffer):
 
 
 
+
+
+
+class _UniffiFfiConverterBytes(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        size = buf.read_i32()
+        if size < 0:
+            raise InternalError("Unexpected negative byte string length")
+        return buf.read(size)
+
+    @staticmethod
+    def check_lower(value):
+        try:
+            memoryview(value)
+        except TypeError:
+            raise TypeError("a bytes-like object is required, not {!r}".format(type(value).__name__))
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i32(len(value))
+        buf.write(value)
 
 
 
@@ -2127,6 +2393,93 @@ class _UniffiFfiConverterOptionalTypeLink(_UniffiConverterRustBuffer):
 
 
 
+
+
+class _UniffiFfiConverterOptionalTypeStoreId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeStoreId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterOptionalTypeProductView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_core._UniffiFfiConverterTypeProductView.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_core._UniffiFfiConverterTypeProductView.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_core._UniffiFfiConverterTypeProductView.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+
+class _UniffiFfiConverterOptionalTypeFit(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeFit.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeFit.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeFit.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
 class _UniffiFfiConverterSequenceTypeObservation(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -2208,6 +2561,31 @@ class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
         buf.write_u32(value)
 
 
+
+
+
+class _UniffiFfiConverterSequenceTypeStoreId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeStoreId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeStoreId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeStoreId.read(buf) for i in range(count)
+        ]
 
 
 
@@ -2355,6 +2733,91 @@ class _UniffiFfiConverterTypeObserverHandle:
 
 
 
+class _UniffiFfiConverterSequenceTypeProductId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeProductId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeProductId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeProductId.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterString.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterString.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterString.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeProductSummary(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeProductSummary.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeProductSummary.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeProductSummary.read(buf) for i in range(count)
+        ]
+
 
 
 class _UniffiFfiConverterSequenceTypeStampCardView(_UniffiConverterRustBuffer):
@@ -2407,6 +2870,19 @@ class _UniffiFfiConverterSequenceTypeIntentView(_UniffiConverterRustBuffer):
             noren_core._UniffiFfiConverterTypeIntentView.read(buf) for i in range(count)
         ]
 
+class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u8"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**8
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u8()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u8(value)
+
 
 class AppCoreProtocol(typing.Protocol):
     """
@@ -2435,6 +2911,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Member`: `NotEnrolled`, `Platform`, `NotDrawable`.
+"""
+        raise NotImplementedError
+    def check_asset(self, asset: noren_rules.AssetInfo,bytes: bytes) -> None:
+        """
+        Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
+
+        # Errors
+        `Catalogue`: `BadAsset`.
 """
         raise NotImplementedError
     def check_in_by_receipt(self, code: str) -> noren_core.NewCheckIn:
@@ -2518,6 +3002,31 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `Storage`.
 """
         raise NotImplementedError
+    def favourites(self, ) -> noren_core.FavouritesView:
+        """
+        What the member likes, newest first, and what came back in stock of it. Local.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    async def find_product(self, number: str,store: typing.Optional[noren_rules.StoreId],cancel: typing.Optional[CancelToken]) -> typing.Optional[noren_core.ProductView]:
+        """
+        A product by the digits below its bars, a sku, or its id: from the phone where it is known, otherwise the server is asked. `None` when the shop
+        does not sell it.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Call`; `Cancelled`.
+"""
+        raise NotImplementedError
+    def fits(self, product: noren_rules.ProductId,room: noren_rules.SizeMm) -> typing.Optional[noren_rules.Fit]:
+        """
+        Whether a product fits into a room of this size, as it is or turned; `None` when its size is not known. Local.
+
+        # Errors
+        `Catalogue`: `NoSuchProduct`, `Storage`.
+"""
+        raise NotImplementedError
     def follow(self, observations: typing.List[noren_core.Observation]) -> noren_core.CheckInReport:
         """
         Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
@@ -2557,6 +3066,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Coupons`: `Storage`.
+"""
+        raise NotImplementedError
+    def like(self, sku: noren_rules.Sku,wanted: bool,watch: typing.List[noren_rules.StoreId]) -> None:
+        """
+        Likes a variant, or does not any more; stores in `watch` tell when it is back there. It counts here at once. Local, durable.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def limit_regions(self, limit: noren_core.RegionLimit) -> None:
@@ -2647,6 +3164,38 @@ class AppCoreProtocol(typing.Protocol):
         As for `card`.
 """
         raise NotImplementedError
+    def product(self, id: noren_rules.ProductId) -> noren_core.ProductView:
+        """
+        A product that was seen, by its id. Local.
+
+        # Errors
+        `Catalogue`: `NoSuchProduct`, `Storage`.
+"""
+        raise NotImplementedError
+    def product_of(self, sku: noren_rules.Sku) -> noren_core.ProductView:
+        """
+        The product of a variant, as a receipt or a favourite names it. Local.
+
+        # Errors
+        `Catalogue`: `NoSuchProduct`, `Storage`.
+"""
+        raise NotImplementedError
+    def ranking(self, ) -> noren_core.RankingView:
+        """
+        What sells, the best first, as it was heard last. Local.
+
+        # Errors
+        `Catalogue`: `Storage`.
+"""
+        raise NotImplementedError
+    def react(self, kind: noren_rules.ReactionKind,sku: noren_rules.Sku,store: noren_rules.StoreId) -> None:
+        """
+        The member asked the staff about a variant or tried it, in a store: counted there without saying of whom. Local, durable.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def receipt(self, id: noren_rules.ReceiptId) -> noren_rules.Receipt:
         """
         A whole receipt with its lines. Local.
@@ -2661,6 +3210,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Coupons`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
+    async def refresh_favourites(self, cancel: typing.Optional[CancelToken]) -> noren_core.FavouritesReport:
+        """
+        Asks what the member likes and what is back in stock. What came back is in the report once.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
 """
         raise NotImplementedError
     async def refresh_history(self, cancel: typing.Optional[CancelToken]) -> noren_core.SyncReport:
@@ -2687,6 +3244,30 @@ class AppCoreProtocol(typing.Protocol):
         `Places`; `Cancelled`. What is known stays readable.
 """
         raise NotImplementedError
+    async def refresh_products(self, ids: typing.List[noren_rules.ProductId],cancel: typing.Optional[CancelToken]) -> int:
+        """
+        Asks for products anew, at most 200 at once. Answers how many are other than before.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
+    async def refresh_ranking(self, cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Asks for the ranking, if it has changed. True when it has.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
+    async def refresh_reviews(self, product: noren_rules.ProductId,next: typing.Optional[str],cancel: typing.Optional[CancelToken]) -> noren_core.ReviewsView:
+        """
+        Asks for reviews: the first page anew, or with `next` of what is known the page after it.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
     async def resolve(self, key: noren_rules.IdempotencyKey,cancel: typing.Optional[CancelToken]) -> noren_core.IntentState:
         """
         Asks the server what became of an intent that may have arrived.
@@ -2703,12 +3284,39 @@ class AppCoreProtocol(typing.Protocol):
         None of its own.
 """
         raise NotImplementedError
+    def reviews(self, product: noren_rules.ProductId) -> noren_core.ReviewsView:
+        """
+        Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
+
+        # Errors
+        `Catalogue`: `Storage`.
+"""
+        raise NotImplementedError
+    def scan(self, text: str,store: typing.Optional[noren_rules.StoreId]) -> noren_core.ScanView:
+        """
+        What a camera or a hand scanner read (FNC1 as 0x1D; an AIM symbology identifier may stand in front), and the product if it is one that was seen
+        here; `not_known` is to be given to `find_product` otherwise. With a store it is counted there, once a minute. A URL is shown and never opened by
+        itself. Local.
+
+        # Errors
+        `Catalogue`: `Unreadable`, `Storage`.
+"""
+        raise NotImplementedError
     def scan_place_code(self, text: str) -> noren_core.NewCheckIn:
         """
         A check-in by the signed code at the place. Local.
 
         # Errors
         `CheckIn`: `BadCode`, `CoolDown`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def scan_settings(self, settings: noren_rules.ScanSettings) -> None:
+        """
+        What the operator has set up for scanning: the prefix table of in-store codes and the hosts of the operator's own links. Say it once after each
+        opening. Local.
+
+        # Errors
+        `Catalogue`: `BadSettings`.
 """
         raise NotImplementedError
     def search(self, text: str,before: typing.Optional[int],limit: int) -> noren_core.HistoryPage:
@@ -2725,6 +3333,22 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Places`: `Storage`.
+"""
+        raise NotImplementedError
+    def search_products(self, text: str,limit: int) -> typing.List[noren_core.ProductSummary]:
+        """
+        Products that were seen, whose title, reading, brand or number holds `text`: one character is enough; an empty text finds all. Local.
+
+        # Errors
+        `Catalogue`: `Storage`.
+"""
+        raise NotImplementedError
+    async def search_products_online(self, text: str,limit: int,cancel: typing.Optional[CancelToken]) -> typing.List[noren_core.ProductSummary]:
+        """
+        Asks the server for products by a text, the best first, and keeps what came.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
 """
         raise NotImplementedError
     async def send_due(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
@@ -2757,6 +3381,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Outbox`: `Storage`.
+"""
+        raise NotImplementedError
+    async def write_review(self, product: noren_rules.ProductId,stars: int,text: str,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
+        """
+        What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits, and `reviews` shows it as `own`.
+
+        # Errors
+        `Catalogue`: `BadReview`, `Refused`…; `Cancelled`: it waits all the same.
 """
         raise NotImplementedError
 
@@ -2877,6 +3509,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def check_asset(self, asset: noren_rules.AssetInfo,bytes: bytes) -> None:
+        """
+        Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
+
+        # Errors
+        `Catalogue`: `BadAsset`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeAssetInfo.check_lower(asset)
+
+        _UniffiFfiConverterBytes.check_lower(bytes)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeAssetInfo.lower(asset),
+            _UniffiFfiConverterBytes.lower(bytes),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -3086,6 +3742,78 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def favourites(self, ) -> noren_core.FavouritesView:
+        """
+        What the member likes, newest first, and what came back in stock of it. Local.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeFavouritesView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourites,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    async def find_product(self, number: str,store: typing.Optional[noren_rules.StoreId],cancel: typing.Optional[CancelToken]) -> typing.Optional[noren_core.ProductView]:
+        """
+        A product by the digits below its bars, a sku, or its id: from the phone where it is known, otherwise the server is asked. `None` when the shop
+        does not sell it.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Call`; `Cancelled`.
+"""
+
+        _UniffiFfiConverterString.check_lower(number)
+
+        _UniffiFfiConverterOptionalTypeStoreId.check_lower(store)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(number),
+            _UniffiFfiConverterOptionalTypeStoreId.lower(store),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalTypeProductView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_find_product(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    def fits(self, product: noren_rules.ProductId,room: noren_rules.SizeMm) -> typing.Optional[noren_rules.Fit]:
+        """
+        Whether a product fits into a room of this size, as it is or turned; `None` when its size is not known. Local.
+
+        # Errors
+        `Catalogue`: `NoSuchProduct`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeProductId.check_lower(product)
+
+        noren_rules._UniffiFfiConverterTypeSizeMm.check_lower(room)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeProductId.lower(product),
+            noren_rules._UniffiFfiConverterTypeSizeMm.lower(room),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalTypeFit.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_fits,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def follow(self, observations: typing.List[noren_core.Observation]) -> noren_core.CheckInReport:
         """
         Takes what the operating system says of where the phone is, in the order in which it came, and answers what follows: check-ins, refusals, what
@@ -3194,6 +3922,33 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def like(self, sku: noren_rules.Sku,wanted: bool,watch: typing.List[noren_rules.StoreId]) -> None:
+        """
+        Likes a variant, or does not any more; stores in `watch` tell when it is back there. It counts here at once. Local, durable.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(sku)
+
+        _UniffiFfiConverterBoolean.check_lower(wanted)
+
+        _UniffiFfiConverterSequenceTypeStoreId.check_lower(watch)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeSku.lower(sku),
+            _UniffiFfiConverterBoolean.lower(wanted),
+            _UniffiFfiConverterSequenceTypeStoreId.lower(watch),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_like,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -3435,6 +4190,93 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def product(self, id: noren_rules.ProductId) -> noren_core.ProductView:
+        """
+        A product that was seen, by its id. Local.
+
+        # Errors
+        `Catalogue`: `NoSuchProduct`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeProductId.check_lower(id)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeProductId.lower(id),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeProductView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_product,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def product_of(self, sku: noren_rules.Sku) -> noren_core.ProductView:
+        """
+        The product of a variant, as a receipt or a favourite names it. Local.
+
+        # Errors
+        `Catalogue`: `NoSuchProduct`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(sku)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeSku.lower(sku),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeProductView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_product_of,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def ranking(self, ) -> noren_core.RankingView:
+        """
+        What sells, the best first, as it was heard last. Local.
+
+        # Errors
+        `Catalogue`: `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeRankingView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_ranking,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def react(self, kind: noren_rules.ReactionKind,sku: noren_rules.Sku,store: noren_rules.StoreId) -> None:
+        """
+        The member asked the staff about a variant or tried it, in a store: counted there without saying of whom. Local, durable.
+
+        # Errors
+        `Catalogue`: `NotEnrolled`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeReactionKind.check_lower(kind)
+
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(sku)
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeReactionKind.lower(kind),
+            noren_rules._UniffiFfiConverterTypeSku.lower(sku),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_react,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def receipt(self, id: noren_rules.ReceiptId) -> noren_rules.Receipt:
         """
         A whole receipt with its lines. Local.
@@ -3473,6 +4315,29 @@ class AppCore(AppCoreProtocol):
         _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
         return await _uniffi_rust_call_async(
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_coupons(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def refresh_favourites(self, cancel: typing.Optional[CancelToken]) -> noren_core.FavouritesReport:
+        """
+        Asks what the member likes and what is back in stock. What came back is in the report once.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeFavouritesReport.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_favourites(*_uniffi_lowered_args),
             _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
             _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
             _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
@@ -3554,6 +4419,84 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    async def refresh_products(self, ids: typing.List[noren_rules.ProductId],cancel: typing.Optional[CancelToken]) -> int:
+        """
+        Asks for products anew, at most 200 at once. Answers how many are other than before.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterSequenceTypeProductId.check_lower(ids)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeProductId.lower(ids),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterUInt32.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_products(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_u32,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_u32,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_u32,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def refresh_ranking(self, cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Asks for the ranking, if it has changed. True when it has.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterBoolean.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_ranking(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_i8,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def refresh_reviews(self, product: noren_rules.ProductId,next: typing.Optional[str],cancel: typing.Optional[CancelToken]) -> noren_core.ReviewsView:
+        """
+        Asks for reviews: the first page anew, or with `next` of what is known the page after it.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+
+        noren_rules._UniffiFfiConverterTypeProductId.check_lower(product)
+
+        _UniffiFfiConverterOptionalString.check_lower(next)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeProductId.lower(product),
+            _UniffiFfiConverterOptionalString.lower(next),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeReviewsView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def resolve(self, key: noren_rules.IdempotencyKey,cancel: typing.Optional[CancelToken]) -> noren_core.IntentState:
         """
         Asks the server what became of an intent that may have arrived.
@@ -3598,6 +4541,53 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def reviews(self, product: noren_rules.ProductId) -> noren_core.ReviewsView:
+        """
+        Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
+
+        # Errors
+        `Catalogue`: `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeProductId.check_lower(product)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeProductId.lower(product),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeReviewsView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def scan(self, text: str,store: typing.Optional[noren_rules.StoreId]) -> noren_core.ScanView:
+        """
+        What a camera or a hand scanner read (FNC1 as 0x1D; an AIM symbology identifier may stand in front), and the product if it is one that was seen
+        here; `not_known` is to be given to `find_product` otherwise. With a store it is counted there, once a minute. A URL is shown and never opened by
+        itself. Local.
+
+        # Errors
+        `Catalogue`: `Unreadable`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(text)
+
+        _UniffiFfiConverterOptionalTypeStoreId.check_lower(store)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(text),
+            _UniffiFfiConverterOptionalTypeStoreId.lower(store),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeScanView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def scan_place_code(self, text: str) -> noren_core.NewCheckIn:
         """
         A check-in by the signed code at the place. Local.
@@ -3616,6 +4606,28 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_place_code,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def scan_settings(self, settings: noren_rules.ScanSettings) -> None:
+        """
+        What the operator has set up for scanning: the prefix table of in-store codes and the hosts of the operator's own links. Say it once after each
+        opening. Local.
+
+        # Errors
+        `Catalogue`: `BadSettings`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeScanSettings.check_lower(settings)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeScanSettings.lower(settings),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_settings,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -3670,6 +4682,59 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def search_products(self, text: str,limit: int) -> typing.List[noren_core.ProductSummary]:
+        """
+        Products that were seen, whose title, reading, brand or number holds `text`: one character is enough; an empty text finds all. Local.
+
+        # Errors
+        `Catalogue`: `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(text)
+
+        _UniffiFfiConverterUInt32.check_lower(limit)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(text),
+            _UniffiFfiConverterUInt32.lower(limit),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeProductSummary.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    async def search_products_online(self, text: str,limit: int,cancel: typing.Optional[CancelToken]) -> typing.List[noren_core.ProductSummary]:
+        """
+        Asks the server for products by a text, the best first, and keeps what came.
+
+        # Errors
+        `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterString.check_lower(text)
+
+        _UniffiFfiConverterUInt32.check_lower(limit)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(text),
+            _UniffiFfiConverterUInt32.lower(limit),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeProductSummary.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products_online(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def send_due(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         Sends what is due. The shell calls it when the app comes to the front and when a job of the system runs.
@@ -3750,6 +4815,38 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def write_review(self, product: noren_rules.ProductId,stars: int,text: str,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
+        """
+        What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits, and `reviews` shows it as `own`.
+
+        # Errors
+        `Catalogue`: `BadReview`, `Refused`…; `Cancelled`: it waits all the same.
+"""
+
+        noren_rules._UniffiFfiConverterTypeProductId.check_lower(product)
+
+        _UniffiFfiConverterUInt8.check_lower(stars)
+
+        _UniffiFfiConverterString.check_lower(text)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeProductId.lower(product),
+            _UniffiFfiConverterUInt8.lower(stars),
+            _UniffiFfiConverterString.lower(text),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeSubmission.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_write_review(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
 
 
 
@@ -3779,26 +4876,6 @@ class _UniffiFfiConverterTypeAppCore:
     @classmethod
     def write(cls, value: AppCore, buf: _UniffiRustBuffer):
         buf.write_u64(cls.lower(value))
-
-class _UniffiFfiConverterBytes(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        size = buf.read_i32()
-        if size < 0:
-            raise InternalError("Unexpected negative byte string length")
-        return buf.read(size)
-
-    @staticmethod
-    def check_lower(value):
-        try:
-            memoryview(value)
-        except TypeError:
-            raise TypeError("a bytes-like object is required, not {!r}".format(type(value).__name__))
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_i32(len(value))
-        buf.write(value)
 
 
 

@@ -563,6 +563,118 @@ _uniffi_check_contract_api_version(_UniffiLib)
 # Public interface members begin here.
 
 
+class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u32"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**32
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u32()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u32(value)
+
+@dataclass
+class Arrival:
+    """
+    When the shopper will be there, and how many are wanted.
+"""
+    def __init__(self, *, in_min:int, quantity:int):
+        self.in_min = in_min
+        self.quantity = quantity
+
+
+
+
+    def __str__(self):
+        return "Arrival(in_min={}, quantity={})".format(self.in_min, self.quantity)
+    def __eq__(self, other):
+        if self.in_min != other.in_min:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeArrival(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Arrival(
+            in_min=_UniffiFfiConverterUInt32.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt32.check_lower(value.in_min)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt32.write(value.in_min, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+
+
+
+
+
+
+class AssetKind(enum.Enum):
+    """
+    What an asset is.
+"""
+
+    IMAGE = 0
+    """
+    A picture.
+"""
+
+    USDZ = 1
+    """
+    A model for AR Quick Look.
+"""
+
+    GLB = 2
+    """
+    A model for Scene Viewer (glTF binary).
+"""
+
+
+
+class _UniffiFfiConverterTypeAssetKind(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return AssetKind.IMAGE
+        if variant == 2:
+            return AssetKind.USDZ
+        if variant == 3:
+            return AssetKind.GLB
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == AssetKind.IMAGE:
+            return
+        if value == AssetKind.USDZ:
+            return
+        if value == AssetKind.GLB:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == AssetKind.IMAGE:
+            buf.write_i32(1)
+        if value == AssetKind.USDZ:
+            buf.write_i32(2)
+        if value == AssetKind.GLB:
+            buf.write_i32(3)
+
+
+
 class _UniffiFfiConverterString:
     @staticmethod
     def check_lower(value):
@@ -595,56 +707,18 @@ class _UniffiFfiConverterString:
             builder.write(value.encode("utf-8"))
             return builder.finalize()
 
-class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterString.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterString.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterString.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
-
-class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "i64"
-    VALUE_MIN = -2**63
-    VALUE_MAX = 2**63
-
-    @staticmethod
-    def read(buf):
-        return buf.read_i64()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_i64(value)
-
-class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u32"
+class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u64"
     VALUE_MIN = 0
-    VALUE_MAX = 2**32
+    VALUE_MAX = 2**64
 
     @staticmethod
     def read(buf):
-        return buf.read_u32()
+        return buf.read_u64()
 
     @staticmethod
     def write(value, buf):
-        buf.write_u32(value)
+        buf.write_u64(value)
 
 class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
     @classmethod
@@ -668,6 +742,235 @@ class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
             return None
         elif flag == 1:
             return _UniffiFfiConverterUInt32.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+class _UniffiFfiConverterTypeSku:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+Sku = str
+
+
+class _UniffiFfiConverterOptionalTypeSku(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeSku.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeSku.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeSku.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class AssetInfo:
+    """
+    A picture or a model: where it is and what it must hash to. The bytes are no part of the catalogue.
+"""
+    def __init__(self, *, kind:AssetKind, url:str, sha256:str, size_bytes:int, width_px:typing.Optional[int], height_px:typing.Optional[int], sku:typing.Optional[Sku]):
+        self.kind = kind
+        self.url = url
+        self.sha256 = sha256
+        self.size_bytes = size_bytes
+        self.width_px = width_px
+        self.height_px = height_px
+        self.sku = sku
+
+
+
+
+    def __str__(self):
+        return "AssetInfo(kind={}, url={}, sha256={}, size_bytes={}, width_px={}, height_px={}, sku={})".format(self.kind, self.url, self.sha256, self.size_bytes, self.width_px, self.height_px, self.sku)
+    def __eq__(self, other):
+        if self.kind != other.kind:
+            return False
+        if self.url != other.url:
+            return False
+        if self.sha256 != other.sha256:
+            return False
+        if self.size_bytes != other.size_bytes:
+            return False
+        if self.width_px != other.width_px:
+            return False
+        if self.height_px != other.height_px:
+            return False
+        if self.sku != other.sku:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeAssetInfo(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return AssetInfo(
+            kind=_UniffiFfiConverterTypeAssetKind.read(buf),
+            url=_UniffiFfiConverterString.read(buf),
+            sha256=_UniffiFfiConverterString.read(buf),
+            size_bytes=_UniffiFfiConverterUInt64.read(buf),
+            width_px=_UniffiFfiConverterOptionalUInt32.read(buf),
+            height_px=_UniffiFfiConverterOptionalUInt32.read(buf),
+            sku=_UniffiFfiConverterOptionalTypeSku.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeAssetKind.check_lower(value.kind)
+        _UniffiFfiConverterString.check_lower(value.url)
+        _UniffiFfiConverterString.check_lower(value.sha256)
+        _UniffiFfiConverterUInt64.check_lower(value.size_bytes)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.width_px)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.height_px)
+        _UniffiFfiConverterOptionalTypeSku.check_lower(value.sku)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeAssetKind.write(value.kind, buf)
+        _UniffiFfiConverterString.write(value.url, buf)
+        _UniffiFfiConverterString.write(value.sha256, buf)
+        _UniffiFfiConverterUInt64.write(value.size_bytes, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.width_px, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.height_px, buf)
+        _UniffiFfiConverterOptionalTypeSku.write(value.sku, buf)
+
+
+class _UniffiFfiConverterTypeStoreId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+StoreId = str
+
+
+class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "i64"
+    VALUE_MIN = -2**63
+    VALUE_MAX = 2**63
+
+    @staticmethod
+    def read(buf):
+        return buf.read_i64()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i64(value)
+
+@dataclass
+class BackInStock:
+    """
+    A watched variant came back.
+"""
+    def __init__(self, *, sku:Sku, store:StoreId, at_ms:int):
+        self.sku = sku
+        self.store = store
+        self.at_ms = at_ms
+
+
+
+
+    def __str__(self):
+        return "BackInStock(sku={}, store={}, at_ms={})".format(self.sku, self.store, self.at_ms)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.store != other.store:
+            return False
+        if self.at_ms != other.at_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeBackInStock(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return BackInStock(
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            at_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterInt64.check_lower(value.at_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterInt64.write(value.at_ms, buf)
+
+class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterString.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterString.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterString.read(buf)
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
@@ -758,6 +1061,74 @@ class _UniffiFfiConverterTypeBasketLine(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.write(value.amount_minor, buf)
         _UniffiFfiConverterOptionalUInt32.write(value.tax_permille, buf)
         _UniffiFfiConverterOptionalInt64.write(value.greatest_discount_minor, buf)
+
+class _UniffiFfiConverterSequenceTypeStoreId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeStoreId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeStoreId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeStoreId.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class Favourite:
+    """
+    A variant that a member likes.
+"""
+    def __init__(self, *, sku:Sku, watch:typing.List[StoreId], since_ms:int):
+        self.sku = sku
+        self.watch = watch
+        self.since_ms = since_ms
+
+
+
+
+    def __str__(self):
+        return "Favourite(sku={}, watch={}, since_ms={})".format(self.sku, self.watch, self.since_ms)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.watch != other.watch:
+            return False
+        if self.since_ms != other.since_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeFavourite(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Favourite(
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            watch=_UniffiFfiConverterSequenceTypeStoreId.read(buf),
+            since_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterSequenceTypeStoreId.check_lower(value.watch)
+        _UniffiFfiConverterInt64.check_lower(value.since_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterSequenceTypeStoreId.write(value.watch, buf)
+        _UniffiFfiConverterInt64.write(value.since_ms, buf)
 
 @dataclass
 class Gs1Element:
@@ -951,6 +1322,290 @@ class _UniffiFfiConverterTypeGs1Elements(_UniffiConverterRustBuffer):
         _UniffiFfiConverterSequenceTypeGs1Element.write(value.elements, buf)
         _UniffiFfiConverterOptionalString.write(value.url, buf)
         _UniffiFfiConverterSequenceTypeGs1Missing.write(value.missing, buf)
+
+
+class _UniffiFfiConverterTypeHoldId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+HoldId = str
+
+
+
+
+
+
+
+class HoldState(enum.Enum):
+    """
+    Where a hold stands.
+"""
+
+    REQUESTED = 0
+    """
+    Reserved in the books; nobody has fetched it yet.
+"""
+
+    PICKED = 1
+    """
+    It lies on the hold shelf: only now it is promised as kept.
+"""
+
+    NOT_FOUND = 2
+    """
+    The staff did not find it. The books were wrong.
+"""
+
+    HANDED_OVER = 3
+    """
+    The shopper has it.
+"""
+
+    RELEASED = 4
+    """
+    The shopper does not come; or the staff put it back.
+"""
+
+    EXPIRED = 5
+    """
+    Its time was over.
+"""
+
+
+
+class _UniffiFfiConverterTypeHoldState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return HoldState.REQUESTED
+        if variant == 2:
+            return HoldState.PICKED
+        if variant == 3:
+            return HoldState.NOT_FOUND
+        if variant == 4:
+            return HoldState.HANDED_OVER
+        if variant == 5:
+            return HoldState.RELEASED
+        if variant == 6:
+            return HoldState.EXPIRED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == HoldState.REQUESTED:
+            return
+        if value == HoldState.PICKED:
+            return
+        if value == HoldState.NOT_FOUND:
+            return
+        if value == HoldState.HANDED_OVER:
+            return
+        if value == HoldState.RELEASED:
+            return
+        if value == HoldState.EXPIRED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == HoldState.REQUESTED:
+            buf.write_i32(1)
+        if value == HoldState.PICKED:
+            buf.write_i32(2)
+        if value == HoldState.NOT_FOUND:
+            buf.write_i32(3)
+        if value == HoldState.HANDED_OVER:
+            buf.write_i32(4)
+        if value == HoldState.RELEASED:
+            buf.write_i32(5)
+        if value == HoldState.EXPIRED:
+            buf.write_i32(6)
+
+
+
+@dataclass
+class Hold:
+    """
+    A hold.
+"""
+    def __init__(self, *, id:HoldId, store:StoreId, sku:Sku, quantity:int, state:HoldState, until_ms:int, cap_ms:int, made_at_ms:int, shelf_number:typing.Optional[str], call:str):
+        self.id = id
+        self.store = store
+        self.sku = sku
+        self.quantity = quantity
+        self.state = state
+        self.until_ms = until_ms
+        self.cap_ms = cap_ms
+        self.made_at_ms = made_at_ms
+        self.shelf_number = shelf_number
+        self.call = call
+
+
+
+
+    def __str__(self):
+        return "Hold(id={}, store={}, sku={}, quantity={}, state={}, until_ms={}, cap_ms={}, made_at_ms={}, shelf_number={}, call={})".format(self.id, self.store, self.sku, self.quantity, self.state, self.until_ms, self.cap_ms, self.made_at_ms, self.shelf_number, self.call)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.store != other.store:
+            return False
+        if self.sku != other.sku:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.state != other.state:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        if self.cap_ms != other.cap_ms:
+            return False
+        if self.made_at_ms != other.made_at_ms:
+            return False
+        if self.shelf_number != other.shelf_number:
+            return False
+        if self.call != other.call:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHold(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Hold(
+            id=_UniffiFfiConverterTypeHoldId.read(buf),
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+            state=_UniffiFfiConverterTypeHoldState.read(buf),
+            until_ms=_UniffiFfiConverterInt64.read(buf),
+            cap_ms=_UniffiFfiConverterInt64.read(buf),
+            made_at_ms=_UniffiFfiConverterInt64.read(buf),
+            shelf_number=_UniffiFfiConverterOptionalString.read(buf),
+            call=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeHoldId.check_lower(value.id)
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterTypeHoldState.check_lower(value.state)
+        _UniffiFfiConverterInt64.check_lower(value.until_ms)
+        _UniffiFfiConverterInt64.check_lower(value.cap_ms)
+        _UniffiFfiConverterInt64.check_lower(value.made_at_ms)
+        _UniffiFfiConverterOptionalString.check_lower(value.shelf_number)
+        _UniffiFfiConverterString.check_lower(value.call)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeHoldId.write(value.id, buf)
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterTypeHoldState.write(value.state, buf)
+        _UniffiFfiConverterInt64.write(value.until_ms, buf)
+        _UniffiFfiConverterInt64.write(value.cap_ms, buf)
+        _UniffiFfiConverterInt64.write(value.made_at_ms, buf)
+        _UniffiFfiConverterOptionalString.write(value.shelf_number, buf)
+        _UniffiFfiConverterString.write(value.call, buf)
+
+class _UniffiFfiConverterBoolean:
+    @classmethod
+    def check_lower(cls, value):
+        return not not value
+
+    @classmethod
+    def lower(cls, value):
+        return 1 if value else 0
+
+    @staticmethod
+    def lift(value):
+        return value != 0
+
+    @classmethod
+    def read(cls, buf):
+        return cls.lift(buf.read_u8())
+
+    @classmethod
+    def write(cls, value, buf):
+        buf.write_u8(value)
+
+@dataclass
+class HoldAlternative:
+    """
+    A store that has it.
+"""
+    def __init__(self, *, store:StoreId, is_ec:bool, available:int, as_of_ms:int, distance_m:int):
+        self.store = store
+        self.is_ec = is_ec
+        self.available = available
+        self.as_of_ms = as_of_ms
+        self.distance_m = distance_m
+
+
+
+
+    def __str__(self):
+        return "HoldAlternative(store={}, is_ec={}, available={}, as_of_ms={}, distance_m={})".format(self.store, self.is_ec, self.available, self.as_of_ms, self.distance_m)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.is_ec != other.is_ec:
+            return False
+        if self.available != other.available:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.distance_m != other.distance_m:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HoldAlternative(
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            is_ec=_UniffiFfiConverterBoolean.read(buf),
+            available=_UniffiFfiConverterUInt32.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            distance_m=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterBoolean.check_lower(value.is_ec)
+        _UniffiFfiConverterUInt32.check_lower(value.available)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterUInt32.check_lower(value.distance_m)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterBoolean.write(value.is_ec, buf)
+        _UniffiFfiConverterUInt32.write(value.available, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterUInt32.write(value.distance_m, buf)
 
 @dataclass
 class InStoreCode:
@@ -1303,27 +1958,6 @@ class _UniffiFfiConverterTypePointsEntry(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.write(value.at_ms, buf)
         _UniffiFfiConverterOptionalTypeReceiptId.write(value.receipt_id, buf)
 
-class _UniffiFfiConverterBoolean:
-    @classmethod
-    def check_lower(cls, value):
-        return not not value
-
-    @classmethod
-    def lower(cls, value):
-        return 1 if value else 0
-
-    @staticmethod
-    def lift(value):
-        return value != 0
-
-    @classmethod
-    def read(cls, buf):
-        return cls.lift(buf.read_u8())
-
-    @classmethod
-    def write(cls, value, buf):
-        buf.write_u8(value)
-
 @dataclass
 class ValueLayout:
     """
@@ -1604,32 +2238,6 @@ class _UniffiFfiConverterTypePrefixRule(_UniffiConverterRustBuffer):
         _UniffiFfiConverterTypePrefixKind.write(value.kind, buf)
 
 
-class _UniffiFfiConverterTypeTillId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-TillId = str
-
-
-
 
 
 
@@ -1687,6 +2295,114 @@ class _UniffiFfiConverterTypeChannel(_UniffiConverterRustBuffer):
         if value == Channel.MOBILE_ORDER:
             buf.write_i32(3)
 
+
+
+class _UniffiFfiConverterOptionalTypeChannel(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeChannel.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeChannel.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeChannel.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class Price:
+    """
+    A price, for a channel and a time or for all.
+"""
+    def __init__(self, *, channel:typing.Optional[Channel], from_ms:typing.Optional[int], until_ms:typing.Optional[int], amount_minor:int, currency:str):
+        self.channel = channel
+        self.from_ms = from_ms
+        self.until_ms = until_ms
+        self.amount_minor = amount_minor
+        self.currency = currency
+
+
+
+
+    def __str__(self):
+        return "Price(channel={}, from_ms={}, until_ms={}, amount_minor={}, currency={})".format(self.channel, self.from_ms, self.until_ms, self.amount_minor, self.currency)
+    def __eq__(self, other):
+        if self.channel != other.channel:
+            return False
+        if self.from_ms != other.from_ms:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        if self.amount_minor != other.amount_minor:
+            return False
+        if self.currency != other.currency:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePrice(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Price(
+            channel=_UniffiFfiConverterOptionalTypeChannel.read(buf),
+            from_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            until_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            amount_minor=_UniffiFfiConverterInt64.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypeChannel.check_lower(value.channel)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.from_ms)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+        _UniffiFfiConverterInt64.check_lower(value.amount_minor)
+        _UniffiFfiConverterString.check_lower(value.currency)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypeChannel.write(value.channel, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.from_ms, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+        _UniffiFfiConverterInt64.write(value.amount_minor, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+
+
+class _UniffiFfiConverterTypeTillId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+TillId = str
 
 
 
@@ -1747,32 +2463,6 @@ class _UniffiFfiConverterTypeReceiptKind(_UniffiConverterRustBuffer):
         if value == ReceiptKind.AMENDMENT:
             buf.write_i32(3)
 
-
-
-
-class _UniffiFfiConverterTypeStoreId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-StoreId = str
 
 
 class _UniffiFfiConverterOptionalTypeIssuer(_UniffiConverterRustBuffer):
@@ -1978,19 +2668,6 @@ class _UniffiFfiConverterOptionalSequenceTypeTaxLine(_UniffiConverterRustBuffer)
             return _UniffiFfiConverterSequenceTypeTaxLine.read(buf)
         else:
             raise InternalError("Unexpected flag byte for optional type")
-
-class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u64"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**64
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u64()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u64(value)
 
 @dataclass
 class ReceiptCoupon:
@@ -2231,6 +2908,69 @@ class _UniffiFfiConverterTypeReceipt(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.write(value.voided, buf)
         _UniffiFfiConverterSequenceTypeReceiptCoupon.write(value.coupons, buf)
 
+@dataclass
+class Review:
+    """
+    A review as others read it: without a name.
+"""
+    def __init__(self, *, id:str, stars:int, text:str, language:str, verified:bool, at_ms:int):
+        self.id = id
+        self.stars = stars
+        self.text = text
+        self.language = language
+        self.verified = verified
+        self.at_ms = at_ms
+
+
+
+
+    def __str__(self):
+        return "Review(id={}, stars={}, text={}, language={}, verified={}, at_ms={})".format(self.id, self.stars, self.text, self.language, self.verified, self.at_ms)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.stars != other.stars:
+            return False
+        if self.text != other.text:
+            return False
+        if self.language != other.language:
+            return False
+        if self.verified != other.verified:
+            return False
+        if self.at_ms != other.at_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeReview(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Review(
+            id=_UniffiFfiConverterString.read(buf),
+            stars=_UniffiFfiConverterUInt8.read(buf),
+            text=_UniffiFfiConverterString.read(buf),
+            language=_UniffiFfiConverterString.read(buf),
+            verified=_UniffiFfiConverterBoolean.read(buf),
+            at_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.id)
+        _UniffiFfiConverterUInt8.check_lower(value.stars)
+        _UniffiFfiConverterString.check_lower(value.text)
+        _UniffiFfiConverterString.check_lower(value.language)
+        _UniffiFfiConverterBoolean.check_lower(value.verified)
+        _UniffiFfiConverterInt64.check_lower(value.at_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.id, buf)
+        _UniffiFfiConverterUInt8.write(value.stars, buf)
+        _UniffiFfiConverterString.write(value.text, buf)
+        _UniffiFfiConverterString.write(value.language, buf)
+        _UniffiFfiConverterBoolean.write(value.verified, buf)
+        _UniffiFfiConverterInt64.write(value.at_ms, buf)
+
 class _UniffiFfiConverterSequenceTypePrefixRule(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -2402,6 +3142,385 @@ class _UniffiFfiConverterTypeScannedUrl(_UniffiConverterRustBuffer):
     def write(value, buf):
         _UniffiFfiConverterString.write(value.url, buf)
         _UniffiFfiConverterString.write(value.host, buf)
+
+@dataclass
+class SizeMm:
+    """
+    How much room something takes, or there is, in millimetres.
+"""
+    def __init__(self, *, width_mm:int, depth_mm:int, height_mm:int):
+        self.width_mm = width_mm
+        self.depth_mm = depth_mm
+        self.height_mm = height_mm
+
+
+
+
+    def __str__(self):
+        return "SizeMm(width_mm={}, depth_mm={}, height_mm={})".format(self.width_mm, self.depth_mm, self.height_mm)
+    def __eq__(self, other):
+        if self.width_mm != other.width_mm:
+            return False
+        if self.depth_mm != other.depth_mm:
+            return False
+        if self.height_mm != other.height_mm:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSizeMm(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SizeMm(
+            width_mm=_UniffiFfiConverterUInt32.read(buf),
+            depth_mm=_UniffiFfiConverterUInt32.read(buf),
+            height_mm=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt32.check_lower(value.width_mm)
+        _UniffiFfiConverterUInt32.check_lower(value.depth_mm)
+        _UniffiFfiConverterUInt32.check_lower(value.height_mm)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt32.write(value.width_mm, buf)
+        _UniffiFfiConverterUInt32.write(value.depth_mm, buf)
+        _UniffiFfiConverterUInt32.write(value.height_mm, buf)
+
+
+
+
+
+
+class Band(enum.Enum):
+    """
+    In one sign: is it there?
+"""
+
+    IN_STOCK = 0
+    """
+    ◯ 在庫あり.
+"""
+
+    LOW = 1
+    """
+    △ 残りわずか: a few, or fewer than are wanted.
+"""
+
+    OUT = 2
+    """
+    × 在庫なし.
+"""
+
+    UNKNOWN = 3
+    """
+    在庫不明: the books cannot be right, or what was heard is too old.
+"""
+
+
+
+class _UniffiFfiConverterTypeBand(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Band.IN_STOCK
+        if variant == 2:
+            return Band.LOW
+        if variant == 3:
+            return Band.OUT
+        if variant == 4:
+            return Band.UNKNOWN
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == Band.IN_STOCK:
+            return
+        if value == Band.LOW:
+            return
+        if value == Band.OUT:
+            return
+        if value == Band.UNKNOWN:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == Band.IN_STOCK:
+            buf.write_i32(1)
+        if value == Band.LOW:
+            buf.write_i32(2)
+        if value == Band.OUT:
+            buf.write_i32(3)
+        if value == Band.UNKNOWN:
+            buf.write_i32(4)
+
+
+
+
+
+
+
+
+class StockSource(enum.Enum):
+    """
+    Where a store's levels come from: what an answer is worth.
+"""
+
+    POS_FEED = 0
+    """
+    Tills and movements as they happen.
+"""
+
+    BATCH = 1
+    """
+    Files of another system, now and then.
+"""
+
+    COUNT = 2
+    """
+    Counts alone.
+"""
+
+
+
+class _UniffiFfiConverterTypeStockSource(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return StockSource.POS_FEED
+        if variant == 2:
+            return StockSource.BATCH
+        if variant == 3:
+            return StockSource.COUNT
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == StockSource.POS_FEED:
+            return
+        if value == StockSource.BATCH:
+            return
+        if value == StockSource.COUNT:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == StockSource.POS_FEED:
+            buf.write_i32(1)
+        if value == StockSource.BATCH:
+            buf.write_i32(2)
+        if value == StockSource.COUNT:
+            buf.write_i32(3)
+
+
+
+@dataclass
+class StockAnswer:
+    """
+    How much of a variant there is in a store: never without the time and the source of it.
+
+    It is made by [`StockAnswer::of`] alone, so that no answer exists whose band was not held against its age:
+
+    ```compile_fail,E0639
+    use noren_rules::stock::{Band, StockAnswer, StockSource};
+    let made_up = StockAnswer {
+    band: Band::InStock,
+    quantity: Some(7),
+    as_of_ms: 0,
+    source: StockSource::PosFeed,
+    last_known: false,
+    chance_permille: None,
+    shelf: None,
+    display: 0,
+    in_transit: 0,
+    };
+    ```
+"""
+    def __init__(self, *, band:Band, quantity:typing.Optional[int], as_of_ms:int, source:StockSource, last_known:bool, chance_permille:typing.Optional[int], shelf:typing.Optional[str], display:int, in_transit:int):
+        self.band = band
+        self.quantity = quantity
+        self.as_of_ms = as_of_ms
+        self.source = source
+        self.last_known = last_known
+        self.chance_permille = chance_permille
+        self.shelf = shelf
+        self.display = display
+        self.in_transit = in_transit
+
+
+
+
+    def __str__(self):
+        return "StockAnswer(band={}, quantity={}, as_of_ms={}, source={}, last_known={}, chance_permille={}, shelf={}, display={}, in_transit={})".format(self.band, self.quantity, self.as_of_ms, self.source, self.last_known, self.chance_permille, self.shelf, self.display, self.in_transit)
+    def __eq__(self, other):
+        if self.band != other.band:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.source != other.source:
+            return False
+        if self.last_known != other.last_known:
+            return False
+        if self.chance_permille != other.chance_permille:
+            return False
+        if self.shelf != other.shelf:
+            return False
+        if self.display != other.display:
+            return False
+        if self.in_transit != other.in_transit:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStockAnswer(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StockAnswer(
+            band=_UniffiFfiConverterTypeBand.read(buf),
+            quantity=_UniffiFfiConverterOptionalUInt32.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            source=_UniffiFfiConverterTypeStockSource.read(buf),
+            last_known=_UniffiFfiConverterBoolean.read(buf),
+            chance_permille=_UniffiFfiConverterOptionalUInt32.read(buf),
+            shelf=_UniffiFfiConverterOptionalString.read(buf),
+            display=_UniffiFfiConverterUInt32.read(buf),
+            in_transit=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeBand.check_lower(value.band)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterTypeStockSource.check_lower(value.source)
+        _UniffiFfiConverterBoolean.check_lower(value.last_known)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.chance_permille)
+        _UniffiFfiConverterOptionalString.check_lower(value.shelf)
+        _UniffiFfiConverterUInt32.check_lower(value.display)
+        _UniffiFfiConverterUInt32.check_lower(value.in_transit)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeBand.write(value.band, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterTypeStockSource.write(value.source, buf)
+        _UniffiFfiConverterBoolean.write(value.last_known, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.chance_permille, buf)
+        _UniffiFfiConverterOptionalString.write(value.shelf, buf)
+        _UniffiFfiConverterUInt32.write(value.display, buf)
+        _UniffiFfiConverterUInt32.write(value.in_transit, buf)
+
+class _UniffiFfiConverterOptionalTypeGtin(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeGtin.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeGtin.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeGtin.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypePrice(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypePrice.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypePrice.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypePrice.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class VariantInfo:
+    """
+    What is sold: a product in one colour and size.
+"""
+    def __init__(self, *, sku:Sku, gtin:typing.Optional[Gtin], colour:typing.Optional[str], size:typing.Optional[str], prices:typing.List[Price]):
+        self.sku = sku
+        self.gtin = gtin
+        self.colour = colour
+        self.size = size
+        self.prices = prices
+
+
+
+
+    def __str__(self):
+        return "VariantInfo(sku={}, gtin={}, colour={}, size={}, prices={})".format(self.sku, self.gtin, self.colour, self.size, self.prices)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.gtin != other.gtin:
+            return False
+        if self.colour != other.colour:
+            return False
+        if self.size != other.size:
+            return False
+        if self.prices != other.prices:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeVariantInfo(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return VariantInfo(
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            gtin=_UniffiFfiConverterOptionalTypeGtin.read(buf),
+            colour=_UniffiFfiConverterOptionalString.read(buf),
+            size=_UniffiFfiConverterOptionalString.read(buf),
+            prices=_UniffiFfiConverterSequenceTypePrice.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterOptionalTypeGtin.check_lower(value.gtin)
+        _UniffiFfiConverterOptionalString.check_lower(value.colour)
+        _UniffiFfiConverterOptionalString.check_lower(value.size)
+        _UniffiFfiConverterSequenceTypePrice.check_lower(value.prices)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterOptionalTypeGtin.write(value.gtin, buf)
+        _UniffiFfiConverterOptionalString.write(value.colour, buf)
+        _UniffiFfiConverterOptionalString.write(value.size, buf)
+        _UniffiFfiConverterSequenceTypePrice.write(value.prices, buf)
 
 
 
@@ -2992,6 +4111,66 @@ class _UniffiFfiConverterTypeDirection(_UniffiConverterRustBuffer):
 
 
 
+class Fit(enum.Enum):
+    """
+    Whether something fits in a room.
+"""
+
+    AS_IT_IS = 0
+    """
+    As it stands.
+"""
+
+    TURNED = 1
+    """
+    Turned by a quarter, so that what was its side faces the front.
+"""
+
+    TOO_LARGE = 2
+    """
+    Not at all.
+"""
+
+
+
+class _UniffiFfiConverterTypeFit(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Fit.AS_IT_IS
+        if variant == 2:
+            return Fit.TURNED
+        if variant == 3:
+            return Fit.TOO_LARGE
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == Fit.AS_IT_IS:
+            return
+        if value == Fit.TURNED:
+            return
+        if value == Fit.TOO_LARGE:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == Fit.AS_IT_IS:
+            buf.write_i32(1)
+        if value == Fit.TURNED:
+            buf.write_i32(2)
+        if value == Fit.TOO_LARGE:
+            buf.write_i32(3)
+
+
+
+
+
+
+
+
 class GrantState(enum.Enum):
     """
     The state of a grant.
@@ -3066,6 +4245,110 @@ class _UniffiFfiConverterTypeGrantState(_UniffiConverterRustBuffer):
             buf.write_i32(4)
         if value == GrantState.EXPIRED:
             buf.write_i32(5)
+
+
+
+
+
+
+
+
+class HoldRefusal(enum.Enum):
+    """
+    Why something is not held.
+"""
+
+    INSUFFICIENT_STOCK = 0
+    """
+    Not so many are available: somebody was faster, or the phone's answer was old.
+"""
+
+    STOCK_UNKNOWN = 1
+    """
+    The books of the store cannot be right, so nothing can be promised.
+"""
+
+    NOT_OFFERED = 2
+    """
+    The store holds nothing for anybody, or there is no such variant or store.
+"""
+
+    TOO_FAR = 3
+    """
+    The shopper comes too late: longer away than the store holds.
+"""
+
+    TOO_MANY = 4
+    """
+    The member holds as much as one may, here or in all.
+"""
+
+    ALREADY_HELD = 5
+    """
+    There is such a hold already: one a member a variant.
+"""
+
+    CLOSED = 6
+    """
+    The store is closed until after the hold would be over.
+"""
+
+
+
+class _UniffiFfiConverterTypeHoldRefusal(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return HoldRefusal.INSUFFICIENT_STOCK
+        if variant == 2:
+            return HoldRefusal.STOCK_UNKNOWN
+        if variant == 3:
+            return HoldRefusal.NOT_OFFERED
+        if variant == 4:
+            return HoldRefusal.TOO_FAR
+        if variant == 5:
+            return HoldRefusal.TOO_MANY
+        if variant == 6:
+            return HoldRefusal.ALREADY_HELD
+        if variant == 7:
+            return HoldRefusal.CLOSED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == HoldRefusal.INSUFFICIENT_STOCK:
+            return
+        if value == HoldRefusal.STOCK_UNKNOWN:
+            return
+        if value == HoldRefusal.NOT_OFFERED:
+            return
+        if value == HoldRefusal.TOO_FAR:
+            return
+        if value == HoldRefusal.TOO_MANY:
+            return
+        if value == HoldRefusal.ALREADY_HELD:
+            return
+        if value == HoldRefusal.CLOSED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == HoldRefusal.INSUFFICIENT_STOCK:
+            buf.write_i32(1)
+        if value == HoldRefusal.STOCK_UNKNOWN:
+            buf.write_i32(2)
+        if value == HoldRefusal.NOT_OFFERED:
+            buf.write_i32(3)
+        if value == HoldRefusal.TOO_FAR:
+            buf.write_i32(4)
+        if value == HoldRefusal.TOO_MANY:
+            buf.write_i32(5)
+        if value == HoldRefusal.ALREADY_HELD:
+            buf.write_i32(6)
+        if value == HoldRefusal.CLOSED:
+            buf.write_i32(7)
 
 
 
@@ -3680,6 +4963,137 @@ class _UniffiFfiConverterTypePlaceKind(_UniffiConverterRustBuffer):
         if value == PlaceKind.REST_STOP:
             buf.write_i32(2)
         if value == PlaceKind.GATE:
+            buf.write_i32(3)
+
+
+
+
+
+
+
+
+class Progress(enum.Enum):
+    """
+    What came of a shopper's word on the way.
+"""
+
+    EXTENDED = 0
+    """
+    Nearer, and held for longer.
+"""
+
+    UNCHANGED = 1
+    """
+    Nearer, and held for long enough already. Also for a word that is older than the last, and for a hold whose time is over.
+"""
+
+    NOT_NEARER = 2
+    """
+    Not nearer than at the last word: it ends when it was to end.
+"""
+
+    AT_CAP = 3
+    """
+    Nearer, and held for as long as any hold.
+"""
+
+
+
+class _UniffiFfiConverterTypeProgress(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Progress.EXTENDED
+        if variant == 2:
+            return Progress.UNCHANGED
+        if variant == 3:
+            return Progress.NOT_NEARER
+        if variant == 4:
+            return Progress.AT_CAP
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == Progress.EXTENDED:
+            return
+        if value == Progress.UNCHANGED:
+            return
+        if value == Progress.NOT_NEARER:
+            return
+        if value == Progress.AT_CAP:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == Progress.EXTENDED:
+            buf.write_i32(1)
+        if value == Progress.UNCHANGED:
+            buf.write_i32(2)
+        if value == Progress.NOT_NEARER:
+            buf.write_i32(3)
+        if value == Progress.AT_CAP:
+            buf.write_i32(4)
+
+
+
+
+
+
+
+
+class ReactionKind(enum.Enum):
+    """
+    What happened to a product in a store.
+"""
+
+    SCAN = 0
+    """
+    A shopper scanned it.
+"""
+
+    QUESTION = 1
+    """
+    A shopper asked the staff about it.
+"""
+
+    DEMO = 2
+    """
+    A shopper was shown it, or tried it.
+"""
+
+
+
+class _UniffiFfiConverterTypeReactionKind(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return ReactionKind.SCAN
+        if variant == 2:
+            return ReactionKind.QUESTION
+        if variant == 3:
+            return ReactionKind.DEMO
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == ReactionKind.SCAN:
+            return
+        if value == ReactionKind.QUESTION:
+            return
+        if value == ReactionKind.DEMO:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == ReactionKind.SCAN:
+            buf.write_i32(1)
+        if value == ReactionKind.QUESTION:
+            buf.write_i32(2)
+        if value == ReactionKind.DEMO:
             buf.write_i32(3)
 
 
@@ -5569,6 +6983,77 @@ class _UniffiFfiConverterTypeScanned(_UniffiConverterRustBuffer):
 
 
 
+
+
+
+
+class Trend(enum.Enum):
+    """
+    Where the way leads.
+"""
+
+    NEARER = 0
+    """
+    Nearer.
+"""
+
+    AWAY = 1
+    """
+    Away.
+"""
+
+    STILL = 2
+    """
+    Neither: standing, or round about.
+"""
+
+    UNKNOWN = 3
+    """
+    Too little was seen.
+"""
+
+
+
+class _UniffiFfiConverterTypeTrend(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Trend.NEARER
+        if variant == 2:
+            return Trend.AWAY
+        if variant == 3:
+            return Trend.STILL
+        if variant == 4:
+            return Trend.UNKNOWN
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == Trend.NEARER:
+            return
+        if value == Trend.AWAY:
+            return
+        if value == Trend.STILL:
+            return
+        if value == Trend.UNKNOWN:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == Trend.NEARER:
+            buf.write_i32(1)
+        if value == Trend.AWAY:
+            buf.write_i32(2)
+        if value == Trend.STILL:
+            buf.write_i32(3)
+        if value == Trend.UNKNOWN:
+            buf.write_i32(4)
+
+
+
+
 class _UniffiFfiConverterTypeCheckInId:
     @staticmethod
     def write(value, buf):
@@ -5699,6 +7184,58 @@ PlaceId = str
 
 
 
+class _UniffiFfiConverterTypeProductId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+ProductId = str
+
+
+
+class _UniffiFfiConverterTypeStaffId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+StaffId = str
+
+
+
 class _UniffiFfiConverterTypeStampCardId:
     @staticmethod
     def write(value, buf):
@@ -5726,42 +7263,62 @@ StampCardId = str
 
 __all__ = [
     "InternalError",
+    "AssetKind",
+    "HoldState",
     "PointsKind",
     "PrefixKind",
     "Channel",
     "ReceiptKind",
+    "Band",
+    "StockSource",
     "Assurance",
     "Basis",
     "CheckInRefusal",
     "ConditionKind",
     "Coverage",
     "Direction",
+    "Fit",
     "GrantState",
+    "HoldRefusal",
     "Link",
     "LinkedIdentity",
     "Missing",
     "PlaceKind",
+    "Progress",
+    "ReactionKind",
     "Reason",
     "Refusal",
     "ScanRefusal",
     "ScannedMember",
     "ScannedLink",
     "Scanned",
+    "Trend",
+    "Arrival",
+    "AssetInfo",
+    "BackInStock",
     "BasketLine",
+    "Favourite",
     "Gs1Element",
     "Gs1Missing",
     "Gs1Elements",
+    "Hold",
+    "HoldAlternative",
     "InStoreCode",
     "Issuer",
     "OpeningSpan",
     "PointsEntry",
     "ValueLayout",
     "PrefixRule",
+    "Price",
     "ReceiptLine",
     "TaxLine",
     "ReceiptCoupon",
     "Receipt",
+    "Review",
     "ScanSettings",
     "ScannedProduct",
     "ScannedUrl",
+    "SizeMm",
+    "StockAnswer",
+    "VariantInfo",
 ]

@@ -30,7 +30,9 @@ import java.nio.CharBuffer
 import java.nio.charset.CodingErrorAction
 import java.util.concurrent.atomic.AtomicLong
 import java.util.concurrent.ConcurrentHashMap
+import app.noren.rules.AssetInfo
 import app.noren.rules.Assurance
+import app.noren.rules.BackInStock
 import app.noren.rules.Channel
 import app.noren.rules.CheckInId
 import app.noren.rules.CheckInRefusal
@@ -38,7 +40,9 @@ import app.noren.rules.ConditionKind
 import app.noren.rules.Coverage
 import app.noren.rules.DeviceId
 import app.noren.rules.Direction
+import app.noren.rules.FfiConverterTypeAssetInfo
 import app.noren.rules.FfiConverterTypeAssurance
+import app.noren.rules.FfiConverterTypeBackInStock
 import app.noren.rules.FfiConverterTypeChannel
 import app.noren.rules.FfiConverterTypeCheckInId
 import app.noren.rules.FfiConverterTypeCheckInRefusal
@@ -47,6 +51,7 @@ import app.noren.rules.FfiConverterTypeCoverage
 import app.noren.rules.FfiConverterTypeDeviceId
 import app.noren.rules.FfiConverterTypeDirection
 import app.noren.rules.FfiConverterTypeGrantState
+import app.noren.rules.FfiConverterTypeGtin
 import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLinkedIdentity
 import app.noren.rules.FfiConverterTypeMemberId
@@ -54,12 +59,21 @@ import app.noren.rules.FfiConverterTypeMissing
 import app.noren.rules.FfiConverterTypeOpeningSpan
 import app.noren.rules.FfiConverterTypePlaceId
 import app.noren.rules.FfiConverterTypePlaceKind
+import app.noren.rules.FfiConverterTypePrice
+import app.noren.rules.FfiConverterTypeProductId
 import app.noren.rules.FfiConverterTypeReason
 import app.noren.rules.FfiConverterTypeReceiptId
 import app.noren.rules.FfiConverterTypeReceiptKind
+import app.noren.rules.FfiConverterTypeReview
+import app.noren.rules.FfiConverterTypeScanRefusal
+import app.noren.rules.FfiConverterTypeScanned
+import app.noren.rules.FfiConverterTypeSizeMm
+import app.noren.rules.FfiConverterTypeSku
 import app.noren.rules.FfiConverterTypeStampCardId
+import app.noren.rules.FfiConverterTypeStockAnswer
 import app.noren.rules.FfiConverterTypeStoreId
 import app.noren.rules.GrantState
+import app.noren.rules.Gtin
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.LinkedIdentity
 import app.noren.rules.MemberId
@@ -67,13 +81,23 @@ import app.noren.rules.Missing
 import app.noren.rules.OpeningSpan
 import app.noren.rules.PlaceId
 import app.noren.rules.PlaceKind
+import app.noren.rules.Price
+import app.noren.rules.ProductId
 import app.noren.rules.Reason
 import app.noren.rules.ReceiptId
 import app.noren.rules.ReceiptKind
+import app.noren.rules.Review
+import app.noren.rules.ScanRefusal
+import app.noren.rules.Scanned
+import app.noren.rules.SizeMm
+import app.noren.rules.Sku
 import app.noren.rules.StampCardId
+import app.noren.rules.StockAnswer
 import app.noren.rules.StoreId
 import java.util.concurrent.atomic.AtomicBoolean
+import app.noren.rules.RustBuffer as RustBufferAssetInfo
 import app.noren.rules.RustBuffer as RustBufferAssurance
+import app.noren.rules.RustBuffer as RustBufferBackInStock
 import app.noren.rules.RustBuffer as RustBufferChannel
 import app.noren.rules.RustBuffer as RustBufferCheckInId
 import app.noren.rules.RustBuffer as RustBufferCheckInRefusal
@@ -82,6 +106,7 @@ import app.noren.rules.RustBuffer as RustBufferCoverage
 import app.noren.rules.RustBuffer as RustBufferDeviceId
 import app.noren.rules.RustBuffer as RustBufferDirection
 import app.noren.rules.RustBuffer as RustBufferGrantState
+import app.noren.rules.RustBuffer as RustBufferGtin
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLinkedIdentity
 import app.noren.rules.RustBuffer as RustBufferMemberId
@@ -89,10 +114,18 @@ import app.noren.rules.RustBuffer as RustBufferMissing
 import app.noren.rules.RustBuffer as RustBufferOpeningSpan
 import app.noren.rules.RustBuffer as RustBufferPlaceId
 import app.noren.rules.RustBuffer as RustBufferPlaceKind
+import app.noren.rules.RustBuffer as RustBufferPrice
+import app.noren.rules.RustBuffer as RustBufferProductId
 import app.noren.rules.RustBuffer as RustBufferReason
 import app.noren.rules.RustBuffer as RustBufferReceiptId
 import app.noren.rules.RustBuffer as RustBufferReceiptKind
+import app.noren.rules.RustBuffer as RustBufferReview
+import app.noren.rules.RustBuffer as RustBufferScanRefusal
+import app.noren.rules.RustBuffer as RustBufferScanned
+import app.noren.rules.RustBuffer as RustBufferSizeMm
+import app.noren.rules.RustBuffer as RustBufferSku
 import app.noren.rules.RustBuffer as RustBufferStampCardId
+import app.noren.rules.RustBuffer as RustBufferStockAnswer
 import app.noren.rules.RustBuffer as RustBufferStoreId
 
 // This is a helper for safely working with byte buffers returned from the Rust code.
@@ -1211,6 +1244,33 @@ private class UniffiJnaCleanable(
 
 private fun UniffiCleaner.Companion.create(): UniffiCleaner = UniffiJnaCleaner()
 
+
+/**
+ * @suppress
+ */
+public object FfiConverterUByte: FfiConverter<UByte, Byte> {
+    override fun lift(value: Byte): UByte {
+        return value.toUByte()
+    }
+
+    fun lift(value: Int): UByte {
+        return value.toUByte()
+    }
+
+    override fun read(buf: ByteBuffer): UByte {
+        return lift(buf.get())
+    }
+
+    override fun lower(value: UByte): Byte {
+        return value.toByte()
+    }
+
+    override fun allocationSize(value: UByte) = 1UL
+
+    override fun write(value: UByte, buf: ByteBuffer) {
+        buf.put(value.toByte())
+    }
+}
 
 /**
  * @suppress
@@ -2901,6 +2961,69 @@ public object FfiConverterTypeCardView: FfiConverterRustBuffer<CardView> {
 
 
 /**
+ * A price in a channel now, and what it changes to.
+ */
+data class ChannelPrice (
+    /**
+     * The channel.
+     */
+    val `channel`: Channel
+    ,
+    /**
+     * What it costs now; `None` when it is not sold there now and will be.
+     */
+    val `price`: Price?
+    ,
+    /**
+     * When that changes, in milliseconds since the Unix epoch; `None` when no change is known.
+     */
+    val `nextChangeMs`: kotlin.Long?
+    ,
+    /**
+     * What it costs then; `None` when it is not sold there from then on, or no change is known.
+     */
+    val `next`: Price?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeChannelPrice: FfiConverterRustBuffer<ChannelPrice> {
+    override fun read(buf: ByteBuffer): ChannelPrice {
+        return ChannelPrice(
+            FfiConverterTypeChannel.read(buf),
+            FfiConverterOptionalTypePrice.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalTypePrice.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ChannelPrice) = (
+            FfiConverterTypeChannel.allocationSize(value.`channel`) +
+            FfiConverterOptionalTypePrice.allocationSize(value.`price`) +
+            FfiConverterOptionalLong.allocationSize(value.`nextChangeMs`) +
+            FfiConverterOptionalTypePrice.allocationSize(value.`next`)
+    )
+
+    override fun write(value: ChannelPrice, buf: ByteBuffer) {
+            FfiConverterTypeChannel.write(value.`channel`, buf)
+            FfiConverterOptionalTypePrice.write(value.`price`, buf)
+            FfiConverterOptionalLong.write(value.`nextChangeMs`, buf)
+            FfiConverterOptionalTypePrice.write(value.`next`, buf)
+    }
+}
+
+
+
+/**
  * The text of a check-in's own notice: silent, allowed at night.
  */
 data class CheckInNotice (
@@ -3605,6 +3728,179 @@ public object FfiConverterTypeDiagnostics: FfiConverterRustBuffer<Diagnostics> {
 
 
 /**
+ * A variant that the member likes.
+ */
+data class FavouriteView (
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * Stores in which it is watched.
+     */
+    val `watch`: List<StoreId>
+    ,
+    /**
+     * Since when, in milliseconds since the Unix epoch.
+     */
+    val `sinceMs`: kotlin.Long
+    ,
+    /**
+     * True while the server has not heard of it.
+     */
+    val `waiting`: kotlin.Boolean
+    ,
+    /**
+     * Its product, when it is known on this device.
+     */
+    val `product`: ProductSummary?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFavouriteView: FfiConverterRustBuffer<FavouriteView> {
+    override fun read(buf: ByteBuffer): FavouriteView {
+        return FavouriteView(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterSequenceTypeStoreId.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalTypeProductSummary.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: FavouriteView) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterSequenceTypeStoreId.allocationSize(value.`watch`) +
+            FfiConverterLong.allocationSize(value.`sinceMs`) +
+            FfiConverterBoolean.allocationSize(value.`waiting`) +
+            FfiConverterOptionalTypeProductSummary.allocationSize(value.`product`)
+    )
+
+    override fun write(value: FavouriteView, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterSequenceTypeStoreId.write(value.`watch`, buf)
+            FfiConverterLong.write(value.`sinceMs`, buf)
+            FfiConverterBoolean.write(value.`waiting`, buf)
+            FfiConverterOptionalTypeProductSummary.write(value.`product`, buf)
+    }
+}
+
+
+
+/**
+ * What a refresh of favourites brought.
+ */
+data class FavouritesReport (
+    /**
+     * True when anything is different.
+     */
+    val `changed`: kotlin.Boolean
+    ,
+    /**
+     * What came back since the last refresh: to be told to the member, once.
+     */
+    val `backInStock`: List<BackInStock>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFavouritesReport: FfiConverterRustBuffer<FavouritesReport> {
+    override fun read(buf: ByteBuffer): FavouritesReport {
+        return FavouritesReport(
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeBackInStock.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: FavouritesReport) = (
+            FfiConverterBoolean.allocationSize(value.`changed`) +
+            FfiConverterSequenceTypeBackInStock.allocationSize(value.`backInStock`)
+    )
+
+    override fun write(value: FavouritesReport, buf: ByteBuffer) {
+            FfiConverterBoolean.write(value.`changed`, buf)
+            FfiConverterSequenceTypeBackInStock.write(value.`backInStock`, buf)
+    }
+}
+
+
+
+/**
+ * What the member likes.
+ */
+data class FavouritesView (
+    /**
+     * Newest first.
+     */
+    val `favourites`: List<FavouriteView>
+    ,
+    /**
+     * What came back of late, newest first; only of what is still liked.
+     */
+    val `backInStock`: List<BackInStock>
+    ,
+    /**
+     * How fresh the server's word is.
+     */
+    val `freshness`: Freshness
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFavouritesView: FfiConverterRustBuffer<FavouritesView> {
+    override fun read(buf: ByteBuffer): FavouritesView {
+        return FavouritesView(
+            FfiConverterSequenceTypeFavouriteView.read(buf),
+            FfiConverterSequenceTypeBackInStock.read(buf),
+            FfiConverterTypeFreshness.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: FavouritesView) = (
+            FfiConverterSequenceTypeFavouriteView.allocationSize(value.`favourites`) +
+            FfiConverterSequenceTypeBackInStock.allocationSize(value.`backInStock`) +
+            FfiConverterTypeFreshness.allocationSize(value.`freshness`)
+    )
+
+    override fun write(value: FavouritesView, buf: ByteBuffer) {
+            FfiConverterSequenceTypeFavouriteView.write(value.`favourites`, buf)
+            FfiConverterSequenceTypeBackInStock.write(value.`backInStock`, buf)
+            FfiConverterTypeFreshness.write(value.`freshness`, buf)
+    }
+}
+
+
+
+/**
  * A file and its size.
  */
 data class FileSize (
@@ -3975,6 +4271,53 @@ public object FfiConverterTypeLostItem: FfiConverterRustBuffer<LostItem> {
 
 
 /**
+ * The variants of one colour.
+ */
+data class MatrixRow (
+    /**
+     * The colour; `None` is what has none.
+     */
+    val `colour`: kotlin.String?
+    ,
+    /**
+     * One for each size; `None` where there is no such variant.
+     */
+    val `skus`: List<Sku?>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMatrixRow: FfiConverterRustBuffer<MatrixRow> {
+    override fun read(buf: ByteBuffer): MatrixRow {
+        return MatrixRow(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceOptionalTypeSku.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MatrixRow) = (
+            FfiConverterOptionalString.allocationSize(value.`colour`) +
+            FfiConverterSequenceOptionalTypeSku.allocationSize(value.`skus`)
+    )
+
+    override fun write(value: MatrixRow, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`colour`, buf)
+            FfiConverterSequenceOptionalTypeSku.write(value.`skus`, buf)
+    }
+}
+
+
+
+/**
  * The modules of a code: one bit each, 1 for black, row by row without gaps, the first module in the highest bit of the first byte.
  */
 data class ModuleMatrix (
@@ -4243,6 +4586,77 @@ public object FfiConverterTypeNewCheckIn: FfiConverterRustBuffer<NewCheckIn> {
 
 
 /**
+ * A review of the member's that is on its way, or was refused. A refused one stays until it is written again or its intent is dismissed.
+ */
+data class OwnReview (
+    /**
+     * Its intent, for `dismiss`.
+     */
+    val `key`: IdempotencyKey
+    ,
+    /**
+     * Where it stands.
+     */
+    val `state`: IntentState
+    ,
+    /**
+     * Why the server refused it.
+     */
+    val `reason`: Reason?
+    ,
+    /**
+     * 1 to 5.
+     */
+    val `stars`: kotlin.UByte
+    ,
+    /**
+     * What was written.
+     */
+    val `text`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOwnReview: FfiConverterRustBuffer<OwnReview> {
+    override fun read(buf: ByteBuffer): OwnReview {
+        return OwnReview(
+            FfiConverterTypeIdempotencyKey.read(buf),
+            FfiConverterTypeIntentState.read(buf),
+            FfiConverterOptionalTypeReason.read(buf),
+            FfiConverterUByte.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OwnReview) = (
+            FfiConverterTypeIdempotencyKey.allocationSize(value.`key`) +
+            FfiConverterTypeIntentState.allocationSize(value.`state`) +
+            FfiConverterOptionalTypeReason.allocationSize(value.`reason`) +
+            FfiConverterUByte.allocationSize(value.`stars`) +
+            FfiConverterString.allocationSize(value.`text`)
+    )
+
+    override fun write(value: OwnReview, buf: ByteBuffer) {
+            FfiConverterTypeIdempotencyKey.write(value.`key`, buf)
+            FfiConverterTypeIntentState.write(value.`state`, buf)
+            FfiConverterOptionalTypeReason.write(value.`reason`, buf)
+            FfiConverterUByte.write(value.`stars`, buf)
+            FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
  * A place and how far away it is.
  */
 data class PlaceNear (
@@ -4505,6 +4919,354 @@ public object FfiConverterTypePresentation: FfiConverterRustBuffer<Presentation>
     override fun write(value: Presentation, buf: ByteBuffer) {
             FfiConverterSequenceULong.write(value.`serials`, buf)
             FfiConverterBoolean.write(value.`noted`, buf)
+    }
+}
+
+
+
+/**
+ * A product in a list.
+ */
+data class ProductSummary (
+    /**
+     * Its id, for `product(id)`.
+     */
+    val `id`: ProductId
+    ,
+    /**
+     * Its title in the app's language; in Japanese or English where there is none.
+     */
+    val `title`: kotlin.String
+    ,
+    /**
+     * The brand.
+     */
+    val `brand`: kotlin.String?
+    ,
+    /**
+     * Its first picture.
+     */
+    val `image`: AssetInfo?
+    ,
+    /**
+     * The lowest price of its variants in stores now; online where no store has one.
+     */
+    val `price`: Price?
+    ,
+    /**
+     * True when some variants cost more.
+     */
+    val `priceVaries`: kotlin.Boolean
+    ,
+    /**
+     * How many reviews there are.
+     */
+    val `ratings`: kotlin.UInt
+    ,
+    /**
+     * Stars on the average, in thousandths; `None` without a review.
+     */
+    val `averageMilli`: kotlin.UInt?
+    ,
+    /**
+     * The server said all this at this moment, in milliseconds since the Unix epoch.
+     */
+    val `asOfMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeProductSummary: FfiConverterRustBuffer<ProductSummary> {
+    override fun read(buf: ByteBuffer): ProductSummary {
+        return ProductSummary(
+            FfiConverterTypeProductId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeAssetInfo.read(buf),
+            FfiConverterOptionalTypePrice.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ProductSummary) = (
+            FfiConverterTypeProductId.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`title`) +
+            FfiConverterOptionalString.allocationSize(value.`brand`) +
+            FfiConverterOptionalTypeAssetInfo.allocationSize(value.`image`) +
+            FfiConverterOptionalTypePrice.allocationSize(value.`price`) +
+            FfiConverterBoolean.allocationSize(value.`priceVaries`) +
+            FfiConverterUInt.allocationSize(value.`ratings`) +
+            FfiConverterOptionalUInt.allocationSize(value.`averageMilli`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: ProductSummary, buf: ByteBuffer) {
+            FfiConverterTypeProductId.write(value.`id`, buf)
+            FfiConverterString.write(value.`title`, buf)
+            FfiConverterOptionalString.write(value.`brand`, buf)
+            FfiConverterOptionalTypeAssetInfo.write(value.`image`, buf)
+            FfiConverterOptionalTypePrice.write(value.`price`, buf)
+            FfiConverterBoolean.write(value.`priceVaries`, buf)
+            FfiConverterUInt.write(value.`ratings`, buf)
+            FfiConverterOptionalUInt.write(value.`averageMilli`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * A product.
+ */
+data class ProductView (
+    /**
+     * Its id.
+     */
+    val `id`: ProductId
+    ,
+    /**
+     * The variant that was asked for, by its bars, its number or its sku; `None` when the product was.
+     */
+    val `sku`: Sku?
+    ,
+    /**
+     * Its title in the app's language; in Japanese or English where there is none.
+     */
+    val `title`: kotlin.String
+    ,
+    /**
+     * How the title is read, in kana.
+     */
+    val `reading`: kotlin.String?
+    ,
+    /**
+     * The brand.
+     */
+    val `brand`: kotlin.String?
+    ,
+    /**
+     * What it is made of and for, in the app's language; may be empty.
+     */
+    val `description`: kotlin.String
+    ,
+    /**
+     * In the operator's order.
+     */
+    val `variants`: List<VariantView>
+    ,
+    /**
+     * The same as a table of colour by size.
+     */
+    val `matrix`: VariantMatrix
+    ,
+    /**
+     * Pictures and models for AR: load the bytes, and show them only if `check_asset` takes them.
+     */
+    val `assets`: List<AssetInfo>
+    ,
+    /**
+     * How large it stands in a room, where that matters.
+     */
+    val `sizeMm`: SizeMm?
+    ,
+    /**
+     * How many reviews there are.
+     */
+    val `ratings`: kotlin.UInt
+    ,
+    /**
+     * Stars on the average, in thousandths (4,250 are 4.25); `None` without a review.
+     */
+    val `averageMilli`: kotlin.UInt?
+    ,
+    /**
+     * The server said all this at this moment, in milliseconds since the Unix epoch.
+     */
+    val `asOfMs`: kotlin.Long
+    ,
+    /**
+     * False when the clock was not heard from a server since the phone was started: prices that change then may be another day's.
+     */
+    val `timeProven`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeProductView: FfiConverterRustBuffer<ProductView> {
+    override fun read(buf: ByteBuffer): ProductView {
+        return ProductView(
+            FfiConverterTypeProductId.read(buf),
+            FfiConverterOptionalTypeSku.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeVariantView.read(buf),
+            FfiConverterTypeVariantMatrix.read(buf),
+            FfiConverterSequenceTypeAssetInfo.read(buf),
+            FfiConverterOptionalTypeSizeMm.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ProductView) = (
+            FfiConverterTypeProductId.allocationSize(value.`id`) +
+            FfiConverterOptionalTypeSku.allocationSize(value.`sku`) +
+            FfiConverterString.allocationSize(value.`title`) +
+            FfiConverterOptionalString.allocationSize(value.`reading`) +
+            FfiConverterOptionalString.allocationSize(value.`brand`) +
+            FfiConverterString.allocationSize(value.`description`) +
+            FfiConverterSequenceTypeVariantView.allocationSize(value.`variants`) +
+            FfiConverterTypeVariantMatrix.allocationSize(value.`matrix`) +
+            FfiConverterSequenceTypeAssetInfo.allocationSize(value.`assets`) +
+            FfiConverterOptionalTypeSizeMm.allocationSize(value.`sizeMm`) +
+            FfiConverterUInt.allocationSize(value.`ratings`) +
+            FfiConverterOptionalUInt.allocationSize(value.`averageMilli`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterBoolean.allocationSize(value.`timeProven`)
+    )
+
+    override fun write(value: ProductView, buf: ByteBuffer) {
+            FfiConverterTypeProductId.write(value.`id`, buf)
+            FfiConverterOptionalTypeSku.write(value.`sku`, buf)
+            FfiConverterString.write(value.`title`, buf)
+            FfiConverterOptionalString.write(value.`reading`, buf)
+            FfiConverterOptionalString.write(value.`brand`, buf)
+            FfiConverterString.write(value.`description`, buf)
+            FfiConverterSequenceTypeVariantView.write(value.`variants`, buf)
+            FfiConverterTypeVariantMatrix.write(value.`matrix`, buf)
+            FfiConverterSequenceTypeAssetInfo.write(value.`assets`, buf)
+            FfiConverterOptionalTypeSizeMm.write(value.`sizeMm`, buf)
+            FfiConverterUInt.write(value.`ratings`, buf)
+            FfiConverterOptionalUInt.write(value.`averageMilli`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterBoolean.write(value.`timeProven`, buf)
+    }
+}
+
+
+
+/**
+ * A product in the ranking.
+ */
+data class RankedView (
+    /**
+     * Its rank, from 1; equal sales have equal ranks.
+     */
+    val `rank`: kotlin.UInt
+    ,
+    /**
+     * Pieces sold.
+     */
+    val `sold`: kotlin.ULong
+    ,
+    /**
+     * The product.
+     */
+    val `product`: ProductSummary
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRankedView: FfiConverterRustBuffer<RankedView> {
+    override fun read(buf: ByteBuffer): RankedView {
+        return RankedView(
+            FfiConverterUInt.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterTypeProductSummary.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RankedView) = (
+            FfiConverterUInt.allocationSize(value.`rank`) +
+            FfiConverterULong.allocationSize(value.`sold`) +
+            FfiConverterTypeProductSummary.allocationSize(value.`product`)
+    )
+
+    override fun write(value: RankedView, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`rank`, buf)
+            FfiConverterULong.write(value.`sold`, buf)
+            FfiConverterTypeProductSummary.write(value.`product`, buf)
+    }
+}
+
+
+
+/**
+ * What sells.
+ */
+data class RankingView (
+    /**
+     * The best first.
+     */
+    val `products`: List<RankedView>
+    ,
+    /**
+     * How fresh it is.
+     */
+    val `freshness`: Freshness
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRankingView: FfiConverterRustBuffer<RankingView> {
+    override fun read(buf: ByteBuffer): RankingView {
+        return RankingView(
+            FfiConverterSequenceTypeRankedView.read(buf),
+            FfiConverterTypeFreshness.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RankingView) = (
+            FfiConverterSequenceTypeRankedView.allocationSize(value.`products`) +
+            FfiConverterTypeFreshness.allocationSize(value.`freshness`)
+    )
+
+    override fun write(value: RankingView, buf: ByteBuffer) {
+            FfiConverterSequenceTypeRankedView.write(value.`products`, buf)
+            FfiConverterTypeFreshness.write(value.`freshness`, buf)
     }
 }
 
@@ -4780,6 +5542,149 @@ public object FfiConverterTypeRegionPlan: FfiConverterRustBuffer<RegionPlan> {
 
 
 /**
+ * Reviews of a product, as far as they were read.
+ */
+data class ReviewsView (
+    /**
+     * Verified ones first, then the newest.
+     */
+    val `reviews`: List<Review>
+    ,
+    /**
+     * For `refresh_reviews`: where the next page begins; `None` when there is no more.
+     */
+    val `next`: kotlin.String?
+    ,
+    /**
+     * How many reviews there are on the server.
+     */
+    val `ratings`: kotlin.UInt
+    ,
+    /**
+     * Stars on the average, in thousandths; `None` without a review.
+     */
+    val `averageMilli`: kotlin.UInt?
+    ,
+    /**
+     * The server said all this at this moment; `None` before the first time.
+     */
+    val `asOfMs`: kotlin.Long?
+    ,
+    /**
+     * What the member wrote and the server has not taken yet, or has refused.
+     */
+    val `own`: OwnReview?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReviewsView: FfiConverterRustBuffer<ReviewsView> {
+    override fun read(buf: ByteBuffer): ReviewsView {
+        return ReviewsView(
+            FfiConverterSequenceTypeReview.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalTypeOwnReview.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReviewsView) = (
+            FfiConverterSequenceTypeReview.allocationSize(value.`reviews`) +
+            FfiConverterOptionalString.allocationSize(value.`next`) +
+            FfiConverterUInt.allocationSize(value.`ratings`) +
+            FfiConverterOptionalUInt.allocationSize(value.`averageMilli`) +
+            FfiConverterOptionalLong.allocationSize(value.`asOfMs`) +
+            FfiConverterOptionalTypeOwnReview.allocationSize(value.`own`)
+    )
+
+    override fun write(value: ReviewsView, buf: ByteBuffer) {
+            FfiConverterSequenceTypeReview.write(value.`reviews`, buf)
+            FfiConverterOptionalString.write(value.`next`, buf)
+            FfiConverterUInt.write(value.`ratings`, buf)
+            FfiConverterOptionalUInt.write(value.`averageMilli`, buf)
+            FfiConverterOptionalLong.write(value.`asOfMs`, buf)
+            FfiConverterOptionalTypeOwnReview.write(value.`own`, buf)
+    }
+}
+
+
+
+/**
+ * What a scan led to.
+ */
+data class ScanView (
+    /**
+     * What was read. A URL of anybody is to be shown, host first, and opened only if the person says so.
+     */
+    val `scanned`: Scanned
+    ,
+    /**
+     * The product, with the scanned variant in its `sku`, when it is known on this device.
+     */
+    val `product`: ProductView?
+    ,
+    /**
+     * The number of a product that is not known on this device: `find(number)` asks online. `None` when it is known, and when what was read is no
+     * product (a member, a seat, a URL).
+     */
+    val `notKnown`: kotlin.String?
+    ,
+    /**
+     * True when the store will hear of this scan, without hearing of whom.
+     */
+    val `counted`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeScanView: FfiConverterRustBuffer<ScanView> {
+    override fun read(buf: ByteBuffer): ScanView {
+        return ScanView(
+            FfiConverterTypeScanned.read(buf),
+            FfiConverterOptionalTypeProductView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ScanView) = (
+            FfiConverterTypeScanned.allocationSize(value.`scanned`) +
+            FfiConverterOptionalTypeProductView.allocationSize(value.`product`) +
+            FfiConverterOptionalString.allocationSize(value.`notKnown`) +
+            FfiConverterBoolean.allocationSize(value.`counted`)
+    )
+
+    override fun write(value: ScanView, buf: ByteBuffer) {
+            FfiConverterTypeScanned.write(value.`scanned`, buf)
+            FfiConverterOptionalTypeProductView.write(value.`product`, buf)
+            FfiConverterOptionalString.write(value.`notKnown`, buf)
+            FfiConverterBoolean.write(value.`counted`, buf)
+    }
+}
+
+
+
+/**
  * What a round of sending came to.
  */
 data class SendReport (
@@ -5003,6 +5908,409 @@ public object FfiConverterTypeStampView: FfiConverterRustBuffer<StampView> {
             FfiConverterTypePlaceId.write(value.`place`, buf)
             FfiConverterString.write(value.`day`, buf)
             FfiConverterBoolean.write(value.`waiting`, buf)
+    }
+}
+
+
+
+/**
+ * The variants of a product and where they are.
+ */
+data class StockMatrix (
+    /**
+     * In the order of the question.
+     */
+    val `variants`: List<VariantStock>
+    ,
+    /**
+     * What can be done about the wanted variant; empty without one.
+     */
+    val `nextSteps`: List<NextStep>
+    ,
+    /**
+     * How many stores have been heard of: none means that nothing can be said, not that nothing is there.
+     */
+    val `storesHeard`: kotlin.UInt
+    ,
+    /**
+     * How fresh what is known is as a whole; each answer carries its own `as_of_ms`.
+     */
+    val `freshness`: Freshness
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStockMatrix: FfiConverterRustBuffer<StockMatrix> {
+    override fun read(buf: ByteBuffer): StockMatrix {
+        return StockMatrix(
+            FfiConverterSequenceTypeVariantStock.read(buf),
+            FfiConverterSequenceTypeNextStep.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterTypeFreshness.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StockMatrix) = (
+            FfiConverterSequenceTypeVariantStock.allocationSize(value.`variants`) +
+            FfiConverterSequenceTypeNextStep.allocationSize(value.`nextSteps`) +
+            FfiConverterUInt.allocationSize(value.`storesHeard`) +
+            FfiConverterTypeFreshness.allocationSize(value.`freshness`)
+    )
+
+    override fun write(value: StockMatrix, buf: ByteBuffer) {
+            FfiConverterSequenceTypeVariantStock.write(value.`variants`, buf)
+            FfiConverterSequenceTypeNextStep.write(value.`nextSteps`, buf)
+            FfiConverterUInt.write(value.`storesHeard`, buf)
+            FfiConverterTypeFreshness.write(value.`freshness`, buf)
+    }
+}
+
+
+
+/**
+ * What is asked of the stock on the phone.
+ */
+data class StockQuestion (
+    /**
+     * All variants of this product, as far as it was seen on this phone; they come before `skus`.
+     */
+    val `product`: ProductId?
+    ,
+    /**
+     * Further variants, or the only ones. At most 500 in all.
+     */
+    val `skus`: List<Sku>
+    ,
+    /**
+     * The variant that the shopper wants (the one that was scanned): next steps are about it.
+     */
+    val `wanted`: Sku?
+    ,
+    /**
+     * The store in which the shopper is, or which was chosen.
+     */
+    val `here`: StoreId?
+    ,
+    /**
+     * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則).
+     */
+    val `inMin`: kotlin.UInt?
+    ,
+    /**
+     * Pieces that are wanted, 1 or more.
+     */
+    val `quantity`: kotlin.UInt
+    ,
+    /**
+     * How many stores for each variant, at most 50.
+     */
+    val `perVariant`: kotlin.UInt
+    ,
+    /**
+     * True: stores that are open now come before all that are closed.
+     */
+    val `openFirst`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStockQuestion: FfiConverterRustBuffer<StockQuestion> {
+    override fun read(buf: ByteBuffer): StockQuestion {
+        return StockQuestion(
+            FfiConverterOptionalTypeProductId.read(buf),
+            FfiConverterSequenceTypeSku.read(buf),
+            FfiConverterOptionalTypeSku.read(buf),
+            FfiConverterOptionalTypeStoreId.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StockQuestion) = (
+            FfiConverterOptionalTypeProductId.allocationSize(value.`product`) +
+            FfiConverterSequenceTypeSku.allocationSize(value.`skus`) +
+            FfiConverterOptionalTypeSku.allocationSize(value.`wanted`) +
+            FfiConverterOptionalTypeStoreId.allocationSize(value.`here`) +
+            FfiConverterOptionalUInt.allocationSize(value.`inMin`) +
+            FfiConverterUInt.allocationSize(value.`quantity`) +
+            FfiConverterUInt.allocationSize(value.`perVariant`) +
+            FfiConverterBoolean.allocationSize(value.`openFirst`)
+    )
+
+    override fun write(value: StockQuestion, buf: ByteBuffer) {
+            FfiConverterOptionalTypeProductId.write(value.`product`, buf)
+            FfiConverterSequenceTypeSku.write(value.`skus`, buf)
+            FfiConverterOptionalTypeSku.write(value.`wanted`, buf)
+            FfiConverterOptionalTypeStoreId.write(value.`here`, buf)
+            FfiConverterOptionalUInt.write(value.`inMin`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+            FfiConverterUInt.write(value.`perVariant`, buf)
+            FfiConverterBoolean.write(value.`openFirst`, buf)
+    }
+}
+
+
+
+/**
+ * What a refresh of stock brought.
+ */
+data class StockReport (
+    /**
+     * Stores that were asked for.
+     */
+    val `stores`: kotlin.UInt
+    ,
+    /**
+     * Levels that had changed.
+     */
+    val `levels`: kotlin.UInt
+    ,
+    /**
+     * Requests that it took.
+     */
+    val `requests`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStockReport: FfiConverterRustBuffer<StockReport> {
+    override fun read(buf: ByteBuffer): StockReport {
+        return StockReport(
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StockReport) = (
+            FfiConverterUInt.allocationSize(value.`stores`) +
+            FfiConverterUInt.allocationSize(value.`levels`) +
+            FfiConverterUInt.allocationSize(value.`requests`)
+    )
+
+    override fun write(value: StockReport, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`stores`, buf)
+            FfiConverterUInt.write(value.`levels`, buf)
+            FfiConverterUInt.write(value.`requests`, buf)
+    }
+}
+
+
+
+/**
+ * A store whose stock is kept on the phone.
+ */
+data class StockStoreView (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * True when the member has pinned it.
+     */
+    val `pinned`: kotlin.Boolean
+    ,
+    /**
+     * True for the online shop.
+     */
+    val `isEc`: kotlin.Boolean
+    ,
+    /**
+     * True when something can be held there.
+     */
+    val `holds`: kotlin.Boolean
+    ,
+    /**
+     * As of when its stock is known; absent: never heard.
+     */
+    val `asOfMs`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStockStoreView: FfiConverterRustBuffer<StockStoreView> {
+    override fun read(buf: ByteBuffer): StockStoreView {
+        return StockStoreView(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StockStoreView) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterBoolean.allocationSize(value.`pinned`) +
+            FfiConverterBoolean.allocationSize(value.`isEc`) +
+            FfiConverterBoolean.allocationSize(value.`holds`) +
+            FfiConverterOptionalLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: StockStoreView, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterBoolean.write(value.`pinned`, buf)
+            FfiConverterBoolean.write(value.`isEc`, buf)
+            FfiConverterBoolean.write(value.`holds`, buf)
+            FfiConverterOptionalLong.write(value.`asOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * A store and what it has of a variant.
+ */
+data class StoreAnswer (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its place, where the phone knows it.
+     */
+    val `place`: PlaceId?
+    ,
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * The way to its place in metres; absent without a position or a place.
+     */
+    val `distanceM`: kotlin.UInt?
+    ,
+    /**
+     * True when it is open now, by the trusted clock; absent where its hours are not known.
+     */
+    val `openNow`: kotlin.Boolean?
+    ,
+    /**
+     * True when something can be held there.
+     */
+    val `holds`: kotlin.Boolean
+    ,
+    /**
+     * True for the online shop.
+     */
+    val `isEc`: kotlin.Boolean
+    ,
+    /**
+     * How much there is, as of when, from where, and how likely it is there on arrival.
+     */
+    val `answer`: StockAnswer
+    ,
+    /**
+     * The answer in Japanese, with its time by the store's clock.
+     */
+    val `textJa`: kotlin.String
+    ,
+    /**
+     * The answer in English, likewise.
+     */
+    val `textEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStoreAnswer: FfiConverterRustBuffer<StoreAnswer> {
+    override fun read(buf: ByteBuffer): StoreAnswer {
+        return StoreAnswer(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterOptionalTypePlaceId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterTypeStockAnswer.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StoreAnswer) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterOptionalTypePlaceId.allocationSize(value.`place`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalUInt.allocationSize(value.`distanceM`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`openNow`) +
+            FfiConverterBoolean.allocationSize(value.`holds`) +
+            FfiConverterBoolean.allocationSize(value.`isEc`) +
+            FfiConverterTypeStockAnswer.allocationSize(value.`answer`) +
+            FfiConverterString.allocationSize(value.`textJa`) +
+            FfiConverterString.allocationSize(value.`textEn`)
+    )
+
+    override fun write(value: StoreAnswer, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterOptionalTypePlaceId.write(value.`place`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalUInt.write(value.`distanceM`, buf)
+            FfiConverterOptionalBoolean.write(value.`openNow`, buf)
+            FfiConverterBoolean.write(value.`holds`, buf)
+            FfiConverterBoolean.write(value.`isEc`, buf)
+            FfiConverterTypeStockAnswer.write(value.`answer`, buf)
+            FfiConverterString.write(value.`textJa`, buf)
+            FfiConverterString.write(value.`textEn`, buf)
     }
 }
 
@@ -5356,6 +6664,211 @@ public object FfiConverterTypeUsedCouponView: FfiConverterRustBuffer<UsedCouponV
 
 
 /**
+ * Variants as a table of colour by size, in the order of the operator's list.
+ */
+data class VariantMatrix (
+    /**
+     * The columns; `None` is what has no size.
+     */
+    val `sizes`: List<kotlin.String?>
+    ,
+    /**
+     * The rows.
+     */
+    val `rows`: List<MatrixRow>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeVariantMatrix: FfiConverterRustBuffer<VariantMatrix> {
+    override fun read(buf: ByteBuffer): VariantMatrix {
+        return VariantMatrix(
+            FfiConverterSequenceOptionalString.read(buf),
+            FfiConverterSequenceTypeMatrixRow.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: VariantMatrix) = (
+            FfiConverterSequenceOptionalString.allocationSize(value.`sizes`) +
+            FfiConverterSequenceTypeMatrixRow.allocationSize(value.`rows`)
+    )
+
+    override fun write(value: VariantMatrix, buf: ByteBuffer) {
+            FfiConverterSequenceOptionalString.write(value.`sizes`, buf)
+            FfiConverterSequenceTypeMatrixRow.write(value.`rows`, buf)
+    }
+}
+
+
+
+/**
+ * Where a variant is.
+ */
+data class VariantStock (
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * Its colour, where its product was seen on this phone.
+     */
+    val `colour`: kotlin.String?
+    ,
+    /**
+     * Its size, likewise.
+     */
+    val `size`: kotlin.String?
+    ,
+    /**
+     * In the store in which the shopper is; absent without one, and where nothing was ever heard of that store.
+     */
+    val `here`: StoreAnswer?
+    ,
+    /**
+     * Other stores that have it, the nearest first.
+     */
+    val `stores`: List<StoreAnswer>
+    ,
+    /**
+     * In the online shop, if it has it.
+     */
+    val `online`: StoreAnswer?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeVariantStock: FfiConverterRustBuffer<VariantStock> {
+    override fun read(buf: ByteBuffer): VariantStock {
+        return VariantStock(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeStoreAnswer.read(buf),
+            FfiConverterSequenceTypeStoreAnswer.read(buf),
+            FfiConverterOptionalTypeStoreAnswer.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: VariantStock) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterOptionalString.allocationSize(value.`colour`) +
+            FfiConverterOptionalString.allocationSize(value.`size`) +
+            FfiConverterOptionalTypeStoreAnswer.allocationSize(value.`here`) +
+            FfiConverterSequenceTypeStoreAnswer.allocationSize(value.`stores`) +
+            FfiConverterOptionalTypeStoreAnswer.allocationSize(value.`online`)
+    )
+
+    override fun write(value: VariantStock, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterOptionalString.write(value.`colour`, buf)
+            FfiConverterOptionalString.write(value.`size`, buf)
+            FfiConverterOptionalTypeStoreAnswer.write(value.`here`, buf)
+            FfiConverterSequenceTypeStoreAnswer.write(value.`stores`, buf)
+            FfiConverterOptionalTypeStoreAnswer.write(value.`online`, buf)
+    }
+}
+
+
+
+/**
+ * A variant.
+ */
+data class VariantView (
+    /**
+     * The shop's article code.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * What is printed below its bars.
+     */
+    val `gtin`: Gtin?
+    ,
+    /**
+     * Its colour, as the shop calls it.
+     */
+    val `colour`: kotlin.String?
+    ,
+    /**
+     * Its size, as the shop calls it.
+     */
+    val `size`: kotlin.String?
+    ,
+    /**
+     * What it costs now, by channel; a channel without a price is left out.
+     */
+    val `prices`: List<ChannelPrice>
+    ,
+    /**
+     * True when the member likes it.
+     */
+    val `liked`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeVariantView: FfiConverterRustBuffer<VariantView> {
+    override fun read(buf: ByteBuffer): VariantView {
+        return VariantView(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterOptionalTypeGtin.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypeChannelPrice.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: VariantView) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterOptionalTypeGtin.allocationSize(value.`gtin`) +
+            FfiConverterOptionalString.allocationSize(value.`colour`) +
+            FfiConverterOptionalString.allocationSize(value.`size`) +
+            FfiConverterSequenceTypeChannelPrice.allocationSize(value.`prices`) +
+            FfiConverterBoolean.allocationSize(value.`liked`)
+    )
+
+    override fun write(value: VariantView, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterOptionalTypeGtin.write(value.`gtin`, buf)
+            FfiConverterOptionalString.write(value.`colour`, buf)
+            FfiConverterOptionalString.write(value.`size`, buf)
+            FfiConverterSequenceTypeChannelPrice.write(value.`prices`, buf)
+            FfiConverterBoolean.write(value.`liked`, buf)
+    }
+}
+
+
+
+/**
  * The app was opened and this is missing for a check-in.
  */
 data class WaitingVisit (
@@ -5675,6 +7188,310 @@ public object FfiConverterTypeCardStanding: FfiConverterRustBuffer<CardStanding>
 
 
 
+
+
+/**
+ * The verbs of the catalogue had no good end. What is on the device stays readable in every case.
+ */
+sealed class CatalogueException: kotlin.Exception() {
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    class NotEnrolled(
+        ) : CatalogueException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * No product or variant of this name was seen on this device.
+     */
+    class NoSuchProduct(
+        ) : CatalogueException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * What was scanned is nothing that can be acted on.
+     */
+    class Unreadable(
+
+        /**
+         * Why.
+         */
+        val `refusal`: ScanRefusal
+        ) : CatalogueException() {
+        override val message
+            get() = "refusal=${ `refusal` }"
+    }
+
+    /**
+     * The settings of the scanner cannot be: nothing was changed.
+     */
+    class BadSettings(
+
+        /**
+         * What is wrong with them.
+         */
+        val `detail`: kotlin.String
+        ) : CatalogueException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * A review has 1 to 5 stars and at most 2,000 characters.
+     */
+    class BadReview(
+
+        /**
+         * What is wrong with it.
+         */
+        val `detail`: kotlin.String
+        ) : CatalogueException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * The bytes are not those of the manifest: do not show them, load them again.
+     */
+    class BadAsset(
+
+        /**
+         * What is wrong with them.
+         */
+        val `detail`: kotlin.String
+        ) : CatalogueException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * The server refused for another reason.
+     */
+    class Refused(
+
+        /**
+         * Its reason.
+         */
+        val `code`: Reason,
+
+        /**
+         * Its words.
+         */
+        val `detail`: kotlin.String
+        ) : CatalogueException() {
+        override val message
+            get() = "code=${ `code` }, detail=${ `detail` }"
+    }
+
+    /**
+     * The network or the server failed: try again.
+     */
+    class Call(
+
+        /**
+         * Why.
+         */
+        val `error`: CallException
+        ) : CatalogueException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    class Platform(
+
+        /**
+         * Why.
+         */
+        val `error`: PlatformException
+        ) : CatalogueException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The files failed.
+     */
+    class Storage(
+
+        /**
+         * Why.
+         */
+        val `error`: StorageException
+        ) : CatalogueException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<CatalogueException> {
+        override fun lift(error_buf: RustBuffer.ByValue): CatalogueException = FfiConverterTypeCatalogueError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCatalogueError : FfiConverterRustBuffer<CatalogueException> {
+    override fun read(buf: ByteBuffer): CatalogueException {
+
+
+        return when(buf.getInt()) {
+            1 -> CatalogueException.NotEnrolled()
+            2 -> CatalogueException.NoSuchProduct()
+            3 -> CatalogueException.Unreadable(
+                FfiConverterTypeScanRefusal.read(buf),
+                )
+            4 -> CatalogueException.BadSettings(
+                FfiConverterString.read(buf),
+                )
+            5 -> CatalogueException.BadReview(
+                FfiConverterString.read(buf),
+                )
+            6 -> CatalogueException.BadAsset(
+                FfiConverterString.read(buf),
+                )
+            7 -> CatalogueException.Refused(
+                FfiConverterTypeReason.read(buf),
+                FfiConverterString.read(buf),
+                )
+            8 -> CatalogueException.Call(
+                FfiConverterTypeCallError.read(buf),
+                )
+            9 -> CatalogueException.Platform(
+                FfiConverterTypePlatformError.read(buf),
+                )
+            10 -> CatalogueException.Storage(
+                FfiConverterTypeStorageError.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: CatalogueException): ULong {
+        return when(value) {
+            is CatalogueException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is CatalogueException.NoSuchProduct -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is CatalogueException.Unreadable -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeScanRefusal.allocationSize(value.`refusal`)
+            )
+            is CatalogueException.BadSettings -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CatalogueException.BadReview -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CatalogueException.BadAsset -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CatalogueException.Refused -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeReason.allocationSize(value.`code`)
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CatalogueException.Call -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCallError.allocationSize(value.`error`)
+            )
+            is CatalogueException.Platform -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlatformError.allocationSize(value.`error`)
+            )
+            is CatalogueException.Storage -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStorageError.allocationSize(value.`error`)
+            )
+        }
+    }
+
+    override fun write(value: CatalogueException, buf: ByteBuffer) {
+        when(value) {
+            is CatalogueException.NotEnrolled -> {
+                buf.putInt(1)
+                Unit
+            }
+            is CatalogueException.NoSuchProduct -> {
+                buf.putInt(2)
+                Unit
+            }
+            is CatalogueException.Unreadable -> {
+                buf.putInt(3)
+                FfiConverterTypeScanRefusal.write(value.`refusal`, buf)
+                Unit
+            }
+            is CatalogueException.BadSettings -> {
+                buf.putInt(4)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CatalogueException.BadReview -> {
+                buf.putInt(5)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CatalogueException.BadAsset -> {
+                buf.putInt(6)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CatalogueException.Refused -> {
+                buf.putInt(7)
+                FfiConverterTypeReason.write(value.`code`, buf)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CatalogueException.Call -> {
+                buf.putInt(8)
+                FfiConverterTypeCallError.write(value.`error`, buf)
+                Unit
+            }
+            is CatalogueException.Platform -> {
+                buf.putInt(9)
+                FfiConverterTypePlatformError.write(value.`error`, buf)
+                Unit
+            }
+            is CatalogueException.Storage -> {
+                buf.putInt(10)
+                FfiConverterTypeStorageError.write(value.`error`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
 /**
  * What has changed.
  */
@@ -5698,9 +7515,17 @@ enum class Change {
      */
     COUPONS,
     /**
+     * Products, reviews, the ranking or what the member likes: ask `catalogue()` again.
+     */
+    CATALOGUE,
+    /**
      * A check-in was made, taken or refused: ask `check_in().recent()` again.
      */
     CHECK_INS,
+    /**
+     * Stock of a store: ask `stock().nearest()` again.
+     */
+    STOCK,
     /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
@@ -7145,6 +8970,199 @@ public object FfiConverterTypeMemberState : FfiConverterRustBuffer<MemberState>{
 
 
 /**
+ * What the shopper can do next, the best first.
+ */
+sealed class NextStep {
+
+    /**
+     * It is here, and can be held.
+     */
+    data class HoldHere(
+        /**
+         * The store.
+         */
+        val `store`: app.noren.rules.StoreId,
+        /**
+         * The variant.
+         */
+        val `sku`: app.noren.rules.Sku) : NextStep()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It is not here; another size or colour is.
+     */
+    data class OtherVariantHere(
+        /**
+         * The store.
+         */
+        val `store`: app.noren.rules.StoreId,
+        /**
+         * The other variant.
+         */
+        val `sku`: app.noren.rules.Sku) : NextStep()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Another store has it.
+     */
+    data class OtherStore(
+        /**
+         * The store.
+         */
+        val `store`: app.noren.rules.StoreId,
+        /**
+         * The variant.
+         */
+        val `sku`: app.noren.rules.Sku,
+        /**
+         * True when it can be held there.
+         */
+        val `holds`: kotlin.Boolean) : NextStep()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The online shop has it.
+     */
+    data class Online(
+        /**
+         * The online shop.
+         */
+        val `store`: app.noren.rules.StoreId,
+        /**
+         * The variant.
+         */
+        val `sku`: app.noren.rules.Sku) : NextStep()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
+    override fun read(buf: ByteBuffer): NextStep {
+        return when(buf.getInt()) {
+            1 -> NextStep.HoldHere(
+                FfiConverterTypeStoreId.read(buf),
+                FfiConverterTypeSku.read(buf),
+                )
+            2 -> NextStep.OtherVariantHere(
+                FfiConverterTypeStoreId.read(buf),
+                FfiConverterTypeSku.read(buf),
+                )
+            3 -> NextStep.OtherStore(
+                FfiConverterTypeStoreId.read(buf),
+                FfiConverterTypeSku.read(buf),
+                FfiConverterBoolean.read(buf),
+                )
+            4 -> NextStep.Online(
+                FfiConverterTypeStoreId.read(buf),
+                FfiConverterTypeSku.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: NextStep): ULong = when(value) {
+        is NextStep.HoldHere -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeStoreId.allocationSize(value.`store`)
+                + FfiConverterTypeSku.allocationSize(value.`sku`)
+            )
+        }
+        is NextStep.OtherVariantHere -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeStoreId.allocationSize(value.`store`)
+                + FfiConverterTypeSku.allocationSize(value.`sku`)
+            )
+        }
+        is NextStep.OtherStore -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeStoreId.allocationSize(value.`store`)
+                + FfiConverterTypeSku.allocationSize(value.`sku`)
+                + FfiConverterBoolean.allocationSize(value.`holds`)
+            )
+        }
+        is NextStep.Online -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeStoreId.allocationSize(value.`store`)
+                + FfiConverterTypeSku.allocationSize(value.`sku`)
+            )
+        }
+    }
+
+    override fun write(value: NextStep, buf: ByteBuffer) {
+        when(value) {
+            is NextStep.HoldHere -> {
+                buf.putInt(1)
+                FfiConverterTypeStoreId.write(value.`store`, buf)
+                FfiConverterTypeSku.write(value.`sku`, buf)
+                Unit
+            }
+            is NextStep.OtherVariantHere -> {
+                buf.putInt(2)
+                FfiConverterTypeStoreId.write(value.`store`, buf)
+                FfiConverterTypeSku.write(value.`sku`, buf)
+                Unit
+            }
+            is NextStep.OtherStore -> {
+                buf.putInt(3)
+                FfiConverterTypeStoreId.write(value.`store`, buf)
+                FfiConverterTypeSku.write(value.`sku`, buf)
+                FfiConverterBoolean.write(value.`holds`, buf)
+                Unit
+            }
+            is NextStep.Online -> {
+                buf.putInt(4)
+                FfiConverterTypeStoreId.write(value.`store`, buf)
+                FfiConverterTypeSku.write(value.`sku`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * What the operating system says. Reboots and proven times the core notices by itself.
  */
 sealed class Observation {
@@ -8494,6 +10512,176 @@ public object FfiConverterTypeServerErasure : FfiConverterRustBuffer<ServerErasu
 
 
 /**
+ * The verbs of stock had no good end. What is on the device stays readable in every case.
+ */
+sealed class StockException: kotlin.Exception() {
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    class NotEnrolled(
+        ) : StockException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The question cannot be answered as it is.
+     */
+    class BadQuestion(
+
+        /**
+         * What is wrong with it and what to do.
+         */
+        val `detail`: kotlin.String
+        ) : StockException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * The network or the server failed: try again.
+     */
+    class Call(
+
+        /**
+         * Why.
+         */
+        val `error`: CallException
+        ) : StockException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    class Platform(
+
+        /**
+         * Why.
+         */
+        val `error`: PlatformException
+        ) : StockException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The files failed.
+     */
+    class Storage(
+
+        /**
+         * Why.
+         */
+        val `error`: StorageException
+        ) : StockException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<StockException> {
+        override fun lift(error_buf: RustBuffer.ByValue): StockException = FfiConverterTypeStockError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStockError : FfiConverterRustBuffer<StockException> {
+    override fun read(buf: ByteBuffer): StockException {
+
+
+        return when(buf.getInt()) {
+            1 -> StockException.NotEnrolled()
+            2 -> StockException.BadQuestion(
+                FfiConverterString.read(buf),
+                )
+            3 -> StockException.Call(
+                FfiConverterTypeCallError.read(buf),
+                )
+            4 -> StockException.Platform(
+                FfiConverterTypePlatformError.read(buf),
+                )
+            5 -> StockException.Storage(
+                FfiConverterTypeStorageError.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: StockException): ULong {
+        return when(value) {
+            is StockException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is StockException.BadQuestion -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is StockException.Call -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCallError.allocationSize(value.`error`)
+            )
+            is StockException.Platform -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlatformError.allocationSize(value.`error`)
+            )
+            is StockException.Storage -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStorageError.allocationSize(value.`error`)
+            )
+        }
+    }
+
+    override fun write(value: StockException, buf: ByteBuffer) {
+        when(value) {
+            is StockException.NotEnrolled -> {
+                buf.putInt(1)
+                Unit
+            }
+            is StockException.BadQuestion -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is StockException.Call -> {
+                buf.putInt(3)
+                FfiConverterTypeCallError.write(value.`error`, buf)
+                Unit
+            }
+            is StockException.Platform -> {
+                buf.putInt(4)
+                FfiConverterTypePlatformError.write(value.`error`, buf)
+                Unit
+            }
+            is StockException.Storage -> {
+                buf.putInt(5)
+                FfiConverterTypeStorageError.write(value.`error`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+
+
+/**
  * The files could not do it.
  */
 sealed class StorageException: kotlin.Exception() {
@@ -9153,6 +11341,38 @@ public object FfiConverterOptionalDouble: FfiConverterRustBuffer<kotlin.Double?>
 /**
  * @suppress
  */
+public object FfiConverterOptionalBoolean: FfiConverterRustBuffer<kotlin.Boolean?> {
+    override fun read(buf: ByteBuffer): kotlin.Boolean? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterBoolean.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.Boolean?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterBoolean.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.Boolean?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterBoolean.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
     override fun read(buf: ByteBuffer): kotlin.String? {
         if (buf.get().toInt() == 0) {
@@ -9175,6 +11395,102 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
         } else {
             buf.put(1)
             FfiConverterString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOwnReview: FfiConverterRustBuffer<OwnReview?> {
+    override fun read(buf: ByteBuffer): OwnReview? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOwnReview.read(buf)
+    }
+
+    override fun allocationSize(value: OwnReview?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOwnReview.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OwnReview?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOwnReview.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeProductSummary: FfiConverterRustBuffer<ProductSummary?> {
+    override fun read(buf: ByteBuffer): ProductSummary? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeProductSummary.read(buf)
+    }
+
+    override fun allocationSize(value: ProductSummary?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeProductSummary.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ProductSummary?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeProductSummary.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeProductView: FfiConverterRustBuffer<ProductView?> {
+    override fun read(buf: ByteBuffer): ProductView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeProductView.read(buf)
+    }
+
+    override fun allocationSize(value: ProductView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeProductView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ProductView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeProductView.write(value, buf)
         }
     }
 }
@@ -9217,6 +11533,38 @@ public object FfiConverterOptionalTypeRegionPlan: FfiConverterRustBuffer<RegionP
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeStoreAnswer: FfiConverterRustBuffer<StoreAnswer?> {
+    override fun read(buf: ByteBuffer): StoreAnswer? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeStoreAnswer.read(buf)
+    }
+
+    override fun allocationSize(value: StoreAnswer?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeStoreAnswer.allocationSize(value)
+        }
+    }
+
+    override fun write(value: StoreAnswer?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeStoreAnswer.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeWatchedRegion: FfiConverterRustBuffer<WatchedRegion?> {
     override fun read(buf: ByteBuffer): WatchedRegion? {
         if (buf.get().toInt() == 0) {
@@ -9239,6 +11587,102 @@ public object FfiConverterOptionalTypeWatchedRegion: FfiConverterRustBuffer<Watc
         } else {
             buf.put(1)
             FfiConverterTypeWatchedRegion.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeAssetInfo: FfiConverterRustBuffer<AssetInfo?> {
+    override fun read(buf: ByteBuffer): AssetInfo? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeAssetInfo.read(buf)
+    }
+
+    override fun allocationSize(value: AssetInfo?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeAssetInfo.allocationSize(value)
+        }
+    }
+
+    override fun write(value: AssetInfo?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeAssetInfo.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypePrice: FfiConverterRustBuffer<Price?> {
+    override fun read(buf: ByteBuffer): Price? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePrice.read(buf)
+    }
+
+    override fun allocationSize(value: Price?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePrice.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Price?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePrice.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSizeMm: FfiConverterRustBuffer<SizeMm?> {
+    override fun read(buf: ByteBuffer): SizeMm? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSizeMm.read(buf)
+    }
+
+    override fun allocationSize(value: SizeMm?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSizeMm.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SizeMm?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSizeMm.write(value, buf)
         }
     }
 }
@@ -9345,6 +11789,38 @@ public object FfiConverterOptionalTypeReason: FfiConverterRustBuffer<Reason?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeGtin: FfiConverterRustBuffer<Gtin?> {
+    override fun read(buf: ByteBuffer): Gtin? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeGtin.read(buf)
+    }
+
+    override fun allocationSize(value: Gtin?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeGtin.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Gtin?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeGtin.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypePlaceId: FfiConverterRustBuffer<PlaceId?> {
     override fun read(buf: ByteBuffer): PlaceId? {
         if (buf.get().toInt() == 0) {
@@ -9367,6 +11843,70 @@ public object FfiConverterOptionalTypePlaceId: FfiConverterRustBuffer<PlaceId?> 
         } else {
             buf.put(1)
             FfiConverterTypePlaceId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeProductId: FfiConverterRustBuffer<ProductId?> {
+    override fun read(buf: ByteBuffer): ProductId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeProductId.read(buf)
+    }
+
+    override fun allocationSize(value: ProductId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeProductId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ProductId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeProductId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSku: FfiConverterRustBuffer<Sku?> {
+    override fun read(buf: ByteBuffer): Sku? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSku.read(buf)
+    }
+
+    override fun allocationSize(value: Sku?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSku.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Sku?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSku.write(value, buf)
         }
     }
 }
@@ -9465,6 +12005,34 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeChannelPrice: FfiConverterRustBuffer<List<ChannelPrice>> {
+    override fun read(buf: ByteBuffer): List<ChannelPrice> {
+        val len = buf.getInt()
+        return List<ChannelPrice>(len) {
+            FfiConverterTypeChannelPrice.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ChannelPrice>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeChannelPrice.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ChannelPrice>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeChannelPrice.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer<List<CouponView>> {
     override fun read(buf: ByteBuffer): List<CouponView> {
         val len = buf.getInt()
@@ -9483,6 +12051,34 @@ public object FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer<List<Co
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeCouponView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeFavouriteView: FfiConverterRustBuffer<List<FavouriteView>> {
+    override fun read(buf: ByteBuffer): List<FavouriteView> {
+        val len = buf.getInt()
+        return List<FavouriteView>(len) {
+            FfiConverterTypeFavouriteView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<FavouriteView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeFavouriteView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<FavouriteView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeFavouriteView.write(it, buf)
         }
     }
 }
@@ -9539,6 +12135,34 @@ public object FfiConverterSequenceTypeLostItem: FfiConverterRustBuffer<List<Lost
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeLostItem.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMatrixRow: FfiConverterRustBuffer<List<MatrixRow>> {
+    override fun read(buf: ByteBuffer): List<MatrixRow> {
+        val len = buf.getInt()
+        return List<MatrixRow>(len) {
+            FfiConverterTypeMatrixRow.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MatrixRow>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMatrixRow.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MatrixRow>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMatrixRow.write(it, buf)
         }
     }
 }
@@ -9633,6 +12257,34 @@ public object FfiConverterSequenceTypePlaceView: FfiConverterRustBuffer<List<Pla
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeRankedView: FfiConverterRustBuffer<List<RankedView>> {
+    override fun read(buf: ByteBuffer): List<RankedView> {
+        val len = buf.getInt()
+        return List<RankedView>(len) {
+            FfiConverterTypeRankedView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RankedView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRankedView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RankedView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRankedView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeReceiptSummary: FfiConverterRustBuffer<List<ReceiptSummary>> {
     override fun read(buf: ByteBuffer): List<ReceiptSummary> {
         val len = buf.getInt()
@@ -9707,6 +12359,34 @@ public object FfiConverterSequenceTypeStampView: FfiConverterRustBuffer<List<Sta
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeStampView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStoreAnswer: FfiConverterRustBuffer<List<StoreAnswer>> {
+    override fun read(buf: ByteBuffer): List<StoreAnswer> {
+        val len = buf.getInt()
+        return List<StoreAnswer>(len) {
+            FfiConverterTypeStoreAnswer.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StoreAnswer>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStoreAnswer.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StoreAnswer>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStoreAnswer.write(it, buf)
         }
     }
 }
@@ -9801,6 +12481,62 @@ public object FfiConverterSequenceTypeUsedCouponView: FfiConverterRustBuffer<Lis
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeVariantStock: FfiConverterRustBuffer<List<VariantStock>> {
+    override fun read(buf: ByteBuffer): List<VariantStock> {
+        val len = buf.getInt()
+        return List<VariantStock>(len) {
+            FfiConverterTypeVariantStock.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<VariantStock>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeVariantStock.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<VariantStock>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeVariantStock.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeVariantView: FfiConverterRustBuffer<List<VariantView>> {
+    override fun read(buf: ByteBuffer): List<VariantView> {
+        val len = buf.getInt()
+        return List<VariantView>(len) {
+            FfiConverterTypeVariantView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<VariantView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeVariantView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<VariantView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeVariantView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeWaitingVisit: FfiConverterRustBuffer<List<WaitingVisit>> {
     override fun read(buf: ByteBuffer): List<WaitingVisit> {
         val len = buf.getInt()
@@ -9857,6 +12593,62 @@ public object FfiConverterSequenceTypeWatchedRegion: FfiConverterRustBuffer<List
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeAssetInfo: FfiConverterRustBuffer<List<AssetInfo>> {
+    override fun read(buf: ByteBuffer): List<AssetInfo> {
+        val len = buf.getInt()
+        return List<AssetInfo>(len) {
+            FfiConverterTypeAssetInfo.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AssetInfo>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAssetInfo.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AssetInfo>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAssetInfo.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeBackInStock: FfiConverterRustBuffer<List<BackInStock>> {
+    override fun read(buf: ByteBuffer): List<BackInStock> {
+        val len = buf.getInt()
+        return List<BackInStock>(len) {
+            FfiConverterTypeBackInStock.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<BackInStock>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeBackInStock.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<BackInStock>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeBackInStock.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer<List<OpeningSpan>> {
     override fun read(buf: ByteBuffer): List<OpeningSpan> {
         val len = buf.getInt()
@@ -9875,6 +12667,62 @@ public object FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer<List<O
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeOpeningSpan.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeReview: FfiConverterRustBuffer<List<Review>> {
+    override fun read(buf: ByteBuffer): List<Review> {
+        val len = buf.getInt()
+        return List<Review>(len) {
+            FfiConverterTypeReview.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Review>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeReview.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Review>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeReview.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeNextStep: FfiConverterRustBuffer<List<NextStep>> {
+    override fun read(buf: ByteBuffer): List<NextStep> {
+        val len = buf.getInt()
+        return List<NextStep>(len) {
+            FfiConverterTypeNextStep.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<NextStep>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeNextStep.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<NextStep>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeNextStep.write(it, buf)
         }
     }
 }
@@ -9913,6 +12761,62 @@ public object FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffer<Lis
 /**
  * @suppress
  */
+public object FfiConverterSequenceOptionalString: FfiConverterRustBuffer<List<kotlin.String?>> {
+    override fun read(buf: ByteBuffer): List<kotlin.String?> {
+        val len = buf.getInt()
+        return List<kotlin.String?>(len) {
+            FfiConverterOptionalString.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.String?>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterOptionalString.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.String?>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterOptionalString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceOptionalTypeSku: FfiConverterRustBuffer<List<Sku?>> {
+    override fun read(buf: ByteBuffer): List<Sku?> {
+        val len = buf.getInt()
+        return List<Sku?>(len) {
+            FfiConverterOptionalTypeSku.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Sku?>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterOptionalTypeSku.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Sku?>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterOptionalTypeSku.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer<List<PlaceId>> {
     override fun read(buf: ByteBuffer): List<PlaceId> {
         val len = buf.getInt()
@@ -9938,6 +12842,58 @@ public object FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer<List<Place
 
 
 
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSku: FfiConverterRustBuffer<List<Sku>> {
+    override fun read(buf: ByteBuffer): List<Sku> {
+        val len = buf.getInt()
+        return List<Sku>(len) {
+            FfiConverterTypeSku.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Sku>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSku.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Sku>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSku.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<StoreId>> {
+    override fun read(buf: ByteBuffer): List<StoreId> {
+        val len = buf.getInt()
+        return List<StoreId>(len) {
+            FfiConverterTypeStoreId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StoreId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStoreId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StoreId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStoreId.write(it, buf)
+        }
+    }
+}
 
 
 
@@ -9952,6 +12908,43 @@ public object FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer<List<Place
 
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+object ScanRefusalExternalErrorHandler : UniffiRustCallStatusErrorHandler<ScanRefusal> {
+    override fun lift(error_buf: RustBuffer.ByValue): ScanRefusal =
+        app.noren.rules.ScanRefusal.ErrorHandler.lift(
+            RustBufferScanRefusal.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
 
 
 

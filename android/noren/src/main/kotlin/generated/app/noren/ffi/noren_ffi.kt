@@ -33,6 +33,7 @@ import java.util.concurrent.ConcurrentHashMap
 import app.noren.core.AreaReport
 import app.noren.core.BestSetView
 import app.noren.core.CardView
+import app.noren.core.CatalogueException
 import app.noren.core.ChangeObserver
 import app.noren.core.CheckInException
 import app.noren.core.CheckInReport
@@ -44,9 +45,12 @@ import app.noren.core.CouponsException
 import app.noren.core.CouponsReport
 import app.noren.core.DeviceKey
 import app.noren.core.Diagnostics
+import app.noren.core.FavouritesReport
+import app.noren.core.FavouritesView
 import app.noren.core.FfiConverterTypeAreaReport
 import app.noren.core.FfiConverterTypeBestSetView
 import app.noren.core.FfiConverterTypeCardView
+import app.noren.core.FfiConverterTypeCatalogueError
 import app.noren.core.FfiConverterTypeChangeObserver
 import app.noren.core.FfiConverterTypeCheckInError
 import app.noren.core.FfiConverterTypeCheckInReport
@@ -58,6 +62,8 @@ import app.noren.core.FfiConverterTypeCouponsError
 import app.noren.core.FfiConverterTypeCouponsReport
 import app.noren.core.FfiConverterTypeDeviceKey
 import app.noren.core.FfiConverterTypeDiagnostics
+import app.noren.core.FfiConverterTypeFavouritesReport
+import app.noren.core.FfiConverterTypeFavouritesView
 import app.noren.core.FfiConverterTypeForgetError
 import app.noren.core.FfiConverterTypeForgetReport
 import app.noren.core.FfiConverterTypeFreshness
@@ -76,8 +82,13 @@ import app.noren.core.FfiConverterTypePlacePage
 import app.noren.core.FfiConverterTypePlaceView
 import app.noren.core.FfiConverterTypePlacesError
 import app.noren.core.FfiConverterTypePresentation
+import app.noren.core.FfiConverterTypeProductSummary
+import app.noren.core.FfiConverterTypeProductView
 import app.noren.core.FfiConverterTypePurchasesError
+import app.noren.core.FfiConverterTypeRankingView
 import app.noren.core.FfiConverterTypeRegionLimit
+import app.noren.core.FfiConverterTypeReviewsView
+import app.noren.core.FfiConverterTypeScanView
 import app.noren.core.FfiConverterTypeSecureStore
 import app.noren.core.FfiConverterTypeSendReport
 import app.noren.core.FfiConverterTypeStampCardView
@@ -103,8 +114,13 @@ import app.noren.core.PlacePage
 import app.noren.core.PlaceView
 import app.noren.core.PlacesException
 import app.noren.core.Presentation
+import app.noren.core.ProductSummary
+import app.noren.core.ProductView
 import app.noren.core.PurchasesException
+import app.noren.core.RankingView
 import app.noren.core.RegionLimit
+import app.noren.core.ReviewsView
+import app.noren.core.ScanView
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
 import app.noren.core.StampCardView
@@ -112,18 +128,34 @@ import app.noren.core.StorageException
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
+import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
+import app.noren.rules.FfiConverterTypeAssetInfo
 import app.noren.rules.FfiConverterTypeBasketLine
+import app.noren.rules.FfiConverterTypeFit
 import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLink
 import app.noren.rules.FfiConverterTypePlaceId
+import app.noren.rules.FfiConverterTypeProductId
+import app.noren.rules.FfiConverterTypeReactionKind
 import app.noren.rules.FfiConverterTypeReceipt
 import app.noren.rules.FfiConverterTypeReceiptId
+import app.noren.rules.FfiConverterTypeScanSettings
+import app.noren.rules.FfiConverterTypeSizeMm
+import app.noren.rules.FfiConverterTypeSku
+import app.noren.rules.FfiConverterTypeStoreId
+import app.noren.rules.Fit
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
 import app.noren.rules.PlaceId
+import app.noren.rules.ProductId
+import app.noren.rules.ReactionKind
 import app.noren.rules.Receipt
 import app.noren.rules.ReceiptId
+import app.noren.rules.ScanSettings
+import app.noren.rules.SizeMm
+import app.noren.rules.Sku
+import app.noren.rules.StoreId
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.coroutines.resume
 import kotlinx.coroutines.CancellableContinuation
@@ -135,6 +167,7 @@ import kotlinx.coroutines.suspendCancellableCoroutine
 import app.noren.core.RustBuffer as RustBufferAreaReport
 import app.noren.core.RustBuffer as RustBufferBestSetView
 import app.noren.core.RustBuffer as RustBufferCardView
+import app.noren.core.RustBuffer as RustBufferCatalogueError
 import app.noren.core.RustBuffer as RustBufferChangeObserver
 import app.noren.core.RustBuffer as RustBufferCheckInError
 import app.noren.core.RustBuffer as RustBufferCheckInReport
@@ -146,6 +179,8 @@ import app.noren.core.RustBuffer as RustBufferCouponsError
 import app.noren.core.RustBuffer as RustBufferCouponsReport
 import app.noren.core.RustBuffer as RustBufferDeviceKey
 import app.noren.core.RustBuffer as RustBufferDiagnostics
+import app.noren.core.RustBuffer as RustBufferFavouritesReport
+import app.noren.core.RustBuffer as RustBufferFavouritesView
 import app.noren.core.RustBuffer as RustBufferForgetError
 import app.noren.core.RustBuffer as RustBufferForgetReport
 import app.noren.core.RustBuffer as RustBufferFreshness
@@ -164,8 +199,13 @@ import app.noren.core.RustBuffer as RustBufferPlacePage
 import app.noren.core.RustBuffer as RustBufferPlaceView
 import app.noren.core.RustBuffer as RustBufferPlacesError
 import app.noren.core.RustBuffer as RustBufferPresentation
+import app.noren.core.RustBuffer as RustBufferProductSummary
+import app.noren.core.RustBuffer as RustBufferProductView
 import app.noren.core.RustBuffer as RustBufferPurchasesError
+import app.noren.core.RustBuffer as RustBufferRankingView
 import app.noren.core.RustBuffer as RustBufferRegionLimit
+import app.noren.core.RustBuffer as RustBufferReviewsView
+import app.noren.core.RustBuffer as RustBufferScanView
 import app.noren.core.RustBuffer as RustBufferSecureStore
 import app.noren.core.RustBuffer as RustBufferSendReport
 import app.noren.core.RustBuffer as RustBufferStampCardView
@@ -173,12 +213,20 @@ import app.noren.core.RustBuffer as RustBufferStorageError
 import app.noren.core.RustBuffer as RustBufferSubmission
 import app.noren.core.RustBuffer as RustBufferSymbology
 import app.noren.core.RustBuffer as RustBufferSyncReport
+import app.noren.rules.RustBuffer as RustBufferAssetInfo
 import app.noren.rules.RustBuffer as RustBufferBasketLine
+import app.noren.rules.RustBuffer as RustBufferFit
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLink
 import app.noren.rules.RustBuffer as RustBufferPlaceId
+import app.noren.rules.RustBuffer as RustBufferProductId
+import app.noren.rules.RustBuffer as RustBufferReactionKind
 import app.noren.rules.RustBuffer as RustBufferReceipt
 import app.noren.rules.RustBuffer as RustBufferReceiptId
+import app.noren.rules.RustBuffer as RustBufferScanSettings
+import app.noren.rules.RustBuffer as RustBufferSizeMm
+import app.noren.rules.RustBuffer as RustBufferSku
+import app.noren.rules.RustBuffer as RustBufferStoreId
 
 // This is a helper for safely working with byte buffers returned from the Rust code.
 // A rust-owned buffer is represented by its capacity, its current length, and a
@@ -877,6 +925,44 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_waiting(
     ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_check_asset(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_favourites(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_find_product(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_fits(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_like(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_product(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_product_of(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_ranking(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_react(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_favourites(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_products(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_ranking(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_reviews(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_reviews(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_scan(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_scan_settings(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_search_products(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_search_products_online(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_write_review(
+    ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_begin_presentation(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_best_set(
@@ -1001,6 +1087,44 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_waiting(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_check_asset(`ptr`: Long,`asset`: RustBufferAssetInfo.ByValue,`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_favourites(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferFavouritesView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_find_product(`ptr`: Long,`number`: RustBuffer.ByValue,`store`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_fits(`ptr`: Long,`product`: RustBufferProductId.ByValue,`room`: RustBufferSizeMm.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_like(`ptr`: Long,`sku`: RustBufferSku.ByValue,`wanted`: Byte,`watch`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_product(`ptr`: Long,`id`: RustBufferProductId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferProductView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_product_of(`ptr`: Long,`sku`: RustBufferSku.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferProductView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_ranking(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferRankingView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_react(`ptr`: Long,`kind`: RustBufferReactionKind.ByValue,`sku`: RustBufferSku.ByValue,`store`: RustBufferStoreId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_favourites(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_products(`ptr`: Long,`ids`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_ranking(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_reviews(`ptr`: Long,`product`: RustBufferProductId.ByValue,`next`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_reviews(`ptr`: Long,`product`: RustBufferProductId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferReviewsView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_scan(`ptr`: Long,`text`: RustBuffer.ByValue,`store`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferScanView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_scan_settings(`ptr`: Long,`settings`: RustBufferScanSettings.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_search_products(`ptr`: Long,`text`: RustBuffer.ByValue,`limit`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_search_products_online(`ptr`: Long,`text`: RustBuffer.ByValue,`limit`: Int,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_write_review(`ptr`: Long,`product`: RustBufferProductId.ByValue,`stars`: Byte,`text`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_begin_presentation(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBufferPresentation.ByValue
     external fun uniffi_noren_ffi_fn_method_appcore_best_set(`ptr`: Long,`currency`: RustBuffer.ByValue,`lines`: RustBuffer.ByValue,`situation`: RustBufferCouponSituation.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1261,6 +1385,63 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_waiting() and 0xFFFF) != 39558) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_check_asset() and 0xFFFF) != 61458) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_favourites() and 0xFFFF) != 50) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_find_product() and 0xFFFF) != 33547) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_fits() and 0xFFFF) != 59964) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_like() and 0xFFFF) != 42893) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_product() and 0xFFFF) != 46022) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_product_of() and 0xFFFF) != 18292) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_ranking() and 0xFFFF) != 41066) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_react() and 0xFFFF) != 13063) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_favourites() and 0xFFFF) != 45102) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_products() and 0xFFFF) != 30901) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking() and 0xFFFF) != 32823) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews() and 0xFFFF) != 22842) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_reviews() and 0xFFFF) != 43636) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_scan() and 0xFFFF) != 17088) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_scan_settings() and 0xFFFF) != 4031) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_search_products() and 0xFFFF) != 32167) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_search_products_online() and 0xFFFF) != 3176) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_write_review() and 0xFFFF) != 16461) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation() and 0xFFFF) != 47594) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1502,6 +1683,33 @@ private class UniffiJnaCleanable(
 
 private fun UniffiCleaner.Companion.create(): UniffiCleaner = UniffiJnaCleaner()
 
+
+/**
+ * @suppress
+ */
+public object FfiConverterUByte: FfiConverter<UByte, Byte> {
+    override fun lift(value: Byte): UByte {
+        return value.toUByte()
+    }
+
+    fun lift(value: Int): UByte {
+        return value.toUByte()
+    }
+
+    override fun read(buf: ByteBuffer): UByte {
+        return lift(buf.get())
+    }
+
+    override fun lower(value: UByte): Byte {
+        return value.toByte()
+    }
+
+    override fun allocationSize(value: UByte) = 1UL
+
+    override fun write(value: UByte, buf: ByteBuffer) {
+        buf.put(value.toByte())
+    }
+}
 
 /**
  * @suppress
@@ -1986,6 +2194,162 @@ public interface AppCoreInterface {
      * `Outbox`: `Storage`.
      */
     fun `waiting`(): List<IntentView>
+
+    /**
+     * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadAsset`.
+     */
+    fun `checkAsset`(`asset`: AssetInfo, `bytes`: kotlin.ByteArray)
+
+    /**
+     * What the member likes, newest first, and what came back in stock of it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    fun `favourites`(): FavouritesView
+
+    /**
+     * A product by the digits below its bars, a sku, or its id: from the phone where it is known, otherwise the server is asked. `None` when the shop
+     * does not sell it.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Call`; `Cancelled`.
+     */
+    suspend fun `findProduct`(`number`: kotlin.String, `store`: StoreId?, `cancel`: CancelToken?): ProductView?
+
+    /**
+     * Whether a product fits into a room of this size, as it is or turned; `None` when its size is not known. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    fun `fits`(`product`: ProductId, `room`: SizeMm): Fit?
+
+    /**
+     * Likes a variant, or does not any more; stores in `watch` tell when it is back there. It counts here at once. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    fun `like`(`sku`: Sku, `wanted`: kotlin.Boolean, `watch`: List<StoreId>)
+
+    /**
+     * A product that was seen, by its id. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    fun `product`(`id`: ProductId): ProductView
+
+    /**
+     * The product of a variant, as a receipt or a favourite names it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    fun `productOf`(`sku`: Sku): ProductView
+
+    /**
+     * What sells, the best first, as it was heard last. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    fun `ranking`(): RankingView
+
+    /**
+     * The member asked the staff about a variant or tried it, in a store: counted there without saying of whom. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    fun `react`(`kind`: ReactionKind, `sku`: Sku, `store`: StoreId)
+
+    /**
+     * Asks what the member likes and what is back in stock. What came back is in the report once.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshFavourites`(`cancel`: CancelToken?): FavouritesReport
+
+    /**
+     * Asks for products anew, at most 200 at once. Answers how many are other than before.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshProducts`(`ids`: List<ProductId>, `cancel`: CancelToken?): kotlin.UInt
+
+    /**
+     * Asks for the ranking, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshRanking`(`cancel`: CancelToken?): kotlin.Boolean
+
+    /**
+     * Asks for reviews: the first page anew, or with `next` of what is known the page after it.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshReviews`(`product`: ProductId, `next`: kotlin.String?, `cancel`: CancelToken?): ReviewsView
+
+    /**
+     * Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    fun `reviews`(`product`: ProductId): ReviewsView
+
+    /**
+     * What a camera or a hand scanner read (FNC1 as 0x1D; an AIM symbology identifier may stand in front), and the product if it is one that was seen
+     * here; `not_known` is to be given to `find_product` otherwise. With a store it is counted there, once a minute. A URL is shown and never opened by
+     * itself. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Unreadable`, `Storage`.
+     */
+    fun `scan`(`text`: kotlin.String, `store`: StoreId?): ScanView
+
+    /**
+     * What the operator has set up for scanning: the prefix table of in-store codes and the hosts of the operator's own links. Say it once after each
+     * opening. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadSettings`.
+     */
+    fun `scanSettings`(`settings`: ScanSettings)
+
+    /**
+     * Products that were seen, whose title, reading, brand or number holds `text`: one character is enough; an empty text finds all. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    fun `searchProducts`(`text`: kotlin.String, `limit`: kotlin.UInt): List<ProductSummary>
+
+    /**
+     * Asks the server for products by a text, the best first, and keeps what came.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `searchProductsOnline`(`text`: kotlin.String, `limit`: kotlin.UInt, `cancel`: CancelToken?): List<ProductSummary>
+
+    /**
+     * What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits, and `reviews` shows it as `own`.
+     *
+     * # Errors
+     * `Catalogue`: `BadReview`, `Refused`…; `Cancelled`: it waits all the same.
+     */
+    suspend fun `writeReview`(`product`: ProductId, `stars`: kotlin.UByte, `text`: kotlin.String, `cancel`: CancelToken?): Submission
 
     /**
      * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
@@ -2808,6 +3172,470 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
     )
     }
 
+
+
+    /**
+     * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadAsset`.
+     */
+    @Throws(NorenException::class)override fun `checkAsset`(`asset`: AssetInfo, `bytes`: kotlin.ByteArray)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset(
+        it,
+
+        FfiConverterTypeAssetInfo.lower(`asset`),
+        FfiConverterByteArray.lower(`bytes`),_status)
+}
+    }
+
+
+
+
+    /**
+     * What the member likes, newest first, and what came back in stock of it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `favourites`(): FavouritesView {
+            return FfiConverterTypeFavouritesView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourites(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * A product by the digits below its bars, a sku, or its id: from the phone where it is known, otherwise the server is asked. `None` when the shop
+     * does not sell it.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Call`; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `findProduct`(`number`: kotlin.String, `store`: StoreId?, `cancel`: CancelToken?) : ProductView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_find_product(
+                uniffiHandle,
+
+        FfiConverterString.lower(`number`),
+        FfiConverterOptionalTypeStoreId.lower(`store`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeProductView.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Whether a product fits into a room of this size, as it is or turned; `None` when its size is not known. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `fits`(`product`: ProductId, `room`: SizeMm): Fit? {
+            return FfiConverterOptionalTypeFit.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_fits(
+        it,
+
+        FfiConverterTypeProductId.lower(`product`),
+        FfiConverterTypeSizeMm.lower(`room`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Likes a variant, or does not any more; stores in `watch` tell when it is back there. It counts here at once. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `like`(`sku`: Sku, `wanted`: kotlin.Boolean, `watch`: List<StoreId>)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_like(
+        it,
+
+        FfiConverterTypeSku.lower(`sku`),
+        FfiConverterBoolean.lower(`wanted`),
+        FfiConverterSequenceTypeStoreId.lower(`watch`),_status)
+}
+    }
+
+
+
+
+    /**
+     * A product that was seen, by its id. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `product`(`id`: ProductId): ProductView {
+            return FfiConverterTypeProductView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_product(
+        it,
+
+        FfiConverterTypeProductId.lower(`id`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The product of a variant, as a receipt or a favourite names it. Local.
+     *
+     * # Errors
+     * `Catalogue`: `NoSuchProduct`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `productOf`(`sku`: Sku): ProductView {
+            return FfiConverterTypeProductView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_product_of(
+        it,
+
+        FfiConverterTypeSku.lower(`sku`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What sells, the best first, as it was heard last. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `ranking`(): RankingView {
+            return FfiConverterTypeRankingView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_ranking(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The member asked the staff about a variant or tried it, in a store: counted there without saying of whom. Local, durable.
+     *
+     * # Errors
+     * `Catalogue`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `react`(`kind`: ReactionKind, `sku`: Sku, `store`: StoreId)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_react(
+        it,
+
+        FfiConverterTypeReactionKind.lower(`kind`),
+        FfiConverterTypeSku.lower(`sku`),
+        FfiConverterTypeStoreId.lower(`store`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Asks what the member likes and what is back in stock. What came back is in the report once.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshFavourites`(`cancel`: CancelToken?) : FavouritesReport {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_favourites(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferFavouritesReport.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeFavouritesReport.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks for products anew, at most 200 at once. Answers how many are other than before.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshProducts`(`ids`: List<ProductId>, `cancel`: CancelToken?) : kotlin.UInt {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_products(
+                uniffiHandle,
+
+        FfiConverterSequenceTypeProductId.lower(`ids`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_u32(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_u32(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_u32(future) },
+        // lift function
+        { FfiConverterUInt.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks for the ranking, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshRanking`(`cancel`: CancelToken?) : kotlin.Boolean {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_ranking(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_i8(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_i8(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_i8(future) },
+        // lift function
+        { FfiConverterBoolean.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks for reviews: the first page anew, or with `next` of what is known the page after it.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshReviews`(`product`: ProductId, `next`: kotlin.String?, `cancel`: CancelToken?) : ReviewsView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews(
+                uniffiHandle,
+
+        FfiConverterTypeProductId.lower(`product`),
+        FfiConverterOptionalString.lower(`next`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferReviewsView.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeReviewsView.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `reviews`(`product`: ProductId): ReviewsView {
+            return FfiConverterTypeReviewsView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews(
+        it,
+
+        FfiConverterTypeProductId.lower(`product`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What a camera or a hand scanner read (FNC1 as 0x1D; an AIM symbology identifier may stand in front), and the product if it is one that was seen
+     * here; `not_known` is to be given to `find_product` otherwise. With a store it is counted there, once a minute. A URL is shown and never opened by
+     * itself. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Unreadable`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `scan`(`text`: kotlin.String, `store`: StoreId?): ScanView {
+            return FfiConverterTypeScanView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan(
+        it,
+
+        FfiConverterString.lower(`text`),
+        FfiConverterOptionalTypeStoreId.lower(`store`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What the operator has set up for scanning: the prefix table of in-store codes and the hosts of the operator's own links. Say it once after each
+     * opening. Local.
+     *
+     * # Errors
+     * `Catalogue`: `BadSettings`.
+     */
+    @Throws(NorenException::class)override fun `scanSettings`(`settings`: ScanSettings)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan_settings(
+        it,
+
+        FfiConverterTypeScanSettings.lower(`settings`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Products that were seen, whose title, reading, brand or number holds `text`: one character is enough; an empty text finds all. Local.
+     *
+     * # Errors
+     * `Catalogue`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `searchProducts`(`text`: kotlin.String, `limit`: kotlin.UInt): List<ProductSummary> {
+            return FfiConverterSequenceTypeProductSummary.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products(
+        it,
+
+        FfiConverterString.lower(`text`),
+        FfiConverterUInt.lower(`limit`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Asks the server for products by a text, the best first, and keeps what came.
+     *
+     * # Errors
+     * `Catalogue`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `searchProductsOnline`(`text`: kotlin.String, `limit`: kotlin.UInt, `cancel`: CancelToken?) : List<ProductSummary> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products_online(
+                uniffiHandle,
+
+        FfiConverterString.lower(`text`),
+        FfiConverterUInt.lower(`limit`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeProductSummary.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits, and `reviews` shows it as `own`.
+     *
+     * # Errors
+     * `Catalogue`: `BadReview`, `Refused`…; `Cancelled`: it waits all the same.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `writeReview`(`product`: ProductId, `stars`: kotlin.UByte, `text`: kotlin.String, `cancel`: CancelToken?) : Submission {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_write_review(
+                uniffiHandle,
+
+        FfiConverterTypeProductId.lower(`product`),
+        FfiConverterUByte.lower(`stars`),
+        FfiConverterString.lower(`text`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferSubmission.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeSubmission.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
 
 
     /**
@@ -4005,6 +4833,20 @@ sealed class NorenException: kotlin.Exception() {
     }
 
     /**
+     * Scanning, products, reviews and favourites.
+     */
+    class Catalogue(
+
+        /**
+         * Why.
+         */
+        val `error`: CatalogueException
+        ) : NorenException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
      * The outbox.
      */
     class Outbox(
@@ -4106,17 +4948,20 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
             6 -> NorenException.Coupons(
                 FfiConverterTypeCouponsError.read(buf),
                 )
-            7 -> NorenException.Outbox(
+            7 -> NorenException.Catalogue(
+                FfiConverterTypeCatalogueError.read(buf),
+                )
+            8 -> NorenException.Outbox(
                 FfiConverterTypeOutboxError.read(buf),
                 )
-            8 -> NorenException.Forget(
+            9 -> NorenException.Forget(
                 FfiConverterTypeForgetError.read(buf),
                 )
-            9 -> NorenException.Storage(
+            10 -> NorenException.Storage(
                 FfiConverterTypeStorageError.read(buf),
                 )
-            10 -> NorenException.Cancelled()
-            11 -> NorenException.Runtime(
+            11 -> NorenException.Cancelled()
+            12 -> NorenException.Runtime(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -4154,6 +4999,11 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterTypeCouponsError.allocationSize(value.`error`)
+            )
+            is NorenException.Catalogue -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCatalogueError.allocationSize(value.`error`)
             )
             is NorenException.Outbox -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -4214,27 +5064,32 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 FfiConverterTypeCouponsError.write(value.`error`, buf)
                 Unit
             }
-            is NorenException.Outbox -> {
+            is NorenException.Catalogue -> {
                 buf.putInt(7)
+                FfiConverterTypeCatalogueError.write(value.`error`, buf)
+                Unit
+            }
+            is NorenException.Outbox -> {
+                buf.putInt(8)
                 FfiConverterTypeOutboxError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Forget -> {
-                buf.putInt(8)
+                buf.putInt(9)
                 FfiConverterTypeForgetError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Storage -> {
-                buf.putInt(9)
+                buf.putInt(10)
                 FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Cancelled -> {
-                buf.putInt(10)
+                buf.putInt(11)
                 Unit
             }
             is NorenException.Runtime -> {
-                buf.putInt(11)
+                buf.putInt(12)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
@@ -4281,6 +5136,38 @@ public object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
+    override fun read(buf: ByteBuffer): kotlin.String? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterString.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.String?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterString.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.String?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeCancelToken: FfiConverterRustBuffer<CancelToken?> {
     override fun read(buf: ByteBuffer): CancelToken? {
         if (buf.get().toInt() == 0) {
@@ -4313,6 +5200,70 @@ public object FfiConverterOptionalTypeCancelToken: FfiConverterRustBuffer<Cancel
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeProductView: FfiConverterRustBuffer<ProductView?> {
+    override fun read(buf: ByteBuffer): ProductView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeProductView.read(buf)
+    }
+
+    override fun allocationSize(value: ProductView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeProductView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ProductView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeProductView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeFit: FfiConverterRustBuffer<Fit?> {
+    override fun read(buf: ByteBuffer): Fit? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeFit.read(buf)
+    }
+
+    override fun allocationSize(value: Fit?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeFit.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Fit?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeFit.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeLink: FfiConverterRustBuffer<Link?> {
     override fun read(buf: ByteBuffer): Link? {
         if (buf.get().toInt() == 0) {
@@ -4335,6 +5286,38 @@ public object FfiConverterOptionalTypeLink: FfiConverterRustBuffer<Link?> {
         } else {
             buf.put(1)
             FfiConverterTypeLink.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeStoreId: FfiConverterRustBuffer<StoreId?> {
+    override fun read(buf: ByteBuffer): StoreId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeStoreId.read(buf)
+    }
+
+    override fun allocationSize(value: StoreId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeStoreId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: StoreId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeStoreId.write(value, buf)
         }
     }
 }
@@ -4457,6 +5440,34 @@ public object FfiConverterSequenceTypeMonthTotal: FfiConverterRustBuffer<List<Mo
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeProductSummary: FfiConverterRustBuffer<List<ProductSummary>> {
+    override fun read(buf: ByteBuffer): List<ProductSummary> {
+        val len = buf.getInt()
+        return List<ProductSummary>(len) {
+            FfiConverterTypeProductSummary.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ProductSummary>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeProductSummary.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ProductSummary>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeProductSummary.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeStampCardView: FfiConverterRustBuffer<List<StampCardView>> {
     override fun read(buf: ByteBuffer): List<StampCardView> {
         val len = buf.getInt()
@@ -4538,6 +5549,58 @@ public object FfiConverterSequenceTypeObservation: FfiConverterRustBuffer<List<O
 
 
 
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeProductId: FfiConverterRustBuffer<List<ProductId>> {
+    override fun read(buf: ByteBuffer): List<ProductId> {
+        val len = buf.getInt()
+        return List<ProductId>(len) {
+            FfiConverterTypeProductId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ProductId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeProductId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ProductId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeProductId.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<StoreId>> {
+    override fun read(buf: ByteBuffer): List<StoreId> {
+        val len = buf.getInt()
+        return List<StoreId>(len) {
+            FfiConverterTypeStoreId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StoreId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStoreId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StoreId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStoreId.write(it, buf)
+        }
+    }
+}
 
 
 
@@ -4590,6 +5653,43 @@ public object FfiConverterSequenceTypeObservation: FfiConverterRustBuffer<List<O
 
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+object CatalogueExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<CatalogueException> {
+    override fun lift(error_buf: RustBuffer.ByValue): CatalogueException =
+        app.noren.core.CatalogueException.ErrorHandler.lift(
+            RustBufferCatalogueError.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
 
 
 
@@ -4715,6 +5815,16 @@ object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<S
             }
         )
 }
+
+
+
+
+
+
+
+
+
+
 
 
 

@@ -1130,6 +1130,195 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
 
 
 /**
+ * When the shopper will be there, and how many are wanted.
+ */
+data class Arrival (
+    /**
+     * In so many minutes; 0 for one who stands there.
+     */
+    val `inMin`: kotlin.UInt
+    ,
+    /**
+     * Pieces; 0 is taken as 1.
+     */
+    val `quantity`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeArrival: FfiConverterRustBuffer<Arrival> {
+    override fun read(buf: ByteBuffer): Arrival {
+        return Arrival(
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Arrival) = (
+            FfiConverterUInt.allocationSize(value.`inMin`) +
+            FfiConverterUInt.allocationSize(value.`quantity`)
+    )
+
+    override fun write(value: Arrival, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`inMin`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+    }
+}
+
+
+
+/**
+ * A picture or a model: where it is and what it must hash to. The bytes are no part of the catalogue.
+ */
+data class AssetInfo (
+    /**
+     * What it is.
+     */
+    val `kind`: AssetKind
+    ,
+    /**
+     * Where it is: https.
+     */
+    val `url`: kotlin.String
+    ,
+    /**
+     * SHA-256 of its bytes, base64url.
+     */
+    val `sha256`: kotlin.String
+    ,
+    /**
+     * How many bytes it has.
+     */
+    val `sizeBytes`: kotlin.ULong
+    ,
+    /**
+     * Pixels across, of a picture.
+     */
+    val `widthPx`: kotlin.UInt?
+    ,
+    /**
+     * Pixels down, of a picture.
+     */
+    val `heightPx`: kotlin.UInt?
+    ,
+    /**
+     * The variant that it shows; all of them where this is absent.
+     */
+    val `sku`: Sku?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAssetInfo: FfiConverterRustBuffer<AssetInfo> {
+    override fun read(buf: ByteBuffer): AssetInfo {
+        return AssetInfo(
+            FfiConverterTypeAssetKind.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalTypeSku.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AssetInfo) = (
+            FfiConverterTypeAssetKind.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`url`) +
+            FfiConverterString.allocationSize(value.`sha256`) +
+            FfiConverterULong.allocationSize(value.`sizeBytes`) +
+            FfiConverterOptionalUInt.allocationSize(value.`widthPx`) +
+            FfiConverterOptionalUInt.allocationSize(value.`heightPx`) +
+            FfiConverterOptionalTypeSku.allocationSize(value.`sku`)
+    )
+
+    override fun write(value: AssetInfo, buf: ByteBuffer) {
+            FfiConverterTypeAssetKind.write(value.`kind`, buf)
+            FfiConverterString.write(value.`url`, buf)
+            FfiConverterString.write(value.`sha256`, buf)
+            FfiConverterULong.write(value.`sizeBytes`, buf)
+            FfiConverterOptionalUInt.write(value.`widthPx`, buf)
+            FfiConverterOptionalUInt.write(value.`heightPx`, buf)
+            FfiConverterOptionalTypeSku.write(value.`sku`, buf)
+    }
+}
+
+
+
+/**
+ * A watched variant came back.
+ */
+data class BackInStock (
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * When it was out before and there again, in milliseconds since the Unix epoch.
+     */
+    val `atMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBackInStock: FfiConverterRustBuffer<BackInStock> {
+    override fun read(buf: ByteBuffer): BackInStock {
+        return BackInStock(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: BackInStock) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterLong.allocationSize(value.`atMs`)
+    )
+
+    override fun write(value: BackInStock, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterLong.write(value.`atMs`, buf)
+    }
+}
+
+
+
+/**
  * One line of a basket.
  */
 data class BasketLine (
@@ -1203,6 +1392,61 @@ public object FfiConverterTypeBasketLine: FfiConverterRustBuffer<BasketLine> {
             FfiConverterLong.write(value.`amountMinor`, buf)
             FfiConverterOptionalUInt.write(value.`taxPermille`, buf)
             FfiConverterOptionalLong.write(value.`greatestDiscountMinor`, buf)
+    }
+}
+
+
+
+/**
+ * A variant that a member likes.
+ */
+data class Favourite (
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * Stores in which it is watched.
+     */
+    val `watch`: List<StoreId>
+    ,
+    /**
+     * Since when, in milliseconds since the Unix epoch.
+     */
+    val `sinceMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFavourite: FfiConverterRustBuffer<Favourite> {
+    override fun read(buf: ByteBuffer): Favourite {
+        return Favourite(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterSequenceTypeStoreId.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Favourite) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterSequenceTypeStoreId.allocationSize(value.`watch`) +
+            FfiConverterLong.allocationSize(value.`sinceMs`)
+    )
+
+    override fun write(value: Favourite, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterSequenceTypeStoreId.write(value.`watch`, buf)
+            FfiConverterLong.write(value.`sinceMs`, buf)
     }
 }
 
@@ -1353,6 +1597,188 @@ public object FfiConverterTypeGs1Missing: FfiConverterRustBuffer<Gs1Missing> {
     override fun write(value: Gs1Missing, buf: ByteBuffer) {
             FfiConverterString.write(value.`ai`, buf)
             FfiConverterSequenceString.write(value.`oneOf`, buf)
+    }
+}
+
+
+
+/**
+ * A hold.
+ */
+data class Hold (
+    /**
+     * Its id.
+     */
+    val `id`: HoldId
+    ,
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * Pieces.
+     */
+    val `quantity`: kotlin.UInt
+    ,
+    /**
+     * Where it stands.
+     */
+    val `state`: HoldState
+    ,
+    /**
+     * When it ends, unless the shopper comes nearer.
+     */
+    val `untilMs`: kotlin.Long
+    ,
+    /**
+     * It never lasts longer than this.
+     */
+    val `capMs`: kotlin.Long
+    ,
+    /**
+     * When it was made.
+     */
+    val `madeAtMs`: kotlin.Long
+    ,
+    /**
+     * Number on the hold shelf, once it was picked.
+     */
+    val `shelfNumber`: kotlin.String?
+    ,
+    /**
+     * The words to say at the till: the last 4 characters of the id, in capitals.
+     */
+    val `call`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHold: FfiConverterRustBuffer<Hold> {
+    override fun read(buf: ByteBuffer): Hold {
+        return Hold(
+            FfiConverterTypeHoldId.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeSku.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterTypeHoldState.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Hold) = (
+            FfiConverterTypeHoldId.allocationSize(value.`id`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterUInt.allocationSize(value.`quantity`) +
+            FfiConverterTypeHoldState.allocationSize(value.`state`) +
+            FfiConverterLong.allocationSize(value.`untilMs`) +
+            FfiConverterLong.allocationSize(value.`capMs`) +
+            FfiConverterLong.allocationSize(value.`madeAtMs`) +
+            FfiConverterOptionalString.allocationSize(value.`shelfNumber`) +
+            FfiConverterString.allocationSize(value.`call`)
+    )
+
+    override fun write(value: Hold, buf: ByteBuffer) {
+            FfiConverterTypeHoldId.write(value.`id`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+            FfiConverterTypeHoldState.write(value.`state`, buf)
+            FfiConverterLong.write(value.`untilMs`, buf)
+            FfiConverterLong.write(value.`capMs`, buf)
+            FfiConverterLong.write(value.`madeAtMs`, buf)
+            FfiConverterOptionalString.write(value.`shelfNumber`, buf)
+            FfiConverterString.write(value.`call`, buf)
+    }
+}
+
+
+
+/**
+ * A store that has it.
+ */
+data class HoldAlternative (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * True for the online shop.
+     */
+    val `isEc`: kotlin.Boolean
+    ,
+    /**
+     * How many are available there, at most 99.
+     */
+    val `available`: kotlin.UInt
+    ,
+    /**
+     * As of when.
+     */
+    val `asOfMs`: kotlin.Long
+    ,
+    /**
+     * Metres from the store that was asked for; 0 for the online shop.
+     */
+    val `distanceM`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldAlternative: FfiConverterRustBuffer<HoldAlternative> {
+    override fun read(buf: ByteBuffer): HoldAlternative {
+        return HoldAlternative(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldAlternative) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterBoolean.allocationSize(value.`isEc`) +
+            FfiConverterUInt.allocationSize(value.`available`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterUInt.allocationSize(value.`distanceM`)
+    )
+
+    override fun write(value: HoldAlternative, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterBoolean.write(value.`isEc`, buf)
+            FfiConverterUInt.write(value.`available`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterUInt.write(value.`distanceM`, buf)
     }
 }
 
@@ -1636,6 +2062,77 @@ public object FfiConverterTypePrefixRule: FfiConverterRustBuffer<PrefixRule> {
     override fun write(value: PrefixRule, buf: ByteBuffer) {
             FfiConverterString.write(value.`prefix`, buf)
             FfiConverterTypePrefixKind.write(value.`kind`, buf)
+    }
+}
+
+
+
+/**
+ * A price, for a channel and a time or for all.
+ */
+data class Price (
+    /**
+     * Where it counts; everywhere where this is absent.
+     */
+    val `channel`: Channel?
+    ,
+    /**
+     * First millisecond at which it counts; absent: from ever on.
+     */
+    val `fromMs`: kotlin.Long?
+    ,
+    /**
+     * First millisecond at which it does not count any more; absent: for ever.
+     */
+    val `untilMs`: kotlin.Long?
+    ,
+    /**
+     * In minor units, tax included (総額表示).
+     */
+    val `amountMinor`: kotlin.Long
+    ,
+    /**
+     * ISO 4217 code.
+     */
+    val `currency`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePrice: FfiConverterRustBuffer<Price> {
+    override fun read(buf: ByteBuffer): Price {
+        return Price(
+            FfiConverterOptionalTypeChannel.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Price) = (
+            FfiConverterOptionalTypeChannel.allocationSize(value.`channel`) +
+            FfiConverterOptionalLong.allocationSize(value.`fromMs`) +
+            FfiConverterOptionalLong.allocationSize(value.`untilMs`) +
+            FfiConverterLong.allocationSize(value.`amountMinor`) +
+            FfiConverterString.allocationSize(value.`currency`)
+    )
+
+    override fun write(value: Price, buf: ByteBuffer) {
+            FfiConverterOptionalTypeChannel.write(value.`channel`, buf)
+            FfiConverterOptionalLong.write(value.`fromMs`, buf)
+            FfiConverterOptionalLong.write(value.`untilMs`, buf)
+            FfiConverterLong.write(value.`amountMinor`, buf)
+            FfiConverterString.write(value.`currency`, buf)
     }
 }
 
@@ -1999,6 +2496,85 @@ public object FfiConverterTypeReceiptLine: FfiConverterRustBuffer<ReceiptLine> {
 
 
 /**
+ * A review as others read it: without a name.
+ */
+data class Review (
+    /**
+     * Names it.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * 1 to 5.
+     */
+    val `stars`: kotlin.UByte
+    ,
+    /**
+     * What was written.
+     */
+    val `text`: kotlin.String
+    ,
+    /**
+     * BCP 47 tag.
+     */
+    val `language`: kotlin.String
+    ,
+    /**
+     * True when the member has bought the product and kept it.
+     */
+    val `verified`: kotlin.Boolean
+    ,
+    /**
+     * When, in milliseconds since the Unix epoch.
+     */
+    val `atMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReview: FfiConverterRustBuffer<Review> {
+    override fun read(buf: ByteBuffer): Review {
+        return Review(
+            FfiConverterString.read(buf),
+            FfiConverterUByte.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Review) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterUByte.allocationSize(value.`stars`) +
+            FfiConverterString.allocationSize(value.`text`) +
+            FfiConverterString.allocationSize(value.`language`) +
+            FfiConverterBoolean.allocationSize(value.`verified`) +
+            FfiConverterLong.allocationSize(value.`atMs`)
+    )
+
+    override fun write(value: Review, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterUByte.write(value.`stars`, buf)
+            FfiConverterString.write(value.`text`, buf)
+            FfiConverterString.write(value.`language`, buf)
+            FfiConverterBoolean.write(value.`verified`, buf)
+            FfiConverterLong.write(value.`atMs`, buf)
+    }
+}
+
+
+
+/**
  * What the operator sets up.
  */
 data class ScanSettings (
@@ -2148,6 +2724,181 @@ public object FfiConverterTypeScannedUrl: FfiConverterRustBuffer<ScannedUrl> {
 
 
 /**
+ * How much room something takes, or there is, in millimetres.
+ */
+data class SizeMm (
+    /**
+     * From left to right.
+     */
+    val `widthMm`: kotlin.UInt
+    ,
+    /**
+     * From front to back.
+     */
+    val `depthMm`: kotlin.UInt
+    ,
+    /**
+     * From the floor up.
+     */
+    val `heightMm`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSizeMm: FfiConverterRustBuffer<SizeMm> {
+    override fun read(buf: ByteBuffer): SizeMm {
+        return SizeMm(
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SizeMm) = (
+            FfiConverterUInt.allocationSize(value.`widthMm`) +
+            FfiConverterUInt.allocationSize(value.`depthMm`) +
+            FfiConverterUInt.allocationSize(value.`heightMm`)
+    )
+
+    override fun write(value: SizeMm, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`widthMm`, buf)
+            FfiConverterUInt.write(value.`depthMm`, buf)
+            FfiConverterUInt.write(value.`heightMm`, buf)
+    }
+}
+
+
+
+/**
+ * How much of a variant there is in a store: never without the time and the source of it.
+ *
+ * It is made by [`StockAnswer::of`] alone, so that no answer exists whose band was not held against its age:
+ *
+ * ```compile_fail,E0639
+ * use noren_rules::stock::{Band, StockAnswer, StockSource};
+ * let made_up = StockAnswer {
+ * band: Band::InStock,
+ * quantity: Some(7),
+ * as_of_ms: 0,
+ * source: StockSource::PosFeed,
+ * last_known: false,
+ * chance_permille: None,
+ * shelf: None,
+ * display: 0,
+ * in_transit: 0,
+ * };
+ * ```
+ */
+data class StockAnswer (
+    /**
+     * In one sign.
+     */
+    val `band`: Band
+    ,
+    /**
+     * Available to promise; absent when the books cannot be right. With [`Band::Unknown`] it is what was said last, too long ago to go by.
+     */
+    val `quantity`: kotlin.UInt?
+    ,
+    /**
+     * As of when, in milliseconds since the Unix epoch: what happened later is not in it.
+     */
+    val `asOfMs`: kotlin.Long
+    ,
+    /**
+     * From which source.
+     */
+    val `source`: StockSource
+    ,
+    /**
+     * True when it is older than what the source usually is: to be shown as 'last known'.
+     */
+    val `lastKnown`: kotlin.Boolean
+    ,
+    /**
+     * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`].
+     */
+    val `chancePermille`: kotlin.UInt?
+    ,
+    /**
+     * Where it lies, as the store writes it.
+     */
+    val `shelf`: kotlin.String?
+    ,
+    /**
+     * Pieces on display, which are not sold.
+     */
+    val `display`: kotlin.UInt
+    ,
+    /**
+     * Pieces on the way to the store.
+     */
+    val `inTransit`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStockAnswer: FfiConverterRustBuffer<StockAnswer> {
+    override fun read(buf: ByteBuffer): StockAnswer {
+        return StockAnswer(
+            FfiConverterTypeBand.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterTypeStockSource.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StockAnswer) = (
+            FfiConverterTypeBand.allocationSize(value.`band`) +
+            FfiConverterOptionalUInt.allocationSize(value.`quantity`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterTypeStockSource.allocationSize(value.`source`) +
+            FfiConverterBoolean.allocationSize(value.`lastKnown`) +
+            FfiConverterOptionalUInt.allocationSize(value.`chancePermille`) +
+            FfiConverterOptionalString.allocationSize(value.`shelf`) +
+            FfiConverterUInt.allocationSize(value.`display`) +
+            FfiConverterUInt.allocationSize(value.`inTransit`)
+    )
+
+    override fun write(value: StockAnswer, buf: ByteBuffer) {
+            FfiConverterTypeBand.write(value.`band`, buf)
+            FfiConverterOptionalUInt.write(value.`quantity`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterTypeStockSource.write(value.`source`, buf)
+            FfiConverterBoolean.write(value.`lastKnown`, buf)
+            FfiConverterOptionalUInt.write(value.`chancePermille`, buf)
+            FfiConverterOptionalString.write(value.`shelf`, buf)
+            FfiConverterUInt.write(value.`display`, buf)
+            FfiConverterUInt.write(value.`inTransit`, buf)
+    }
+}
+
+
+
+/**
  * The tax of one rate on one receipt, rounded once.
  */
 data class TaxLine (
@@ -2258,6 +3009,126 @@ public object FfiConverterTypeValueLayout: FfiConverterRustBuffer<ValueLayout> {
 
 
 /**
+ * What is sold: a product in one colour and size.
+ */
+data class VariantInfo (
+    /**
+     * The shop's article code, as on receipts.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * What is printed below its bars.
+     */
+    val `gtin`: Gtin?
+    ,
+    /**
+     * Its colour, as the shop calls it.
+     */
+    val `colour`: kotlin.String?
+    ,
+    /**
+     * Its size, as the shop calls it.
+     */
+    val `size`: kotlin.String?
+    ,
+    /**
+     * What it costs, by channel and time.
+     */
+    val `prices`: List<Price>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeVariantInfo: FfiConverterRustBuffer<VariantInfo> {
+    override fun read(buf: ByteBuffer): VariantInfo {
+        return VariantInfo(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterOptionalTypeGtin.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypePrice.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: VariantInfo) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterOptionalTypeGtin.allocationSize(value.`gtin`) +
+            FfiConverterOptionalString.allocationSize(value.`colour`) +
+            FfiConverterOptionalString.allocationSize(value.`size`) +
+            FfiConverterSequenceTypePrice.allocationSize(value.`prices`)
+    )
+
+    override fun write(value: VariantInfo, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterOptionalTypeGtin.write(value.`gtin`, buf)
+            FfiConverterOptionalString.write(value.`colour`, buf)
+            FfiConverterOptionalString.write(value.`size`, buf)
+            FfiConverterSequenceTypePrice.write(value.`prices`, buf)
+    }
+}
+
+
+
+/**
+ * What an asset is.
+ */
+
+enum class AssetKind {
+
+    /**
+     * A picture.
+     */
+    IMAGE,
+    /**
+     * A model for AR Quick Look.
+     */
+    USDZ,
+    /**
+     * A model for Scene Viewer (glTF binary).
+     */
+    GLB;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAssetKind: FfiConverterRustBuffer<AssetKind> {
+    override fun read(buf: ByteBuffer) = try {
+
+        AssetKind.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: AssetKind) = 4UL
+
+    override fun write(value: AssetKind, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * How well the backend knows who the member is.
  */
 
@@ -2298,6 +3169,59 @@ public object FfiConverterTypeAssurance: FfiConverterRustBuffer<Assurance> {
     override fun allocationSize(value: Assurance) = 4UL
 
     override fun write(value: Assurance, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * In one sign: is it there?
+ */
+
+enum class Band {
+
+    /**
+     * ◯ 在庫あり.
+     */
+    IN_STOCK,
+    /**
+     * △ 残りわずか: a few, or fewer than are wanted.
+     */
+    LOW,
+    /**
+     * × 在庫なし.
+     */
+    OUT,
+    /**
+     * 在庫不明: the books cannot be right, or what was heard is too old.
+     */
+    UNKNOWN;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBand: FfiConverterRustBuffer<Band> {
+    override fun read(buf: ByteBuffer) = try {
+
+        Band.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Band) = 4UL
+
+    override fun write(value: Band, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -2694,6 +3618,55 @@ public object FfiConverterTypeDirection: FfiConverterRustBuffer<Direction> {
 
 
 /**
+ * Whether something fits in a room.
+ */
+
+enum class Fit {
+
+    /**
+     * As it stands.
+     */
+    AS_IT_IS,
+    /**
+     * Turned by a quarter, so that what was its side faces the front.
+     */
+    TURNED,
+    /**
+     * Not at all.
+     */
+    TOO_LARGE;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFit: FfiConverterRustBuffer<Fit> {
+    override fun read(buf: ByteBuffer) = try {
+
+        Fit.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Fit) = 4UL
+
+    override fun write(value: Fit, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * The state of a grant.
  */
 
@@ -2742,6 +3715,132 @@ public object FfiConverterTypeGrantState: FfiConverterRustBuffer<GrantState> {
     override fun allocationSize(value: GrantState) = 4UL
 
     override fun write(value: GrantState, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Why something is not held.
+ */
+
+enum class HoldRefusal {
+
+    /**
+     * Not so many are available: somebody was faster, or the phone's answer was old.
+     */
+    INSUFFICIENT_STOCK,
+    /**
+     * The books of the store cannot be right, so nothing can be promised.
+     */
+    STOCK_UNKNOWN,
+    /**
+     * The store holds nothing for anybody, or there is no such variant or store.
+     */
+    NOT_OFFERED,
+    /**
+     * The shopper comes too late: longer away than the store holds.
+     */
+    TOO_FAR,
+    /**
+     * The member holds as much as one may, here or in all.
+     */
+    TOO_MANY,
+    /**
+     * There is such a hold already: one a member a variant.
+     */
+    ALREADY_HELD,
+    /**
+     * The store is closed until after the hold would be over.
+     */
+    CLOSED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldRefusal: FfiConverterRustBuffer<HoldRefusal> {
+    override fun read(buf: ByteBuffer) = try {
+
+        HoldRefusal.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: HoldRefusal) = 4UL
+
+    override fun write(value: HoldRefusal, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Where a hold stands.
+ */
+
+enum class HoldState {
+
+    /**
+     * Reserved in the books; nobody has fetched it yet.
+     */
+    REQUESTED,
+    /**
+     * It lies on the hold shelf: only now it is promised as kept.
+     */
+    PICKED,
+    /**
+     * The staff did not find it. The books were wrong.
+     */
+    NOT_FOUND,
+    /**
+     * The shopper has it.
+     */
+    HANDED_OVER,
+    /**
+     * The shopper does not come; or the staff put it back.
+     */
+    RELEASED,
+    /**
+     * Its time was over.
+     */
+    EXPIRED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldState: FfiConverterRustBuffer<HoldState> {
+    override fun read(buf: ByteBuffer) = try {
+
+        HoldState.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: HoldState) = 4UL
+
+    override fun write(value: HoldState, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -3331,6 +4430,108 @@ public object FfiConverterTypePrefixKind : FfiConverterRustBuffer<PrefixKind>{
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * What came of a shopper's word on the way.
+ */
+
+enum class Progress {
+
+    /**
+     * Nearer, and held for longer.
+     */
+    EXTENDED,
+    /**
+     * Nearer, and held for long enough already. Also for a word that is older than the last, and for a hold whose time is over.
+     */
+    UNCHANGED,
+    /**
+     * Not nearer than at the last word: it ends when it was to end.
+     */
+    NOT_NEARER,
+    /**
+     * Nearer, and held for as long as any hold.
+     */
+    AT_CAP;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeProgress: FfiConverterRustBuffer<Progress> {
+    override fun read(buf: ByteBuffer) = try {
+
+        Progress.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Progress) = 4UL
+
+    override fun write(value: Progress, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What happened to a product in a store.
+ */
+
+enum class ReactionKind {
+
+    /**
+     * A shopper scanned it.
+     */
+    SCAN,
+    /**
+     * A shopper asked the staff about it.
+     */
+    QUESTION,
+    /**
+     * A shopper was shown it, or tried it.
+     */
+    DEMO;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReactionKind: FfiConverterRustBuffer<ReactionKind> {
+    override fun read(buf: ByteBuffer) = try {
+
+        ReactionKind.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: ReactionKind) = 4UL
+
+    override fun write(value: ReactionKind, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
     }
 }
 
@@ -4710,6 +5911,108 @@ public object FfiConverterTypeScannedMember : FfiConverterRustBuffer<ScannedMemb
 
 
 
+/**
+ * Where a store's levels come from: what an answer is worth.
+ */
+
+enum class StockSource {
+
+    /**
+     * Tills and movements as they happen.
+     */
+    POS_FEED,
+    /**
+     * Files of another system, now and then.
+     */
+    BATCH,
+    /**
+     * Counts alone.
+     */
+    COUNT;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStockSource: FfiConverterRustBuffer<StockSource> {
+    override fun read(buf: ByteBuffer) = try {
+
+        StockSource.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: StockSource) = 4UL
+
+    override fun write(value: StockSource, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Where the way leads.
+ */
+
+enum class Trend {
+
+    /**
+     * Nearer.
+     */
+    NEARER,
+    /**
+     * Away.
+     */
+    AWAY,
+    /**
+     * Neither: standing, or round about.
+     */
+    STILL,
+    /**
+     * Too little was seen.
+     */
+    UNKNOWN;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTrend: FfiConverterRustBuffer<Trend> {
+    override fun read(buf: ByteBuffer) = try {
+
+        Trend.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Trend) = 4UL
+
+    override fun write(value: Trend, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
 
 /**
  * @suppress
@@ -4842,6 +6145,38 @@ public object FfiConverterOptionalTypeIssuer: FfiConverterRustBuffer<Issuer?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeChannel: FfiConverterRustBuffer<Channel?> {
+    override fun read(buf: ByteBuffer): Channel? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeChannel.read(buf)
+    }
+
+    override fun allocationSize(value: Channel?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeChannel.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Channel?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeChannel.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalSequenceTypeTaxLine: FfiConverterRustBuffer<List<TaxLine>?> {
     override fun read(buf: ByteBuffer): List<TaxLine>? {
         if (buf.get().toInt() == 0) {
@@ -4874,6 +6209,38 @@ public object FfiConverterOptionalSequenceTypeTaxLine: FfiConverterRustBuffer<Li
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeGtin: FfiConverterRustBuffer<Gtin?> {
+    override fun read(buf: ByteBuffer): Gtin? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeGtin.read(buf)
+    }
+
+    override fun allocationSize(value: Gtin?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeGtin.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Gtin?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeGtin.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeReceiptId: FfiConverterRustBuffer<ReceiptId?> {
     override fun read(buf: ByteBuffer): ReceiptId? {
         if (buf.get().toInt() == 0) {
@@ -4896,6 +6263,38 @@ public object FfiConverterOptionalTypeReceiptId: FfiConverterRustBuffer<ReceiptI
         } else {
             buf.put(1)
             FfiConverterTypeReceiptId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSku: FfiConverterRustBuffer<Sku?> {
+    override fun read(buf: ByteBuffer): Sku? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSku.read(buf)
+    }
+
+    override fun allocationSize(value: Sku?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSku.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Sku?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSku.write(value, buf)
         }
     }
 }
@@ -5018,6 +6417,34 @@ public object FfiConverterSequenceTypePrefixRule: FfiConverterRustBuffer<List<Pr
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypePrice: FfiConverterRustBuffer<List<Price>> {
+    override fun read(buf: ByteBuffer): List<Price> {
+        val len = buf.getInt()
+        return List<Price>(len) {
+            FfiConverterTypePrice.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Price>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePrice.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Price>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePrice.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeReceiptCoupon: FfiConverterRustBuffer<List<ReceiptCoupon>> {
     override fun read(buf: ByteBuffer): List<ReceiptCoupon> {
         val len = buf.getInt()
@@ -5098,6 +6525,34 @@ public object FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer<List<TaxLi
 
 
 
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<StoreId>> {
+    override fun read(buf: ByteBuffer): List<StoreId> {
+        val len = buf.getInt()
+        return List<StoreId>(len) {
+            FfiConverterTypeStoreId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StoreId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStoreId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StoreId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStoreId.write(it, buf)
+        }
+    }
+}
+
+
+
 public typealias CheckInId = kotlin.String
 public typealias FfiConverterTypeCheckInId = FfiConverterString
 
@@ -5110,6 +6565,11 @@ public typealias FfiConverterTypeDeviceId = FfiConverterString
 
 public typealias Gtin = kotlin.String
 public typealias FfiConverterTypeGtin = FfiConverterString
+
+
+
+public typealias HoldId = kotlin.String
+public typealias FfiConverterTypeHoldId = FfiConverterString
 
 
 
@@ -5133,8 +6593,23 @@ public typealias FfiConverterTypePlaceId = FfiConverterString
 
 
 
+public typealias ProductId = kotlin.String
+public typealias FfiConverterTypeProductId = FfiConverterString
+
+
+
 public typealias ReceiptId = kotlin.String
 public typealias FfiConverterTypeReceiptId = FfiConverterString
+
+
+
+public typealias Sku = kotlin.String
+public typealias FfiConverterTypeSku = FfiConverterString
+
+
+
+public typealias StaffId = kotlin.String
+public typealias FfiConverterTypeStaffId = FfiConverterString
 
 
 

@@ -30,9 +30,15 @@ pub enum CatalogueError {
         /// What is wrong with them.
         detail: String,
     },
-    /// A review has 1 to 5 stars and at most 2,000 characters.
+    /// A review has 1 to 5 stars and at most 2,000 characters, none of them a control character.
     #[error("{detail}")]
     BadReview {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A favourite is watched in at most 50 stores.
+    #[error("{detail}")]
+    BadFavourite {
         /// What is wrong with it.
         detail: String,
     },

@@ -26,6 +26,8 @@ const OPINION_LIVES_MS: i64 = 30 * 86_400_000;
 const REVIEWS_A_PAGE: usize = 20;
 /// The longest review, in characters.
 const LONGEST_REVIEW: usize = 2_000;
+/// Stores in which one favourite is watched.
+const MOST_WATCHED: usize = 50;
 
 /// A variant that the member likes, with what the server has not heard yet.
 struct Liked {
@@ -37,13 +39,16 @@ struct Liked {
 
 impl CatalogueService {
     /// Likes a variant, or does not any more. It counts on this phone at once, and the server hears of it with the next `outbox().send_due()`; of
-    /// several wishes that were not sent yet the last counts. Stores in `watch` tell when it is back there. Local, durable.
+    /// several wishes that were not sent yet the last counts. Stores in `watch`, at most 50, tell when it is back there. Local, durable.
     ///
     /// # Errors
-    /// `NotEnrolled`, `Storage`, `Platform`.
+    /// `BadFavourite`, `NotEnrolled`, `Storage`, `Platform`.
     pub fn like(&self, sku: &Sku, wanted: bool, watch: Vec<StoreId>) -> Result<(), CatalogueError> {
         let core = &self.core;
         core.card.get().ok_or(CatalogueError::NotEnrolled)?;
+        if watch.len() > MOST_WATCHED {
+            return Err(CatalogueError::BadFavourite { detail: "a favourite is watched in at most 50 stores: leave some out".into() });
+        }
         let request = FavouriteRequest { sku: sku.clone(), wanted, watch };
         let body = serde_json::to_string(&request).map_err(|_| StorageError::other("a favourite has no JSON form"))?;
         let expires_at_ms = core.clock.now().now_ms.saturating_add(OPINION_LIVES_MS);
@@ -149,8 +154,11 @@ impl CatalogueService {
         let core = &self.core;
         core.card.get().ok_or(CatalogueError::NotEnrolled)?;
         let text = text.trim();
-        if !(1..=5).contains(&stars) || text.chars().count() > LONGEST_REVIEW {
-            return Err(CatalogueError::BadReview { detail: "a review has 1 to 5 stars and at most 2,000 characters".into() });
+        let is_odd = |c: char| c.is_control() && c != '\n' && c != '\t';
+        if !(1..=5).contains(&stars) || text.chars().count() > LONGEST_REVIEW || text.chars().any(is_odd) {
+            let detail =
+                "a review has 1 to 5 stars and at most 2,000 characters, line feeds and tabs among them and no other control characters";
+            return Err(CatalogueError::BadReview { detail: detail.into() });
         }
         // What was refused before is written again now.
         for refused in self.own_reviews(product)?.iter().filter(|own| !own.state.is_open()) {

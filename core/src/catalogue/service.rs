@@ -24,8 +24,10 @@ pub const FAVOURITES_COLLECTION: &str = "favourites";
 pub const RANKING_COLLECTION: &str = "ranking";
 /// The most products of one answer.
 const MOST: u32 = 200;
-/// Products of a ranking.
-const RANKED: u32 = 100;
+/// The most products that the server gives for a text or as a ranking.
+const MOST_ONLINE: u32 = 100;
+/// The longest text that the server looks for, in characters.
+const LONGEST_TEXT: usize = 200;
 /// The longest number that is asked for, in characters.
 const LONGEST_NUMBER: usize = 512;
 
@@ -92,17 +94,19 @@ impl CatalogueService {
         Ok(found.into_iter().map(|product| viewer.summary(product)).collect())
     }
 
-    /// Asks the server for products by a text, the best first, and keeps what came. An empty text finds none.
+    /// Asks the server for products by a text, the best first, and keeps what came; at most 100. An empty text finds none; of a long one the first 200
+    /// characters are looked for.
     ///
     /// # Errors
     /// `NotEnrolled`, `Call`, `Platform`, `Storage`. What is known stays readable.
     pub async fn search_online(&self, text: &str, limit: u32) -> Result<Vec<ProductSummary>, CatalogueError> {
         let core = &self.core;
         core.card.get().ok_or(CatalogueError::NotEnrolled)?;
-        if text.trim().is_empty() {
+        let text: String = text.trim().chars().take(LONGEST_TEXT).collect();
+        if text.is_empty() {
             return Ok(Vec::new());
         }
-        let page = self.answered(endpoints::search(&core.client, core.tokens.as_ref(), text.trim(), limit.clamp(1, MOST)).await)?;
+        let page = self.answered(endpoints::search(&core.client, core.tokens.as_ref(), &text, limit.clamp(1, MOST_ONLINE)).await)?;
         self.take_in(&page.products.iter().collect::<Vec<_>>(), page.as_of_ms)?;
         let viewer = self.viewer()?;
         let mut found = Vec::with_capacity(page.products.len());
@@ -113,14 +117,24 @@ impl CatalogueService {
         Ok(found)
     }
 
-    /// Asks for products anew, to be up to date; at most 200 at once, the first of them. Answers how many are other than before.
+    /// Asks for products anew, to be up to date; at most 200 at once, the first of them. One that is not sold any more is forgotten. Answers how many
+    /// are other than before.
     ///
     /// # Errors
     /// `NotEnrolled`, `Call`, `Platform`, `Storage`. What is known stays readable.
     pub async fn refresh_products(&self, ids: Vec<ProductId>) -> Result<u32, CatalogueError> {
         let mut ids = ids;
         ids.truncate(MOST_NAMES);
-        if ids.is_empty() { Ok(0) } else { self.ask(&Names { ids, ..Names::default() }).await }
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let names = Names { ids, ..Names::default() };
+        let (changed, known) = self.ask(&names).await?;
+        let gone = self.core.catalogue.remove(names.ids.iter().filter(|id| !known.contains(id)))?;
+        if gone > 0 {
+            self.core.observers.tell(Change::Catalogue);
+        }
+        Ok(changed.saturating_add(gone))
     }
 
     /// What sells, the best first, as it was heard last. Local, at once.
@@ -143,7 +157,7 @@ impl CatalogueService {
         core.card.get().ok_or(CatalogueError::NotEnrolled)?;
         core.collections.attempt(RANKING_COLLECTION, core.clock.now().now_ms)?;
         let etag = core.collections.etag(RANKING_COLLECTION)?;
-        let answer = endpoints::ranking(&core.client, core.tokens.as_ref(), RANKED, etag.as_deref()).await;
+        let answer = endpoints::ranking(&core.client, core.tokens.as_ref(), MOST_ONLINE, etag.as_deref()).await;
         let Some((ranking, etag)) = self.pulled(RANKING_COLLECTION, answer)? else {
             core.collections.complete(RANKING_COLLECTION, None, core.clock.now().now_ms)?;
             return Ok(false);
@@ -186,12 +200,13 @@ impl CatalogueService {
         Ok(Viewer { language: &self.core.language, now: self.core.clock.now(), liked: liked_skus(&self.core)? })
     }
 
-    /// Asks for products by their names, and keeps what came. Answers how many are new or changed.
-    pub(super) async fn ask(&self, names: &Names) -> Result<u32, CatalogueError> {
+    /// Asks for products by their names, and keeps what came. Answers how many are new or changed, and which the server knows.
+    pub(super) async fn ask(&self, names: &Names) -> Result<(u32, BTreeSet<ProductId>), CatalogueError> {
         let core = &self.core;
         core.card.get().ok_or(CatalogueError::NotEnrolled)?;
         let page: ProductPage = self.answered(endpoints::products(&core.client, core.tokens.as_ref(), names).await)?;
-        self.take_in(&page.products.iter().collect::<Vec<_>>(), page.as_of_ms)
+        let changed = self.take_in(&page.products.iter().collect::<Vec<_>>(), page.as_of_ms)?;
+        Ok((changed, page.products.into_iter().map(|record| record.product.id).collect()))
     }
 
     fn take_in(&self, records: &[&ProductRecord], as_of_ms: i64) -> Result<u32, CatalogueError> {

@@ -122,6 +122,21 @@ impl CatalogueStore {
         })
     }
 
+    /// Forgets products that are not sold any more. Answers how many there were.
+    pub(super) fn remove<'a>(&self, ids: impl Iterator<Item = &'a ProductId>) -> Result<u32, StorageError> {
+        self.database.write(|tx| {
+            let mut gone = 0u32;
+            for id in ids {
+                let mut statement = tx.prepare_cached("SELECT number FROM products WHERE id = ?1")?;
+                if let Some(number) = statement.query_row([id.as_str()], |row| row.get(0)).optional()? {
+                    remove(tx, number, id.as_str())?;
+                    gone = gone.saturating_add(1);
+                }
+            }
+            Ok(gone)
+        })
+    }
+
     /// A product by its id.
     pub(crate) fn product(&self, id: &ProductId) -> Result<Option<KeptProduct>, StorageError> {
         self.database.read(|c| one(c, "id = ?1", [id.as_str()]))
@@ -242,6 +257,13 @@ fn remove_index(tx: &Transaction<'_>, number: i64) -> Result<(), StorageError> {
     Ok(())
 }
 
+fn remove(tx: &Transaction<'_>, number: i64, id: &str) -> Result<(), StorageError> {
+    remove_index(tx, number)?;
+    tx.prepare_cached("DELETE FROM products WHERE number = ?1")?.execute([number])?;
+    tx.prepare_cached("DELETE FROM product_reviews WHERE product = ?1")?.execute([id])?;
+    Ok(())
+}
+
 /// Drops what was not looked at for the longest time and is not kept, until at most `most` are left.
 fn make_room(tx: &Transaction<'_>, most: usize, kept: &BTreeSet<Sku>) -> Result<(), StorageError> {
     let count: i64 = tx.prepare_cached("SELECT count(*) FROM products")?.query_row([], |row| row.get(0))?;
@@ -267,9 +289,7 @@ fn make_room(tx: &Transaction<'_>, most: usize, kept: &BTreeSet<Sku>) -> Result<
         }
     }
     for (number, id) in gone {
-        remove_index(tx, number)?;
-        tx.prepare_cached("DELETE FROM products WHERE number = ?1")?.execute([number])?;
-        tx.prepare_cached("DELETE FROM product_reviews WHERE product = ?1")?.execute([id])?;
+        remove(tx, number, &id)?;
     }
     Ok(())
 }

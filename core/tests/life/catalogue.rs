@@ -208,6 +208,9 @@ async fn a_newer_version_replaces_and_an_older_one_never_does() {
         "its reading is as it was"
     );
     assert!(catalogue.search("古", 5).unwrap().is_empty());
+    phone.server.stock_shelves(|goods| drop(goods.products.remove(0)));
+    assert_eq!(catalogue.refresh_products(vec!["tea".into(), "none".into()]).await.unwrap(), 1);
+    assert!(catalogue.search("", 5).unwrap().is_empty(), "it is not sold any more");
 }
 
 #[tokio::test]
@@ -306,6 +309,8 @@ async fn favourites_count_at_once_and_the_last_wish_stands() {
     noren.outbox().send_due().await.unwrap();
     let skus: Vec<String> = catalogue.favourites().unwrap().favourites.into_iter().map(|liked| liked.sku.0).collect();
     assert_eq!(skus, ["T-1"]);
+    let everywhere = (0..51).map(|n| format!("s{n}").into()).collect();
+    assert!(matches!(catalogue.like(&"T-1".into(), true, everywhere), Err(CatalogueError::BadFavourite { .. })));
     assert_eq!(Phone::new().open().catalogue().favourites(), Err(CatalogueError::NotEnrolled));
 }
 
@@ -392,7 +397,7 @@ async fn a_review_written_offline_waits_and_the_last_version_goes() {
     catalogue.write_review(&tea, 4, " やっぱり濃い ").await.unwrap();
     // The first one was tried: it may not have been sent, and the second goes behind it.
     assert_eq!(catalogue.reviews(&tea).unwrap().own.unwrap().text, "やっぱり濃い");
-    for (stars, text) in [(0, "x".to_owned()), (6, "x".into()), (3, "長".repeat(2_001))] {
+    for (stars, text) in [(0, "x".to_owned()), (6, "x".into()), (3, "長".repeat(2_001)), (3, "\u{7}".into())] {
         assert!(matches!(catalogue.write_review(&tea, stars, &text).await, Err(CatalogueError::BadReview { .. })));
     }
     phone.offline(false);

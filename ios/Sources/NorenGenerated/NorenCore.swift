@@ -7719,9 +7719,17 @@ enum CatalogueError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError
          */detail: String
     )
     /**
-     * A review has 1 to 5 stars and at most 2,000 characters.
+     * A review has 1 to 5 stars and at most 2,000 characters, none of them a control character.
      */
     case BadReview(
+        /**
+         * What is wrong with it.
+         */detail: String
+    )
+    /**
+     * A favourite is watched in at most 50 stores.
+     */
+    case BadFavourite(
         /**
          * What is wrong with it.
          */detail: String
@@ -7809,20 +7817,23 @@ public struct FfiConverterTypeCatalogueError: FfiConverterRustBuffer {
         case 5: return .BadReview(
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 6: return .BadAsset(
+        case 6: return .BadFavourite(
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 7: return .Refused(
+        case 7: return .BadAsset(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 8: return .Refused(
             code: try FfiConverterTypeReason.read(from: &buf),
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 8: return .Call(
+        case 9: return .Call(
             error: try FfiConverterTypeCallError.read(from: &buf)
             )
-        case 9: return .Platform(
+        case 10: return .Platform(
             error: try FfiConverterTypePlatformError.read(from: &buf)
             )
-        case 10: return .Storage(
+        case 11: return .Storage(
             error: try FfiConverterTypeStorageError.read(from: &buf)
             )
 
@@ -7860,29 +7871,34 @@ public struct FfiConverterTypeCatalogueError: FfiConverterRustBuffer {
             FfiConverterString.write(detail, into: &buf)
 
 
-        case let .BadAsset(detail):
+        case let .BadFavourite(detail):
             writeInt(&buf, Int32(6))
             FfiConverterString.write(detail, into: &buf)
 
 
-        case let .Refused(code,detail):
+        case let .BadAsset(detail):
             writeInt(&buf, Int32(7))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Refused(code,detail):
+            writeInt(&buf, Int32(8))
             FfiConverterTypeReason.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
 
 
         case let .Call(error):
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(9))
             FfiConverterTypeCallError.write(error, into: &buf)
 
 
         case let .Platform(error):
-            writeInt(&buf, Int32(9))
+            writeInt(&buf, Int32(10))
             FfiConverterTypePlatformError.write(error, into: &buf)
 
 
         case let .Storage(error):
-            writeInt(&buf, Int32(10))
+            writeInt(&buf, Int32(11))
             FfiConverterTypeStorageError.write(error, into: &buf)
 
         }

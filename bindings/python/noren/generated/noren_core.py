@@ -7582,7 +7582,7 @@ class CatalogueError:  # type: ignore
     _UniffiTempCatalogueError.BadSettings = BadSettings # type: ignore
     class BadReview(_UniffiTempCatalogueError):
         """
-        A review has 1 to 5 stars and at most 2,000 characters.
+        A review has 1 to 5 stars and at most 2,000 characters, none of them a control character.
 """
 
         def __init__(self, detail):
@@ -7594,6 +7594,20 @@ class CatalogueError:  # type: ignore
         def __repr__(self):
             return "CatalogueError.BadReview({})".format(str(self))
     _UniffiTempCatalogueError.BadReview = BadReview # type: ignore
+    class BadFavourite(_UniffiTempCatalogueError):
+        """
+        A favourite is watched in at most 50 stores.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "CatalogueError.BadFavourite({})".format(str(self))
+    _UniffiTempCatalogueError.BadFavourite = BadFavourite # type: ignore
     class BadAsset(_UniffiTempCatalogueError):
         """
         The bytes are not those of the manifest: do not show them, load them again.
@@ -7694,23 +7708,27 @@ class _UniffiFfiConverterTypeCatalogueError(_UniffiConverterRustBuffer):
                 _UniffiFfiConverterString.read(buf),
             )
         if variant == 6:
-            return CatalogueError.BadAsset(
+            return CatalogueError.BadFavourite(
                 _UniffiFfiConverterString.read(buf),
             )
         if variant == 7:
+            return CatalogueError.BadAsset(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 8:
             return CatalogueError.Refused(
                 noren_rules._UniffiFfiConverterTypeReason.read(buf),
                 _UniffiFfiConverterString.read(buf),
             )
-        if variant == 8:
+        if variant == 9:
             return CatalogueError.Call(
                 _UniffiFfiConverterTypeCallError.read(buf),
             )
-        if variant == 9:
+        if variant == 10:
             return CatalogueError.Platform(
                 _UniffiFfiConverterTypePlatformError.read(buf),
             )
-        if variant == 10:
+        if variant == 11:
             return CatalogueError.Storage(
                 _UniffiFfiConverterTypeStorageError.read(buf),
             )
@@ -7729,6 +7747,9 @@ class _UniffiFfiConverterTypeCatalogueError(_UniffiConverterRustBuffer):
             _UniffiFfiConverterString.check_lower(value.detail)
             return
         if isinstance(value, CatalogueError.BadReview):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, CatalogueError.BadFavourite):
             _UniffiFfiConverterString.check_lower(value.detail)
             return
         if isinstance(value, CatalogueError.BadAsset):
@@ -7763,21 +7784,24 @@ class _UniffiFfiConverterTypeCatalogueError(_UniffiConverterRustBuffer):
         if isinstance(value, CatalogueError.BadReview):
             buf.write_i32(5)
             _UniffiFfiConverterString.write(value.detail, buf)
-        if isinstance(value, CatalogueError.BadAsset):
+        if isinstance(value, CatalogueError.BadFavourite):
             buf.write_i32(6)
             _UniffiFfiConverterString.write(value.detail, buf)
-        if isinstance(value, CatalogueError.Refused):
+        if isinstance(value, CatalogueError.BadAsset):
             buf.write_i32(7)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, CatalogueError.Refused):
+            buf.write_i32(8)
             noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
             _UniffiFfiConverterString.write(value.detail, buf)
         if isinstance(value, CatalogueError.Call):
-            buf.write_i32(8)
+            buf.write_i32(9)
             _UniffiFfiConverterTypeCallError.write(value.error, buf)
         if isinstance(value, CatalogueError.Platform):
-            buf.write_i32(9)
+            buf.write_i32(10)
             _UniffiFfiConverterTypePlatformError.write(value.error, buf)
         if isinstance(value, CatalogueError.Storage):
-            buf.write_i32(10)
+            buf.write_i32(11)
             _UniffiFfiConverterTypeStorageError.write(value.error, buf)
 
 

@@ -7242,9 +7242,23 @@ sealed class CatalogueException: kotlin.Exception() {
     }
 
     /**
-     * A review has 1 to 5 stars and at most 2,000 characters.
+     * A review has 1 to 5 stars and at most 2,000 characters, none of them a control character.
      */
     class BadReview(
+
+        /**
+         * What is wrong with it.
+         */
+        val `detail`: kotlin.String
+        ) : CatalogueException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * A favourite is watched in at most 50 stores.
+     */
+    class BadFavourite(
 
         /**
          * What is wrong with it.
@@ -7360,20 +7374,23 @@ public object FfiConverterTypeCatalogueError : FfiConverterRustBuffer<CatalogueE
             5 -> CatalogueException.BadReview(
                 FfiConverterString.read(buf),
                 )
-            6 -> CatalogueException.BadAsset(
+            6 -> CatalogueException.BadFavourite(
                 FfiConverterString.read(buf),
                 )
-            7 -> CatalogueException.Refused(
+            7 -> CatalogueException.BadAsset(
+                FfiConverterString.read(buf),
+                )
+            8 -> CatalogueException.Refused(
                 FfiConverterTypeReason.read(buf),
                 FfiConverterString.read(buf),
                 )
-            8 -> CatalogueException.Call(
+            9 -> CatalogueException.Call(
                 FfiConverterTypeCallError.read(buf),
                 )
-            9 -> CatalogueException.Platform(
+            10 -> CatalogueException.Platform(
                 FfiConverterTypePlatformError.read(buf),
                 )
-            10 -> CatalogueException.Storage(
+            11 -> CatalogueException.Storage(
                 FfiConverterTypeStorageError.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -7401,6 +7418,11 @@ public object FfiConverterTypeCatalogueError : FfiConverterRustBuffer<CatalogueE
                 + FfiConverterString.allocationSize(value.`detail`)
             )
             is CatalogueException.BadReview -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is CatalogueException.BadFavourite -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterString.allocationSize(value.`detail`)
@@ -7459,29 +7481,34 @@ public object FfiConverterTypeCatalogueError : FfiConverterRustBuffer<CatalogueE
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
-            is CatalogueException.BadAsset -> {
+            is CatalogueException.BadFavourite -> {
                 buf.putInt(6)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
-            is CatalogueException.Refused -> {
+            is CatalogueException.BadAsset -> {
                 buf.putInt(7)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is CatalogueException.Refused -> {
+                buf.putInt(8)
                 FfiConverterTypeReason.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
             is CatalogueException.Call -> {
-                buf.putInt(8)
+                buf.putInt(9)
                 FfiConverterTypeCallError.write(value.`error`, buf)
                 Unit
             }
             is CatalogueException.Platform -> {
-                buf.putInt(9)
+                buf.putInt(10)
                 FfiConverterTypePlatformError.write(value.`error`, buf)
                 Unit
             }
             is CatalogueException.Storage -> {
-                buf.putInt(10)
+                buf.putInt(11)
                 FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }

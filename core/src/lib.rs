@@ -43,6 +43,7 @@ mod app;
 pub mod catalogue;
 pub mod check_in;
 pub mod coupons;
+pub mod holds;
 pub mod member;
 pub mod net;
 pub mod outbox;

@@ -14,6 +14,7 @@ use crate::catalogue::{
 };
 use crate::check_in::{CheckInStore, KIND_CHECK_IN, accepts_check_in, apply_check_in};
 use crate::coupons::{CouponStore, KIND_LEASE, accepts_lease, apply_lease};
+use crate::holds::{HoldStore, KIND_HOLD, KIND_HOLD_PROGRESS, KIND_HOLD_RELEASE, accepts_hold, apply_hold};
 use crate::member::{self, CardMaker, CardStore, EnrolmentCause, KIND_ENROL, KIND_LINK, KIND_RENEW, LostItem};
 use crate::net::{AuthorizerError, Client, DeviceTokens};
 use crate::outbox::{IntentState, IntentView, Outbox, OutboxError, Outcome, OutcomeSink};
@@ -38,6 +39,11 @@ pub(crate) const LANE_REVIEWS: &str = "reviews";
 /// Scans and questions in stores, in batches.
 pub(crate) const LANE_REACTIONS: &str = "reactions";
 
+/// Wishes to hold and releases, in order.
+pub(crate) const LANE_HOLDS: &str = "holds";
+/// Words on the way to a hold: one that waits holds no release up.
+pub(crate) const LANE_HOLD_PROGRESS: &str = "hold_progress";
+
 pub(crate) struct Core {
     pub(super) directory: PathBuf,
     pub(super) installation: Installation,
@@ -57,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) coupons: Arc<CouponStore>,
     pub(crate) stock: Arc<StockStore>,
     pub(crate) catalogue: Arc<CatalogueStore>,
+    pub(crate) holds: Arc<HoldStore>,
     pub(crate) collections: Collections,
     pub(crate) observers: Arc<Observers>,
     pub(crate) erasure: Erasure,
@@ -139,6 +146,7 @@ pub(super) struct Sink {
     pub(super) coupons: Arc<CouponStore>,
     pub(super) stock: Arc<StockStore>,
     pub(super) catalogue: Arc<CatalogueStore>,
+    pub(super) holds: Arc<HoldStore>,
     pub(super) observers: Arc<Observers>,
 }
 
@@ -151,6 +159,7 @@ impl OutcomeSink for Sink {
             KIND_FAVOURITE => accepts_favourites(body),
             KIND_REVIEW => accepts_review(body),
             KIND_REACTIONS => accepts_reactions(body),
+            KIND_HOLD | KIND_HOLD_PROGRESS | KIND_HOLD_RELEASE => accepts_hold(kind, body),
             kind => member::applies(kind, body).unwrap_or(true),
         }
     }
@@ -163,6 +172,7 @@ impl OutcomeSink for Sink {
                 if before.is_some_and(|before| before != card.member_id) {
                     // They are looked up by device and member, so that what cannot be dropped now is not shown.
                     let dropped = self.check_ins.drop_all().and_then(|()| self.coupons.drop_all()).and_then(|()| self.stock.drop_all());
+                    let dropped = dropped.and_then(|()| self.holds.drop_all());
                     if let Err(error) = dropped.and_then(|()| self.catalogue.drop_member()) {
                         tracing::warn!("what was another member's is dropped later: {error}");
                     }
@@ -186,6 +196,10 @@ impl OutcomeSink for Sink {
                 self.observers.tell(Change::Catalogue);
             }
             KIND_REVIEW => self.observers.tell(Change::Catalogue),
+            KIND_HOLD | KIND_HOLD_PROGRESS | KIND_HOLD_RELEASE => {
+                apply_hold(&self.holds, &self.card, outcome)?;
+                self.observers.tell(Change::Holds);
+            }
             KIND_LINK => {
                 member::apply_link(&self.card, &self.clock, outcome)?;
                 self.observers.tell(Change::Member);

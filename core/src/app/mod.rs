@@ -16,4 +16,6 @@ pub use noren::{Config, Noren};
 pub use observers::ObserverHandle;
 pub use outbox_service::OutboxService;
 
-pub(crate) use self::core::{Core, LANE_CHECK_INS, LANE_CLAIMS, LANE_FAVOURITES, LANE_MEMBER, LANE_REACTIONS, LANE_REVIEWS};
+pub(crate) use self::core::{
+    Core, LANE_CHECK_INS, LANE_CLAIMS, LANE_FAVOURITES, LANE_HOLD_PROGRESS, LANE_HOLDS, LANE_MEMBER, LANE_REACTIONS, LANE_REVIEWS,
+};

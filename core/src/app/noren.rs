@@ -13,6 +13,7 @@ use super::outbox_service::OutboxService;
 use crate::catalogue::{CatalogueService, CatalogueStore};
 use crate::check_in::{CheckInService, CheckInStore};
 use crate::coupons::{CouponStore, CouponsService};
+use crate::holds::{HoldStore, HoldsService};
 use crate::member::{
     CARD_FILE, Card, CardFileError, CardMaker, CardStore, EnrolmentCause, FACT_DEVICE_KEY, LostItem, LostKind, MemberService,
 };
@@ -96,6 +97,7 @@ impl Noren {
         let coupons = Arc::new(CouponStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
         let stock = Arc::new(StockStore::new(cache_db.clone(), outbox_db.clone()));
         let catalogue = Arc::new(CatalogueStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
+        let holds = Arc::new(HoldStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
         let sink = Sink {
             card: card.clone(),
             clock: clock.clone(),
@@ -105,6 +107,7 @@ impl Noren {
             coupons: coupons.clone(),
             stock: stock.clone(),
             catalogue: catalogue.clone(),
+            holds: holds.clone(),
             observers: observers.clone(),
         };
         let outbox = Outbox::new(OutboxSettings {
@@ -151,6 +154,7 @@ impl Noren {
             coupons,
             stock,
             catalogue,
+            holds,
             history,
             observers,
             erasure,
@@ -206,6 +210,12 @@ impl Noren {
         CatalogueService::new(self.core.clone())
     }
 
+    /// Holds in stores.
+    #[must_use]
+    pub fn holds(&self) -> HoldsService {
+        HoldsService::new(self.core.clone())
+    }
+
     /// What was said and has not been answered.
     #[must_use]
     pub fn outbox(&self) -> OutboxService {
@@ -253,6 +263,7 @@ impl Noren {
         core.coupons.forget();
         core.stock.forget();
         core.catalogue.forget();
+        core.holds.forget();
         installation::delete_all(&core.directory, erasure::FILE)?;
         if let Some(server) = unsent {
             return Ok(ForgetReport { server });

@@ -26,4 +26,4 @@ pub(crate) use opinions::{KIND_FAVOURITE, KIND_REVIEW, accepts_favourites, accep
 pub(crate) use scans::{KIND_REACTIONS, accepts_reactions};
 pub use service::{CatalogueService, FAVOURITES_COLLECTION, RANKING_COLLECTION};
 pub use tables::CATALOGUE_V1;
-pub(crate) use tables::CatalogueStore;
+pub(crate) use tables::{CatalogueStore, ProductNumber};

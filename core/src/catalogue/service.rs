@@ -237,5 +237,9 @@ impl CatalogueService {
 
 /// Variants whose products stay, however long nobody looked at them.
 fn kept_skus(core: &Core) -> Result<BTreeSet<Sku>, StorageError> {
-    liked_skus(core)
+    let mut kept = liked_skus(core)?;
+    if let Some(card) = core.card.get() {
+        kept.extend(core.holds.held_skus(&card.member_id)?);
+    }
+    Ok(kept)
 }

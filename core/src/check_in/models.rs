@@ -74,7 +74,7 @@ pub enum Observation {
 
 impl Observation {
     /// As the monitors take it; `None` for coordinates that are none, and for what concerns the regions only.
-    pub(super) fn for_monitor(&self) -> Option<check_in::Observation> {
+    pub(crate) fn for_monitor(&self) -> Option<check_in::Observation> {
         Some(match self {
             Self::Fix { lat_deg, lon_deg, at_ms, boot_ms, accuracy_m, speed_mps, mock } => check_in::Observation::Fix(Fix {
                 position: Position::new(*lat_deg, *lon_deg).ok()?,

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::models::{IntentState, NewIntent, Outcome};
 use crate::check_in::CHECK_INS_V1;
 use crate::coupons::PRESENTED_V1;
+use crate::holds::HOLDS_V1;
 use crate::stock::PINNED_V1;
 use crate::storage::seal::Place;
 use crate::storage::{DatabaseSpec, OnCorruption, Sealer, StorageError};
@@ -44,7 +45,7 @@ CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT R
 /// The outbox's file.
 pub const OUTBOX_DB: DatabaseSpec = DatabaseSpec {
     file: "outbox.db",
-    steps: &[V1, CHECK_INS_V1, PRESENTED_V1, PINNED_V1],
+    steps: &[V1, CHECK_INS_V1, PRESENTED_V1, PINNED_V1, HOLDS_V1],
     durable: true,
     on_corruption: OnCorruption::SetAside,
 };

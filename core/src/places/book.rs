@@ -6,7 +6,7 @@ use noren_rules::fold::fold;
 use noren_rules::geo::Position;
 use noren_rules::ids::{PlaceId, StoreId};
 use noren_rules::places::{Place, PlaceIndex, Tile};
-use noren_rules::wire::{PlaceInfo, WeeklyHours};
+use noren_rules::wire::{PlaceInfo, Tenant, WeeklyHours};
 
 /// Beyond this it does not matter to anyone how far the unknown is.
 const FAR_M: f64 = 200_000.0;
@@ -79,6 +79,14 @@ impl PlaceBook {
         self.by_store.get(store)
     }
 
+    /// The place that a store belongs to, and what it says of the store.
+    #[must_use]
+    pub fn at_place(&self, store: &StoreId) -> Option<(&Place, &Tenant)> {
+        let id = self.of_store(store)?;
+        let tenant = self.info(id)?.tenants.iter().find(|tenant| tenant.store_id == *store)?;
+        Some((self.place(id)?, tenant))
+    }
+
     /// Places whose name or reading holds `text`, both folded; those that begin with it first. An empty text finds none.
     #[must_use]
     pub fn search(&self, text: &str, limit: usize) -> Vec<&PlaceInfo> {
@@ -122,7 +130,7 @@ impl PlaceBook {
 }
 
 /// True when a weekly plan is open at this second; without a plan always. A plan that cannot be is never open.
-pub(super) fn is_open(hours: Option<&WeeklyHours>, now_s: i64) -> bool {
+pub(crate) fn is_open(hours: Option<&WeeklyHours>, now_s: i64) -> bool {
     hours.is_none_or(|hours| hours.opening_hours().is_ok_and(|hours| hours.is_open_at(now_s)))
 }
 

@@ -14,6 +14,7 @@ mod tables;
 
 pub(crate) use areas::{TILES_WITHIN_M, pull_areas};
 pub use book::PlaceBook;
+pub(crate) use book::is_open;
 pub use errors::PlacesError;
 pub use models::{AreaReport, NearPage, PlaceNear, PlacePage, PlaceView, TenantView};
 pub use service::PlacesService;

@@ -103,6 +103,8 @@ pub enum Change {
     CheckIns,
     /// Stock of a store: ask `stock().nearest()` again.
     Stock,
+    /// A hold was made, kept, not found or is over: ask `holds().list()` again.
+    Holds,
     /// Something was said, sent or refused: ask `outbox().waiting()` again.
     Outbox,
 }

@@ -5,9 +5,12 @@ use noren_rules::wire::{StockPage, paths};
 use super::tables::KeptStore;
 use crate::net::{Authorizer, AuthorizerError, Client, decode, escaped};
 
+/// Rows of one answer: a megabyte at most.
+pub(super) const ROWS: usize = 5_000;
+
 /// What has changed in these stores since the versions on the phone. Their ids are all that the server learns.
 pub(super) async fn stock(client: &Client, authorizer: &dyn Authorizer, stores: &[KeptStore]) -> Result<StockPage, AuthorizerError> {
     let asked: Vec<String> = stores.iter().map(|kept| format!("{}@{}", escaped(kept.store.as_str()), kept.version)).collect();
-    let answer = client.get_authorized(authorizer, &format!("{}?stores={}", paths::STOCK, asked.join(",")), None).await?;
+    let answer = client.get_authorized(authorizer, &format!("{}?stores={}&limit={ROWS}", paths::STOCK, asked.join(",")), None).await?;
     Ok(decode(&answer)?)
 }

@@ -11,6 +11,9 @@ pub enum StockError {
     /// There is no card yet: enrol first.
     #[error("this device is not enrolled: enrol first")]
     NotEnrolled,
+    /// The product was never seen on this phone.
+    #[error("this product was not seen on this phone: scan it, or let the catalogue find it first")]
+    NoSuchProduct,
     /// The question cannot be answered as it is.
     #[error("{detail}")]
     BadQuestion {

@@ -78,15 +78,12 @@ impl StoreMap {
     pub(super) fn new(kept: Vec<KeptStore>, model: ChanceModel, book: &PlaceBook) -> Self {
         let (mut located, mut elsewhere, mut places) = (Vec::new(), Vec::new(), Vec::<Place>::new());
         for kept in kept {
-            let id = book.of_store(&kept.store);
-            let info = id.and_then(|id| book.info(id));
-            let tenant = info.and_then(|info| info.tenants.iter().find(|tenant| tenant.store_id == kept.store));
-            match id.and_then(|id| book.place(id)).filter(|_| !kept.is_ec) {
-                Some(place) => {
+            match book.at_place(&kept.store).filter(|_| !kept.is_ec) {
+                Some((place, tenant)) => {
                     places.push(place.clone());
-                    located.push(MappedStore::new(kept, id.cloned(), tenant));
+                    located.push(MappedStore::new(kept, Some(place.id().clone()), Some(tenant)));
                 }
-                None => elsewhere.push(MappedStore::new(kept, None, tenant)),
+                None => elsewhere.push(MappedStore::new(kept, None, None)),
             }
         }
         let stores: Vec<MappedStore> = located.into_iter().chain(elsewhere).collect();

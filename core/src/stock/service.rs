@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use noren_rules::catalogue::VariantInfo;
 use noren_rules::geo::Position;
 use noren_rules::ids::{Sku, StoreId};
 use noren_rules::stock::Arrival;
@@ -69,11 +70,20 @@ impl StockService {
     /// and sizes. Local, at once; with no network it is what was heard last, and says so.
     ///
     /// # Errors
-    /// `BadQuestion`, `Storage`.
+    /// `NoSuchProduct`, `BadQuestion`, `Storage`.
     pub fn nearest(&self, question: &StockQuestion, position: Option<&Position>) -> Result<StockMatrix, StockError> {
-        let skus = self.skus(question)?;
-        let now_ms = self.core.clock.now().now_ms;
-        let mut matrix = self.core.stock.nearest(&self.core.places.book()?, question, skus, position, now_ms)?;
+        let core = &self.core;
+        let variants = match &question.product {
+            Some(product) => core.catalogue.product(product)?.ok_or(StockError::NoSuchProduct)?.record.product.variants,
+            None => Vec::new(),
+        };
+        let skus = distinct(question, &variants)?;
+        let mut matrix = core.stock.nearest(&core.places.book()?, question, skus, position, core.clock.now().now_ms)?;
+        for row in &mut matrix.variants {
+            if let Some(variant) = variants.iter().find(|variant| variant.sku == row.sku) {
+                (row.colour, row.size) = (variant.colour.clone(), variant.size.clone());
+            }
+        }
         matrix.freshness = self.freshness()?;
         Ok(matrix)
     }
@@ -136,23 +146,6 @@ impl StockService {
         Ok(self.core.collections.freshness(STOCK_COLLECTION)?)
     }
 
-    /// The variants that are asked about, each once.
-    fn skus(&self, question: &StockQuestion) -> Result<Vec<Sku>, StockError> {
-        let bad = |detail: &str| Err(StockError::BadQuestion { detail: detail.to_owned() });
-        let mut seen = BTreeSet::new();
-        let skus: Vec<Sku> = question.skus.iter().filter(|sku| seen.insert(*sku)).cloned().collect();
-        if skus.len() > MOST_VARIANTS {
-            return bad("a question is about at most 500 variants: ask in portions");
-        }
-        if question.per_variant > MOST_PER_VARIANT {
-            return bad("at most 50 stores are answered for a variant: ask for fewer");
-        }
-        if question.quantity > MOST_PIECES {
-            return bad("nobody holds more than 1,000 pieces: ask for fewer");
-        }
-        Ok(skus)
-    }
-
     /// The stores to ask for, with the versions that are known.
     fn choose(&self, stores: &[StoreId], position: Option<&Position>) -> Result<Vec<KeptStore>, StockError> {
         let core = &self.core;
@@ -196,9 +189,10 @@ impl StockService {
             if moved {
                 core.observers.tell(Change::Stock);
             }
-            // An answer that came to its limit may not have come to the last stores; another one just does not know those that it leaves out.
+            // An answer that came to its limit may not have come to the last stores; any other one does not know those that it leaves out.
+            let is_full = taken.levels >= endpoints::ROWS || !taken.more.is_empty();
             let goes_on = |store: &&StoreId| taken.more.contains(store) || taken.again.contains(store);
-            let unreached = |store: &&StoreId| !taken.more.is_empty() && !taken.heard.contains(store);
+            let unreached = |store: &&StoreId| is_full && !taken.heard.contains(store);
             let mut next: Vec<StoreId> = queue.iter().take(PORTION).filter(|store| goes_on(store) || unreached(store)).cloned().collect();
             next.extend(queue.iter().skip(PORTION).cloned());
             next.extend(taken.heard.iter().filter(|store| !queue.contains(store) && goes_on(store)).cloned());
@@ -211,6 +205,24 @@ impl StockService {
             queue = next;
         }
     }
+}
+
+/// The variants that are asked about, each once: those of the product, then the others.
+fn distinct(question: &StockQuestion, variants: &[VariantInfo]) -> Result<Vec<Sku>, StockError> {
+    let bad = |detail: &str| Err(StockError::BadQuestion { detail: detail.to_owned() });
+    let mut seen = BTreeSet::new();
+    let all = variants.iter().map(|variant| &variant.sku).chain(&question.skus);
+    let skus: Vec<Sku> = all.filter(|sku| seen.insert(*sku)).cloned().collect();
+    if skus.len() > MOST_VARIANTS {
+        return bad("a question is about at most 500 variants: ask in portions");
+    }
+    if question.per_variant > MOST_PER_VARIANT {
+        return bad("at most 50 stores are answered for a variant: ask for fewer");
+    }
+    if question.quantity > MOST_PIECES {
+        return bad("nobody holds more than 1,000 pieces: ask for fewer");
+    }
+    Ok(skus)
 }
 
 /// The stores of the places near a position, the nearest first.

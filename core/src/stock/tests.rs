@@ -37,6 +37,9 @@ fn page_of(stores: Vec<StoreStock>) -> StockPage {
     StockPage { stores, model: ChanceModel::default(), as_of_ms: NOW_MS }
 }
 
+/// Store and variant.
+type Key = (String, String);
+
 struct Kept {
     _directory: tempfile::TempDir,
     stock: StockStore,
@@ -53,7 +56,7 @@ impl Kept {
     }
 
     /// Every level as it reads, and every variant that is there, each by its own table.
-    fn all(&self, stores: &[&str], skus: &[String]) -> (BTreeMap<(String, String), StockLevel>, Vec<(String, String)>) {
+    fn all(&self, stores: &[&str], skus: &[String]) -> (BTreeMap<Key, StockLevel>, Vec<Key>) {
         let kept = self.stock.stores().unwrap();
         self.stock
             .read(|levels| {
@@ -163,11 +166,11 @@ proptest! {
                 break;
             }
         }
-        let right: BTreeMap<(String, String), StockLevel> =
+        let right: BTreeMap<Key, StockLevel> =
             changes.into_iter().map(|(store, level)| ((STORES[store].to_owned(), level.sku.0.clone()), level)).collect();
         let skus: Vec<String> = (0..150).map(|sku| format!("sku{sku}")).collect();
         let (all, there) = kept.all(&STORES, &skus);
-        let mut available: Vec<(String, String)> =
+        let mut available: Vec<Key> =
             right.iter().filter(|(_, level)| level.available.is_some_and(|available| available > 0)).map(|(key, _)| key.clone()).collect();
         available.sort();
         let mut there = there;

@@ -172,6 +172,7 @@ pub struct World {
     pub fail_nonce_once: bool,
     pub linked: bool,
     pub shop: super::shop::Shop,
+    pub depot: super::depot::Depot,
     pub goods: super::goods::Goods,
     /// Everything that left the phone, and how many bytes came back.
     pub sent: Vec<Request>,
@@ -289,6 +290,9 @@ impl Server {
         if let Some(answer) = self.read_goods(&world.goods, request, path, query, device) {
             return answer;
         }
+        if let Some(answer) = self.read_depot(world, request, path, query) {
+            return answer;
+        }
         assert_eq!(path, paths::RECEIPTS);
         let cursor = query.split('&').find_map(|part| part.strip_prefix("cursor="));
         let from: usize = match cursor.map(|cursor| cursor.split_once('.').unwrap()) {
@@ -391,6 +395,7 @@ impl Server {
             }
             paths::LEASES | paths::CHECK_INS => self.write_shop(world, request, path, device),
             paths::REVIEWS | paths::FAVOURITES | paths::REACTIONS => self.write_goods(world, request, path, device),
+            paths::HOLDS | paths::HOLD_PROGRESS | paths::HOLD_RELEASES => self.write_depot(world, request, path),
             paths::TILL_SALES => (200, json!({ "sale": key }).to_string(), None),
             other => panic!("no such path: {other}"),
         }

@@ -1,0 +1,448 @@
+//! The verbs of holds.
+
+use std::sync::{Arc, PoisonError};
+
+use noren_rules::check_in;
+use noren_rules::geo::Position;
+use noren_rules::ids::{HoldId, IdempotencyKey, StoreId};
+use noren_rules::wire::{Hold, HoldAlternative, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Reason, paths};
+
+use super::tables::{KeptHolds, WishNote};
+use super::trip::TELL_EVERY_MS;
+use super::{
+    HOLDS_COLLECTION, HoldChoice, HoldOutcome, HoldPage, HoldStanding, HoldStore, HoldTrip, HoldView, HoldWish, HoldsError, endpoints,
+};
+use crate::app::{Core, LANE_HOLD_PROGRESS, LANE_HOLDS};
+use crate::catalogue::ProductNumber;
+use crate::check_in::Observation;
+use crate::member::{CardStore, Submission, new_intent};
+use crate::outbox::{IntentState, Outcome};
+use crate::places::PlaceBook;
+use crate::platform::Change;
+use crate::stock::{StockMatrix, StockQuestion, StockService};
+use crate::storage::StorageError;
+
+pub(crate) const KIND_HOLD: &str = "hold";
+pub(crate) const KIND_HOLD_PROGRESS: &str = "hold_progress";
+pub(crate) const KIND_HOLD_RELEASE: &str = "hold_release";
+/// A wish that finds no network in this time is over.
+const WISH_LIVES_MS: i64 = 600_000;
+/// What ended is shown for so long.
+const SHOWN_MS: i64 = 86_400_000;
+/// A release is over when the longest hold is.
+const RELEASE_LIVES_MS: i64 = 3 * 3_600_000;
+const MOST_PIECES: u32 = 10;
+const LONGEST_MIN: u32 = 1_440;
+
+/// Holds. Cheap to clone; from `noren.holds()`.
+#[derive(Clone, Debug)]
+pub struct HoldsService {
+    core: Arc<Core>,
+}
+
+impl HoldsService {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Asks a store to hold a variant. The wish is durable before it is sent; a second tap while it is on its way makes no second one. With no network it
+    /// waits for ten minutes, and is over then.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `BadWish`, `Refused`, `Platform`, `Storage`.
+    pub async fn hold(&self, wish: &HoldWish, position: Option<&Position>) -> Result<HoldOutcome, HoldsError> {
+        let core = &self.core;
+        let card = core.card.get().ok_or(HoldsError::NotEnrolled)?;
+        check(wish)?;
+        let request = HoldRequest { store: wish.store.clone(), sku: wish.sku.clone(), quantity: wish.quantity, eta_min: wish.eta_min };
+        let now_ms = core.clock.now().now_ms;
+        let until_ms = now_ms.saturating_add(WISH_LIVES_MS);
+        let subject = format!("{}\n{}", wish.store, wish.sku);
+        let intent = new_intent(LANE_HOLDS, KIND_HOLD, paths::HOLDS, json(&request)?, Some(until_ms), Some(&subject));
+        core.note_use()?;
+        let keys = core.outbox.enqueue_with(&[intent], |tx, keys| {
+            keys.iter().try_for_each(|key| core.holds.insert(tx, key, &card.device_id, wish, (now_ms, until_ms)))
+        })?;
+        core.observers.tell(Change::Holds);
+        let Some(key) = keys.into_iter().next() else { return Err(HoldsError::NoSuchHold) };
+        core.outbox.send_lane_due(LANE_HOLDS).await?;
+        core.note_refused_device()?;
+        self.outcome(&key, position)
+    }
+
+    /// Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local, at once.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `Storage`.
+    pub fn list(&self) -> Result<HoldPage, HoldsError> {
+        let core = &self.core;
+        let card = core.card.get().ok_or(HoldsError::NotEnrolled)?;
+        core.outbox.start()?;
+        let (book, now_ms) = (core.places.book()?, core.clock.now().now_ms);
+        let kept = core.holds.kept(&card.member_id)?;
+        let known: Vec<Hold> = kept.as_ref().map(|kept| kept.holds.clone()).unwrap_or_default();
+        let mut holds: Vec<HoldView> = known.iter().map(|hold| self.view(&book, hold)).collect();
+        for note in core.holds.wishes(&card.device_id)? {
+            match note.answer.as_ref().and_then(|answer| answer.hold.as_ref()) {
+                // The list was dropped, or is older than the answer; one that is newer and does not know the hold has forgotten it.
+                Some(hold) => {
+                    let is_newer = kept.as_ref().is_some_and(|kept| kept.as_of_ms > hold.made_at_ms);
+                    if !is_newer && !known.iter().any(|known| known.id == hold.id) {
+                        holds.push(self.view(&book, hold));
+                    }
+                }
+                None if note.standing == HoldStanding::Waiting || now_ms.saturating_sub(note.at_ms) < SHOWN_MS => {
+                    holds.push(self.wish_view(&book, note));
+                }
+                None => {}
+            }
+        }
+        holds.retain(|hold| hold.standing.is_live() || now_ms.saturating_sub(hold.until_ms.max(hold.made_at_ms)) < SHOWN_MS);
+        holds.sort_by_key(|hold| std::cmp::Reverse(hold.made_at_ms));
+        Ok(HoldPage { holds, freshness: core.collections.freshness(HOLDS_COLLECTION)? })
+    }
+
+    /// Asks what the stores have done, if anything. True when something is different.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `Call`, `Platform`, `Storage`. What is known stays readable.
+    pub async fn refresh(&self) -> Result<bool, HoldsError> {
+        let core = &self.core;
+        let card = core.card.get().ok_or(HoldsError::NotEnrolled)?;
+        core.collections.attempt(HOLDS_COLLECTION, core.clock.now().now_ms)?;
+        // Without the list itself its ETag would keep it away for ever.
+        let etag = match core.holds.kept(&card.member_id)? {
+            Some(_) => core.collections.etag(HOLDS_COLLECTION)?,
+            None => None,
+        };
+        let fetched = match endpoints::holds(&core.client, core.tokens.as_ref(), etag.as_deref()).await {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                core.note_device(&error)?;
+                core.collections.failed(HOLDS_COLLECTION, &error.to_string())?;
+                return Err(error.into());
+            }
+        };
+        let (changed, etag) = match fetched {
+            Some((holds, etag)) => {
+                let kept = KeptHolds { member: card.member_id.clone(), holds: holds.holds, as_of_ms: holds.as_of_ms };
+                (core.holds.take_list(&kept)?, etag)
+            }
+            None => (false, None),
+        };
+        core.collections.complete(HOLDS_COLLECTION, etag.as_deref(), core.clock.now().now_ms)?;
+        if changed {
+            core.observers.tell(Change::Holds);
+        }
+        Ok(changed)
+    }
+
+    /// Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `NoSuchHold`, `BadWish`, `Refused`, `Platform`, `Storage`.
+    pub async fn still_coming(&self, hold: &HoldId, eta_min: u32) -> Result<Submission, HoldsError> {
+        if eta_min > LONGEST_MIN {
+            return Err(HoldsError::BadWish { detail: "a way takes at most 1,440 minutes: say fewer".into() });
+        }
+        self.live(hold)?;
+        let key = self.tell(hold, eta_min)?;
+        self.submitted(LANE_HOLD_PROGRESS, &key).await
+    }
+
+    /// Not coming: the piece is free again.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `NoSuchHold`, `Refused`, `Platform`, `Storage`.
+    pub async fn release(&self, hold: &HoldId) -> Result<Submission, HoldsError> {
+        self.live(hold)?;
+        let key = self.give_up(hold)?;
+        self.submitted(LANE_HOLDS, &key).await
+    }
+
+    /// Takes a wish away that was never sent, was refused, or is over. Local, durable.
+    ///
+    /// # Errors
+    /// `MayHaveArrived` while its outcome is open and it was sent; `NoSuchHold`; `Storage`.
+    pub fn take_back(&self, key: &IdempotencyKey) -> Result<(), HoldsError> {
+        let core = &self.core;
+        let card = core.card.get().ok_or(HoldsError::NotEnrolled)?;
+        if !core.holds.wishes(&card.device_id)?.iter().any(|note| note.key == *key) {
+            return Err(HoldsError::NoSuchHold);
+        }
+        if core.outbox.intent(key)?.is_some_and(|view| view.state != IntentState::Done) {
+            core.outbox.dismiss(key)?;
+        }
+        core.holds.forget_wish(key)?;
+        core.observers.tell(Change::Holds);
+        Ok(())
+    }
+
+    /// Whether a hold is released by itself when the way has clearly led away. Without the member's word it is only proposed. Local, durable.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub fn release_when_away(&self, wanted: bool) -> Result<(), HoldsError> {
+        self.core.note_use()?;
+        Ok(self.core.holds.release_when_away(wanted)?)
+    }
+
+    /// Takes fixes on the way, in the order in which they came, and answers how it goes for each live hold. The minutes are told every three minutes at
+    /// most, and only while they get less or stand; no position leaves the phone. Local: `outbox().send_due()` sends what follows.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `Storage`.
+    pub fn on_the_way(&self, observations: &[Observation]) -> Result<Vec<HoldTrip>, HoldsError> {
+        let core = &self.core;
+        let book = core.places.book()?;
+        let live: Vec<HoldView> = self.list()?.holds.into_iter().filter(|hold| hold.standing.is_live()).collect();
+        let fixes = observations.iter().filter_map(|observation| match observation.for_monitor() {
+            Some(check_in::Observation::Fix(fix)) => Some(fix),
+            _ => None,
+        });
+        let fixes: Vec<check_in::Fix> = fixes.collect();
+        let mut trips = Vec::with_capacity(live.len());
+        {
+            let mut kept = core.holds.trips.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.keep(|hold| live.iter().any(|view| view.id.as_ref() == Some(hold)));
+            for view in &live {
+                let (Some(hold), Some((place, _))) = (&view.id, book.at_place(&view.store)) else { continue };
+                let trip = kept.of(hold);
+                let to = place.region().centre;
+                fixes.iter().for_each(|fix| trip.observe(fix, &to));
+                trips.push(HoldTrip {
+                    hold: hold.clone(),
+                    store: view.store.clone(),
+                    eta_min: trip.eta_min(),
+                    trend: trip.trend(),
+                    told: false,
+                    turned_away: trip.has_turned_away(),
+                    released: false,
+                });
+            }
+        }
+        for trip in &mut trips {
+            if trip.turned_away && core.holds.releases_when_away()? {
+                self.give_up(&trip.hold)?;
+                trip.released = true;
+            } else if let Some(eta_min) = trip.eta_min.filter(|_| !trip.turned_away)
+                && self.is_to_be_told(&trip.hold)?
+            {
+                self.tell(&trip.hold, eta_min)?;
+                trip.told = true;
+            }
+        }
+        Ok(trips)
+    }
+
+    /// Where else it is when the store did not find it, or refused: all local, from what is known of stock.
+    ///
+    /// # Errors
+    /// `NotEnrolled`, `NoSuchHold`, `Storage`.
+    pub fn instead(&self, hold: &HoldId, position: Option<&Position>) -> Result<StockMatrix, HoldsError> {
+        let view = self.list()?.holds.into_iter().find(|view| view.id.as_ref() == Some(hold)).ok_or(HoldsError::NoSuchHold)?;
+        // With its other sizes, where the product was seen here.
+        let product = self.core.catalogue.by_number(&ProductNumber::Sku(view.sku.clone()))?;
+        let question = StockQuestion {
+            product: product.map(|(kept, _)| kept.record.product.id),
+            skus: vec![view.sku.clone()],
+            wanted: Some(view.sku),
+            here: Some(view.store),
+            in_min: None,
+            quantity: view.quantity,
+            per_variant: 5,
+            open_first: true,
+        };
+        Ok(StockService::new(self.core.clone()).nearest(&question, position)?)
+    }
+
+    fn live(&self, hold: &HoldId) -> Result<HoldView, HoldsError> {
+        let of = |view: &HoldView| view.id.as_ref() == Some(hold) && view.standing.is_live();
+        self.list()?.holds.into_iter().find(of).ok_or(HoldsError::NoSuchHold)
+    }
+
+    fn is_to_be_told(&self, hold: &HoldId) -> Result<bool, HoldsError> {
+        let now_ms = self.core.clock.now().now_ms;
+        let told_at_ms = self.core.holds.told_at_ms(hold)?;
+        // A clock that was set back makes no wait longer.
+        Ok(told_at_ms.is_none_or(|told_at_ms| !(0..TELL_EVERY_MS).contains(&now_ms.saturating_sub(told_at_ms))))
+    }
+
+    /// Keeps a word on the way. It is over when the next one may be said: an old one is worth nothing.
+    fn tell(&self, hold: &HoldId, eta_min: u32) -> Result<IdempotencyKey, HoldsError> {
+        let core = &self.core;
+        let at_ms = core.clock.now().now_ms;
+        let body = json(&HoldProgressRequest { hold: hold.clone(), eta_min, at_ms })?;
+        let expires_at_ms = Some(at_ms.saturating_add(TELL_EVERY_MS));
+        let intent = new_intent(LANE_HOLD_PROGRESS, KIND_HOLD_PROGRESS, paths::HOLD_PROGRESS, body, expires_at_ms, None);
+        core.note_use()?;
+        let keys = core.outbox.enqueue_with(&[intent], |tx, _| HoldStore::note_told(tx, hold, at_ms))?;
+        keys.into_iter().next().ok_or(HoldsError::NoSuchHold)
+    }
+
+    fn give_up(&self, hold: &HoldId) -> Result<IdempotencyKey, HoldsError> {
+        let body = json(&HoldReleaseRequest { hold: hold.clone() })?;
+        let subject = Some(hold.as_str());
+        Ok(self.core.enqueue(LANE_HOLDS, KIND_HOLD_RELEASE, paths::HOLD_RELEASES, body, Some(RELEASE_LIVES_MS), subject)?)
+    }
+
+    async fn submitted(&self, lane: &str, key: &IdempotencyKey) -> Result<Submission, HoldsError> {
+        let core = &self.core;
+        core.outbox.send_lane_due(lane).await?;
+        core.note_refused_device()?;
+        let Some(view) = core.outbox.intent(key)? else { return Ok(Submission::Done) };
+        match view.state {
+            IntentState::Done => Ok(Submission::Done),
+            IntentState::Wedged | IntentState::Expired => {
+                core.outbox.dismiss(key)?;
+                let code = view.reason.unwrap_or(Reason::Other);
+                Err(if code == Reason::NotFound { HoldsError::NoSuchHold } else { refused(code, view.detail) })
+            }
+            _ => Ok(Submission::Waiting { key: key.clone() }),
+        }
+    }
+
+    fn outcome(&self, key: &IdempotencyKey, position: Option<&Position>) -> Result<HoldOutcome, HoldsError> {
+        let core = &self.core;
+        let card = core.card.get().ok_or(HoldsError::NotEnrolled)?;
+        let note = core.holds.wishes(&card.device_id)?.into_iter().find(|note| note.key == *key).ok_or(HoldsError::NoSuchHold)?;
+        let book = core.places.book()?;
+        match (note.answer, note.standing) {
+            (Some(HoldAnswer { hold: Some(hold), .. }), _) => Ok(HoldOutcome::Held { hold: self.view(&book, &hold) }),
+            (Some(HoldAnswer { alternatives, .. }), HoldStanding::Refused { reason }) => {
+                Ok(HoldOutcome::Refused { reason, alternatives: self.choices(&book, alternatives, position) })
+            }
+            (_, HoldStanding::NotTaken { code }) => {
+                let detail = core.outbox.intent(key)?.and_then(|view| view.detail);
+                // It was seen: what is refused for good is not shown again.
+                self.take_back(key)?;
+                Err(refused(code, detail))
+            }
+            (_, HoldStanding::Over) => Ok(HoldOutcome::Over),
+            _ => Ok(HoldOutcome::Waiting { key: key.clone(), until_ms: note.until_ms }),
+        }
+    }
+
+    /// The alternatives, the nearest to the phone first where that is known; else as the backend ordered them. The online shop last.
+    fn choices(&self, book: &PlaceBook, alternatives: Vec<HoldAlternative>, position: Option<&Position>) -> Vec<HoldChoice> {
+        let now_s = self.core.clock.now().now_s();
+        let choice = |alternative: HoldAlternative| {
+            let at = book.at_place(&alternative.store);
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "half the Earth's girth is 20,000,000 m")]
+            let metres = |position: &Position| at.map(|(place, _)| place.distance_m(position).max(0.0).round() as u32);
+            HoldChoice {
+                name: name(book, &alternative.store),
+                distance_m: position.and_then(metres),
+                open_now: at.map(|(_, tenant)| crate::places::is_open(tenant.hours.as_ref(), now_s)),
+                store: alternative.store,
+                is_ec: alternative.is_ec,
+                available: alternative.available,
+                as_of_ms: alternative.as_of_ms,
+            }
+        };
+        let mut choices: Vec<HoldChoice> = alternatives.into_iter().map(choice).collect();
+        choices.sort_by_key(|choice| (choice.is_ec, position.is_some() && choice.distance_m.is_none(), choice.distance_m));
+        choices
+    }
+
+    fn view(&self, book: &PlaceBook, hold: &Hold) -> HoldView {
+        let now = self.core.clock.now();
+        let is_over = hold.state.is_live() && now.proven && now.now_ms >= hold.until_ms;
+        let standing = HoldStanding::of(if is_over { noren_rules::holds::HoldState::Expired } else { hold.state });
+        let (words_ja, words_en) = standing.words(hold.shelf_number.as_deref());
+        HoldView {
+            id: Some(hold.id.clone()),
+            key: None,
+            store_name: name(book, &hold.store),
+            store: hold.store.clone(),
+            sku: hold.sku.clone(),
+            quantity: hold.quantity,
+            minutes_left: if standing.is_live() { minutes_left(hold.until_ms, now.now_ms) } else { 0 },
+            standing,
+            until_ms: hold.until_ms,
+            made_at_ms: hold.made_at_ms,
+            shelf_number: hold.shelf_number.clone(),
+            call: hold.call.clone(),
+            words_ja,
+            words_en,
+        }
+    }
+
+    fn wish_view(&self, book: &PlaceBook, note: WishNote) -> HoldView {
+        let (words_ja, words_en) = note.standing.words(None);
+        let waits = note.standing == HoldStanding::Waiting;
+        HoldView {
+            id: None,
+            key: Some(note.key),
+            store_name: name(book, &note.wish.store),
+            store: note.wish.store,
+            sku: note.wish.sku,
+            quantity: note.wish.quantity,
+            standing: note.standing,
+            until_ms: note.until_ms,
+            minutes_left: if waits { minutes_left(note.until_ms, self.core.clock.now().now_ms) } else { 0 },
+            made_at_ms: note.at_ms,
+            shelf_number: None,
+            call: String::new(),
+            words_ja,
+            words_en,
+        }
+    }
+}
+
+fn check(wish: &HoldWish) -> Result<(), HoldsError> {
+    let bad = |detail: &str| Err(HoldsError::BadWish { detail: detail.to_owned() });
+    if wish.store.as_str().is_empty() || wish.sku.as_str().is_empty() {
+        return bad("a hold names a store and a variant: choose both");
+    }
+    if !(1..=MOST_PIECES).contains(&wish.quantity) {
+        return bad("1 to 10 pieces can be held: choose a number between");
+    }
+    if wish.eta_min > LONGEST_MIN {
+        return bad("a way takes at most 1,440 minutes: say fewer");
+    }
+    Ok(())
+}
+
+fn json<T: serde::Serialize>(request: &T) -> Result<String, StorageError> {
+    serde_json::to_string(request).map_err(|_| StorageError::other("the request has no JSON form"))
+}
+
+fn refused(code: Reason, detail: Option<String>) -> HoldsError {
+    HoldsError::Refused { code, detail: detail.unwrap_or_else(|| "no longer possible".into()) }
+}
+
+fn minutes_left(until_ms: i64, now_ms: i64) -> u32 {
+    u32::try_from((until_ms.saturating_sub(now_ms)).max(0).saturating_add(59_999) / 60_000).unwrap_or(u32::MAX)
+}
+
+/// The store's name, or its id where no place on the phone names it.
+fn name(book: &PlaceBook, store: &StoreId) -> String {
+    book.at_place(store).map_or_else(|| store.0.clone(), |(_, tenant)| tenant.name.clone())
+}
+
+/// True when the backend's word on a wish, or on a hold, reads.
+pub(crate) fn accepts_hold(kind: &str, body: &str) -> bool {
+    match kind {
+        // An answer that neither holds nor refuses is none.
+        KIND_HOLD => serde_json::from_str::<HoldAnswer>(body).is_ok_and(|answer| answer.hold.is_some() || answer.refused.is_some()),
+        _ => serde_json::from_str::<Hold>(body).is_ok(),
+    }
+}
+
+/// Puts the backend's word in place. Applying it twice is the same as once.
+pub(crate) fn apply_hold(holds: &HoldStore, card: &CardStore, outcome: &Outcome) -> Result<(), StorageError> {
+    let hold = if outcome.kind == KIND_HOLD {
+        let Ok(answer) = serde_json::from_str::<HoldAnswer>(&outcome.body) else { return Ok(()) };
+        holds.settle(&outcome.key, &answer)?;
+        answer.hold
+    } else {
+        serde_json::from_str(&outcome.body).ok()
+    };
+    let (Some(hold), Some(card)) = (hold, card.get()) else { return Ok(()) };
+    // The list is the backend's and comes again; the answer to a wish stands beside the outbox.
+    if let Err(error) = holds.take_one(&card.member_id, hold) {
+        tracing::warn!("the list of holds is looked at later: {error}");
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+use super::shop::*;
+use super::support::*;
+use noren_core::Noren;
+use noren_core::stock::{NextStep, StockError, StockQuestion};
+use noren_rules::ids::{Sku, StoreId};
+use noren_rules::stock::{Arrival, Band};
+use noren_rules::wire::{Tenant, paths};
+
+/// Three stores with places, the first where the phone is.
+fn town(shop: &mut Shop) {
+    for (n, store) in ["shibuya", "harajuku", "ikebukuro"].into_iter().enumerate() {
+        let mut info = place(&format!("p-{store}"), store, &miyajima().towards(30.0, 2_000.0 * n as f64));
+        info.tenants = vec![Tenant { store_id: store.into(), name: format!("{store}店"), hours: None }];
+        shop.places.push(info);
+    }
+}
+
+async fn in_town(phone: &Phone) -> Noren {
+    phone.server.stores(|depot| {
+        depot.say("shibuya", &[("S", 2), ("M", 0)]);
+        depot.say("harajuku", &[("M", 3), ("L", 1)]);
+        depot.say("ikebukuro", &[("M", 8)]);
+        depot.say("far", &[("M", 80)]);
+        depot.say("ec", &[("S", 9), ("M", 9), ("L", 9)]);
+    });
+    phone.at_miyajima(town).await
+}
+
+fn sizes(here: &str) -> StockQuestion {
+    StockQuestion {
+        product: None,
+        skus: ["S", "M", "L", "M"].map(Sku::from).into(),
+        wanted: Some("M".into()),
+        here: Some(here.into()),
+        in_min: Some(10),
+        quantity: 1,
+        per_variant: 3,
+        open_first: true,
+    }
+}
+
+fn asked(phone: &Phone) -> Vec<String> {
+    let world = phone.server.world.lock().unwrap();
+    world.seen.iter().filter(|(_, path)| path.starts_with(paths::STOCK)).map(|(_, path)| path.clone()).collect()
+}
+
+#[tokio::test]
+async fn the_other_size_nearby_and_offline_marked_as_last_known() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    let question = sizes("shibuya");
+    assert_eq!(noren.stock().nearest(&question, Some(&miyajima())).unwrap().stores_heard, 0, "nothing was asked yet");
+    let report = noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    assert_eq!((report.stores, report.levels, report.requests), (3, 8, 1));
+    let matrix = noren.stock().nearest(&question, Some(&miyajima())).unwrap();
+    let m = &matrix.variants[1];
+    let stores: Vec<(&str, u32)> = m.stores.iter().map(|store| (store.name.as_str(), store.distance_m.unwrap())).collect();
+    assert_eq!((matrix.variants.len(), stores), (3, vec![("harajuku店", 1_850), ("ikebukuro店", 3_850)]));
+    assert_eq!((m.here.as_ref().unwrap().answer.band, m.online.as_ref().unwrap().store.as_str()), (Band::Out, "ec"));
+    assert!(m.stores[0].answer.chance_permille.is_some_and(|chance| chance > 500) && !m.stores[0].answer.last_known);
+    assert_eq!(matrix.next_steps[0], NextStep::OtherVariantHere { store: "shibuya".into(), sku: "S".into() });
+    assert!(matrix.freshness.complete);
+
+    phone.offline(true);
+    drop(noren);
+    let noren = phone.open();
+    phone.clock.pass(3_600_000);
+    assert!(matches!(noren.stock().refresh(&[], None).await, Err(StockError::Call { .. })));
+    let old = noren.stock().nearest(&question, Some(&miyajima())).unwrap();
+    assert!(old.variants[1].stores.iter().all(|store| store.answer.last_known && store.answer.band != Band::Unknown));
+    assert!(old.freshness.last_error.is_some());
+    phone.clock.pass(4 * 3_600_000);
+    let past = noren.stock().nearest(&question, Some(&miyajima())).unwrap();
+    assert!(past.variants.iter().flat_map(|variant| &variant.stores).all(|store| store.answer.band == Band::Unknown));
+    assert_eq!((past.variants[1].stores.len(), past.next_steps.len()), (2, 0), "told, and no advice");
+}
+
+#[tokio::test]
+async fn only_what_has_changed_comes_in_portions_and_no_position_goes() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    phone.server.stores(|depot| depot.limit = 3);
+    let report = noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    assert_eq!((report.levels, report.requests), (8, 3));
+    phone.server.stores(|depot| depot.say("harajuku", &[("M", 2)]));
+    assert_eq!(noren.stock().refresh(&[], None).await.unwrap().levels, 1);
+    assert_eq!(noren.stock().refresh(&[], None).await.unwrap().levels, 0);
+    let arrival = Arrival { in_min: 5, quantity: 1 };
+    let there = |store: &str| {
+        let answer = noren.stock().answer(&store.into(), &"M".into(), arrival).unwrap();
+        answer.map(|answer| answer.answer.quantity.unwrap())
+    };
+    assert_eq!((there("harajuku"), there("shibuya"), there("far")), (Some(2), Some(0), None));
+    noren.stock().refresh(&["far".into(), "nowhere".into()], None).await.unwrap();
+    assert_eq!((there("far"), there("nowhere")), (Some(80), None));
+    let asked = asked(&phone);
+    assert!(asked.iter().all(|path| !path.contains("34.") && !path.contains("132.") && !path.contains("lat")), "{asked:?}");
+    assert!(asked.last().unwrap().contains("harajuku@"));
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_with_a_store_is_asked_for_the_rest() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    let many: Vec<String> = (0..5_000).map(|n| format!("sku{n}")).collect();
+    let levels: Vec<(&str, u32)> = many.iter().map(|sku| (sku.as_str(), 1)).collect();
+    phone.server.stores(|depot| depot.say("whole", &levels));
+    let report = noren.stock().refresh(&["whole".into(), "far".into(), "nowhere".into()], None).await.unwrap();
+    assert_eq!((report.levels, report.requests), (5_004, 2));
+    assert!(noren.stock().answer(&"far".into(), &"M".into(), Arrival { in_min: 0, quantity: 1 }).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_every_store_as_it_was() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    phone.server.stores(|depot| depot.say("harajuku", &[("M", 0), ("L", 7)]));
+    let before = noren.stock().nearest(&sizes("harajuku"), None).unwrap();
+    for fault in [Fault::LostAnswer, Fault::Truncated, Fault::Portal, Fault::Refuse(503, noren_rules::wire::Reason::Unavailable, None)] {
+        phone.server.next([fault]);
+        assert!(noren.stock().refresh(&[], None).await.is_err());
+        let after = noren.stock().nearest(&sizes("harajuku"), None).unwrap();
+        assert_eq!((after.variants, after.next_steps), (before.variants.clone(), before.next_steps.clone()));
+    }
+    assert_eq!(noren.stock().refresh(&[], None).await.unwrap().levels, 2);
+}
+
+#[tokio::test]
+async fn pins_outlive_the_cache_and_the_rest_is_pulled_again() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.stock().pin(&"far".into(), true).unwrap();
+    noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    let names = |noren: &Noren| noren.stock().stores().unwrap().into_iter().map(|view| (view.store.0, view.pinned)).collect::<Vec<_>>();
+    assert_eq!(names(&noren)[0], ("far".into(), true));
+    noren.pause().unwrap();
+    drop(noren);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(phone.files().join(format!("cache.db{suffix}")));
+    }
+    let noren = phone.open();
+    assert!(names(&noren).is_empty());
+    noren.stock().refresh(&[], None).await.unwrap();
+    assert_eq!(names(&noren), [("far".into(), true), ("ec".into(), false)]);
+    noren.stock().pin(&"far".into(), false).unwrap();
+    phone.clock.pass(31 * 86_400_000);
+    noren.member().renew_if_due().await.unwrap();
+    noren.stock().refresh(&["shibuya".into()], None).await.unwrap();
+    assert_eq!(names(&noren), [("ec".into(), false), ("shibuya".into(), false)], "not wanted for 30 days");
+}
+
+#[tokio::test]
+async fn without_a_card_nothing_is_asked_and_what_cannot_be_answered_is_said() {
+    let phone = Phone::new();
+    let noren = phone.open();
+    assert_eq!(noren.stock().refresh(&["a".into()], None).await, Err(StockError::NotEnrolled));
+    assert!(asked(&phone).is_empty());
+    let many = StockQuestion { skus: (0..501).map(|n| Sku(n.to_string())).collect(), ..sizes("a") };
+    assert!(matches!(noren.stock().nearest(&many, None), Err(StockError::BadQuestion { .. })));
+    let wide = StockQuestion { per_variant: 51, ..sizes("a") };
+    assert!(matches!(noren.stock().nearest(&wide, None), Err(StockError::BadQuestion { .. })));
+    let none = noren.stock().nearest(&StockQuestion { skus: vec![], ..sizes("a") }, None).unwrap();
+    assert!(none.variants.is_empty() && none.next_steps.is_empty());
+}
+
+#[tokio::test]
+async fn a_store_that_never_spoke_has_no_answer() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    phone.server.stores(|depot| depot.silent.push("mute".into()));
+    noren.stock().refresh(&[StoreId("mute".into())], None).await.unwrap();
+    let matrix = noren.stock().nearest(&sizes("mute"), None).unwrap();
+    assert!(matrix.variants.iter().all(|variant| variant.here.is_none()));
+}
+
+#[tokio::test]
+async fn a_scanned_size_leads_to_the_others_of_its_product_in_one_call() {
+    let phone = Phone::new();
+    phone.server.stock_shelves(super::goods::shelves);
+    phone.server.stores(|depot| {
+        depot.say("shibuya", &[("赤/S", 1), ("青/L", 2)]);
+        depot.say("harajuku", &[("赤/M", 4)]);
+    });
+    let noren = phone.at_miyajima(town).await;
+    let question = StockQuestion { product: Some("shirt".into()), skus: vec![], wanted: Some("赤/M".into()), ..sizes("shibuya") };
+    assert_eq!(noren.stock().nearest(&question, None), Err(StockError::NoSuchProduct));
+    noren.catalogue().find("赤/S", None).await.unwrap().unwrap();
+    noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    phone.offline(true);
+    let matrix = noren.stock().nearest(&question, Some(&miyajima())).unwrap();
+    let cells: Vec<(&str, &str)> =
+        matrix.variants.iter().map(|cell| (cell.colour.as_deref().unwrap(), cell.size.as_deref().unwrap())).collect();
+    assert_eq!(cells, [("赤", "S"), ("赤", "M"), ("赤", "L"), ("青", "S"), ("青", "L")]);
+    assert_eq!(matrix.variants[1].stores[0].store.as_str(), "harajuku");
+    let here = |sku: &str| NextStep::OtherVariantHere { store: "shibuya".into(), sku: sku.into() };
+    let other = NextStep::OtherStore { store: "harajuku".into(), sku: "赤/M".into(), holds: true };
+    assert_eq!(matrix.next_steps, [here("赤/S"), here("青/L"), other]);
+}

@@ -4,10 +4,7 @@
 //! Found at reading, from sales and scans as they are known then: it does not matter which of them came first, a scan that a phone sends
 //! late counts, and so does one under another name of the member. What came back since is taken off.
 
-use std::collections::BTreeMap;
-
 use noren_rules::ids::{MemberId, ReceiptId, Sku, StoreId};
-use noren_rules::receipt::ReceiptLine;
 use noren_rules::wire::{StoreCredit, StoreCredits};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -53,20 +50,14 @@ fn of_sale(db: &Connection, sale: &ReceiptId, window_ms: i64, credits: &mut Vec<
     if family.sale.voided {
         return Ok(());
     }
-    let mut left: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-    for ReceiptLine { sku, quantity, amount_minor, .. } in family.children.iter().chain([&family.sale]).flat_map(|receipt| &receipt.lines) {
-        let (pieces, minor) = left.entry(sku).or_default();
-        *pieces = pieces.saturating_add(*quantity);
-        *minor = minor.saturating_add(*amount_minor);
-    }
-    for (sku, (quantity, amount_minor)) in left.into_iter().filter(|(_, (quantity, _))| *quantity > 0) {
+    for (sku, left) in family.left().into_iter().filter(|(_, left)| left.quantity > 0) {
         let sku = Sku(sku.to_owned());
         if let Some((scanned_at_ms, store)) = scans.before(db, &sku, family.sale.sold_at_ms)? {
             credits.push(StoreCredit {
                 store,
                 sku,
-                quantity,
-                amount_minor,
+                quantity: left.quantity,
+                amount_minor: left.amount_minor,
                 currency: family.sale.currency.clone(),
                 scanned_at_ms,
                 bought_at_ms: family.sale.sold_at_ms,
@@ -118,12 +109,11 @@ pub(crate) fn keep_of_erased(db: &Connection, parts: &[MemberId], credit_days: u
     for part in parts {
         let rows = statement.query_map([part.as_str()], |row| row.get(0).map(ReceiptId))?;
         for sale in rows.collect::<Result<Vec<_>, _>>()? {
-            let sale = receipts::load(db, &sale)?;
-            for line in &sale.lines {
-                let sku = Sku(line.sku.clone());
-                if let Some((scanned_at_ms, store)) = scans.before(db, &sku, sale.sold_at_ms)? {
+            let family = Family::load(db, &sale)?;
+            for sku in family.left().into_keys().map(|sku| Sku(sku.to_owned())) {
+                if let Some((scanned_at_ms, store)) = scans.before(db, &sku, family.sale.sold_at_ms)? {
                     db.prepare_cached("INSERT OR IGNORE INTO kept_credits (receipt, sku, store, scanned_at_ms) VALUES (?1, ?2, ?3, ?4)")?
-                        .execute(params![sale.id.as_str(), sku.as_str(), store.as_str(), scanned_at_ms])?;
+                        .execute(params![sale.as_str(), sku.as_str(), store.as_str(), scanned_at_ms])?;
                 }
             }
         }

@@ -24,6 +24,16 @@ impl Family {
         Ok(Self { sale: receipts::load(db, sale)?, children })
     }
 
+    /// What is left of each article.
+    pub(crate) fn left(&self) -> BTreeMap<&str, Sum> {
+        by_sku(self.lines())
+    }
+
+    /// Lines of the sale and of what belongs to it.
+    fn lines(&self) -> impl Iterator<Item = &ReceiptLine> {
+        self.children.iter().chain([&self.sale]).flat_map(|receipt| &receipt.lines)
+    }
+
     /// What all of it comes to.
     fn total_minor(&self) -> i64 {
         self.children.iter().fold(self.sale.total_minor, |sum, child| sum.saturating_add(child.total_minor))
@@ -43,7 +53,7 @@ impl Family {
             return Err(conflict("more money goes back than was paid"));
         }
         let sold = by_sku(&self.sale.lines);
-        let mut left = by_sku(self.children.iter().flat_map(|child| &child.lines).chain(&self.sale.lines));
+        let mut left = self.left();
         for line in lines {
             let sum = left.entry(&line.sku).or_default();
             sum.add(line);
@@ -64,7 +74,7 @@ impl Family {
 
     /// True when nothing is left of the sale after a return of these lines.
     pub(crate) fn left_without(&self, lines: &[ReceiptLine], total_minor: i64) -> bool {
-        let left = by_sku(self.children.iter().flat_map(|child| &child.lines).chain(&self.sale.lines).chain(lines));
+        let left = by_sku(self.lines().chain(lines));
         self.total_minor().saturating_add(total_minor) == 0 && left.values().all(|sum| sum.quantity <= 0)
     }
 
@@ -74,10 +84,11 @@ impl Family {
     }
 }
 
+/// Lines of one article.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    quantity: i64,
-    amount_minor: i64,
+pub(crate) struct Sum {
+    pub(crate) quantity: i64,
+    pub(crate) amount_minor: i64,
 }
 
 impl Sum {
@@ -117,7 +128,8 @@ pub(crate) fn give_all(db: &Connection, app: &Shared, sale: &ReceiptId, member: 
     let mut given = due(app, total);
     book(db, member, &sale.id, given, now_ms)?;
     receipts::give(db, &sale.id, member, now_ms)?;
-    for child in receipts::children(db, &sale.id)? {
+    let children = receipts::children(db, &sale.id)?;
+    for child in &children {
         if !child.voided {
             total = total.saturating_add(child.total_minor);
             let points = due(app, total).saturating_sub(given);
@@ -126,7 +138,7 @@ pub(crate) fn give_all(db: &Connection, app: &Shared, sale: &ReceiptId, member: 
         }
         receipts::give(db, &child.id, member, now_ms)?;
     }
-    reviews::purchases_changed(db, member, &sale.lines)
+    reviews::purchases_changed(db, member, children.iter().chain([&sale]).flat_map(|receipt| &receipt.lines))
 }
 
 /// Takes the points of a receipt back, or gives back what it took, because it is void.

@@ -111,7 +111,11 @@ fn has_kept(db: &Connection, parts: &[MemberId], product: &ProductId) -> Result<
 }
 
 /// What a member has bought or brought back changed by these lines: its reviews of those products are verified, or not any more.
-pub(crate) fn purchases_changed(db: &Connection, member: &MemberId, lines: &[ReceiptLine]) -> Result<(), Fault> {
+pub(crate) fn purchases_changed<'a>(
+    db: &Connection,
+    member: &MemberId,
+    lines: impl IntoIterator<Item = &'a ReceiptLine>,
+) -> Result<(), Fault> {
     let parts = members::parts(db, member)?;
     let reviewed = products_of(db, &parts)?;
     if reviewed.is_empty() {

@@ -63,6 +63,45 @@ async fn favourites_are_kept_newest_first_and_an_etag_saves_the_answer() {
 }
 
 #[tokio::test]
+async fn what_is_watched_and_comes_back_is_noted_there_and_nowhere_else() {
+    let world = world().await;
+    let (phone, other) = (world.phone(1, None).await, world.phone(2, None).await);
+    world.products(vec![product("shirt", &["s1", "s2"])]).await;
+    world.like(&phone, &liked("s1", &["ginza"])).await.ok::<Favourites>();
+    world.like(&phone, &liked("s2", &[])).await.ok::<Favourites>();
+    world.like(&other, &liked("s1", &["ueno"])).await.ok::<Favourites>();
+    let notes = async |phone: &Phone| -> Vec<(String, String, i64)> {
+        let notes = world.favourites(phone).await.back_in_stock;
+        notes.into_iter().map(|note| (note.sku.0, note.store.0, note.at_ms)).collect()
+    };
+    world.counted(&["ginza"], &["s1", "s2"], 0).await;
+    assert_eq!(notes(&phone).await, [], "still out");
+    world.pass(MINUTE);
+    let back_at = world.now();
+    world.counted(&["ginza"], &["s1", "s2"], 3).await;
+    let note = [("s1".to_owned(), "ginza".to_owned(), back_at)];
+    assert_eq!((notes(&phone).await.as_slice(), notes(&other).await), (note.as_slice(), vec![]));
+    world.pass(MINUTE);
+    world.counted(&["ginza"], &["s1"], 2).await;
+    assert_eq!(notes(&phone).await, note, "it was there already");
+    // The note stays while its store is watched, and for 30 days.
+    world.like(&phone, &liked("s1", &["ginza", "ueno"])).await.ok::<Favourites>();
+    assert_eq!(notes(&phone).await, note);
+    world.pass(30 * DAY - 2 * MINUTE);
+    let phone = world.renewed(phone).await;
+    assert_eq!(notes(&phone).await, note);
+    world.pass(MINUTE);
+    assert_eq!(notes(&phone).await, []);
+    world.counted(&["ginza"], &["s1"], 0).await;
+    world.pass(1);
+    world.counted(&["ginza"], &["s1"], 1).await;
+    assert_eq!(notes(&phone).await.len(), 1);
+    world.like(&phone, &liked("s1", &["ueno"])).await.ok::<Favourites>();
+    assert_eq!(notes(&phone).await, []);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn members_that_become_one_like_what_both_liked() {
     let world = world().await;
     world.products(vec![product("shirt", &["s1", "s2"])]).await;

@@ -14,7 +14,7 @@ const OLD_TILLS: usize = 3;
 /// By how much the clock of that store's second till is ahead, in minutes.
 const AHEAD_MIN: i64 = 12;
 /// From when on the second till of the first store has no network on the second morning.
-const LATE_FROM_MIN: i64 = 34 * 60;
+const LATE_FROM_MIN: i64 = 33 * 60;
 /// Which store counts which variant, and when: 11:55.
 const COUNT: (usize, &str, i64) = (1, "soy-1000", 11 * 60 + 55 + 24 * 60);
 

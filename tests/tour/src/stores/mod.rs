@@ -13,6 +13,7 @@ mod feed;
 mod goods;
 mod log;
 mod operator;
+mod phone;
 mod till;
 mod walk;
 
@@ -22,5 +23,6 @@ pub use feed::{Fed, Feed};
 pub use goods::{products, variant};
 pub use log::{ARRIVES_MIN, LogSale, NOON_MIN, TRANSFER, TwoDays};
 pub use operator::ChainOperator;
+pub use phone::StoreShopper;
 pub use till::{Basket, StoreTill};
 pub use walk::walk;

@@ -4,6 +4,7 @@ mod network;
 mod shop;
 mod shopper;
 mod show;
+mod stores;
 mod target;
 mod traveller;
 
@@ -112,6 +113,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
 
     network.restore();
     traveller::play(&show, folder.path(), &backend, &network, &clock, options.till_language).await?;
+    stores::play(&show, folder.path(), &backend, &network, &clock).await?;
     backend.shutdown().await;
     show.end(&[
         "cargo run -- serve            the backend for your own app",

@@ -8,6 +8,7 @@ mod till;
 
 pub use clock::StoryClock;
 pub use operator::{COUPON, Operator, RAIN_COUPON, STAMP_CARD, STAMPS_OF_A_CARD};
+pub(crate) use phone::enrolled;
 pub use phone::{Said, Traveller};
 pub use till::{RestStopTill, STORE, Sold, TILL, TILL_TOKEN};
 

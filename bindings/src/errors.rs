@@ -3,10 +3,12 @@
 use noren_core::catalogue::CatalogueError;
 use noren_core::check_in::CheckInError;
 use noren_core::coupons::CouponsError;
+use noren_core::holds::HoldsError;
 use noren_core::member::MemberError;
 use noren_core::outbox::OutboxError;
 use noren_core::places::PlacesError;
 use noren_core::purchases::PurchasesError;
+use noren_core::stock::StockError;
 use noren_core::storage::StorageError;
 use noren_core::{ForgetError, OpenError};
 
@@ -55,6 +57,18 @@ pub enum NorenError {
         /// Why.
         error: CatalogueError,
     },
+    /// Stock.
+    #[error("{error}")]
+    Stock {
+        /// Why.
+        error: StockError,
+    },
+    /// Holds.
+    #[error("{error}")]
+    Holds {
+        /// Why.
+        error: HoldsError,
+    },
     /// The outbox.
     #[error("{error}")]
     Outbox {
@@ -96,5 +110,5 @@ macro_rules! from {
 
 from!(
     OpenError => Open, MemberError => Member, PurchasesError => Purchases, PlacesError => Places, CheckInError => CheckIn,
-    CouponsError => Coupons, CatalogueError => Catalogue, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage
+    CouponsError => Coupons, CatalogueError => Catalogue, StockError => Stock, HoldsError => Holds, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage
 );

@@ -12,11 +12,13 @@ mod drawing;
 mod errors;
 mod runtime;
 mod shopper;
+mod stock;
 mod traveller;
 
 pub use app_core::{AppCore, AppSettings, ObserverHandle};
 pub use cancel::CancelToken;
 pub use drawing::{card_png, card_svg, card_terminal_text};
 pub use errors::NorenError;
+pub use stock::LatLon;
 
 uniffi::setup_scaffolding!("noren_ffi");

@@ -25,6 +25,10 @@ from .generated.noren_core import (
     ForgetReport,
     Freshness,
     HistoryPage,
+    HoldOutcome,
+    HoldPage,
+    HoldTrip,
+    HoldWish,
     IntentState,
     IntentView,
     MemberState,
@@ -44,12 +48,17 @@ from .generated.noren_core import (
     SecureStore,
     SendReport,
     StampCardView,
+    StockMatrix,
+    StockQuestion,
+    StockReport,
+    StockStoreView,
+    StoreAnswer,
     Submission,
     Symbology,
     SyncReport,
 )
-from .generated.noren_ffi import AppCore, AppSettings, CancelToken
-from .generated.noren_rules import AssetInfo, BasketLine, Channel, Fit, Link, ReactionKind, Receipt, ScanSettings, SizeMm
+from .generated.noren_ffi import AppCore, AppSettings, CancelToken, LatLon
+from .generated.noren_rules import Arrival, AssetInfo, BasketLine, Channel, Fit, Link, ReactionKind, Receipt, ScanSettings, SizeMm
 
 T = TypeVar("T")
 
@@ -307,6 +316,85 @@ class NorenApp:
     async def check_asset(self, asset: AssetInfo, content: bytes) -> None:
         """Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses."""
         await self._local(AppCore.check_asset, asset, content)
+
+    # ---- stock and holds
+
+    async def refresh_stock(self, *stores: str, at: LatLon | None = None) -> StockReport:
+        """Brings what has changed in the stores whose stock is kept, and in ``stores``. The server learns their ids, never the position."""
+        return await self._remote(AppCore.refresh_stock, list(stores), at)
+
+    async def nearest_stock(
+        self,
+        *skus: str,
+        product: str | None = None,
+        wanted: str | None = None,
+        here: str | None = None,
+        at: LatLon | None = None,
+        in_min: int | None = None,
+        quantity: int = 1,
+        per_variant: int = 3,
+        open_first: bool = True,
+    ) -> StockMatrix:
+        """Where each variant is: the nearest stores that have it, the online shop, and what to do next."""
+        question = StockQuestion(
+            product=product,
+            skus=list(skus),
+            wanted=wanted,
+            here=here,
+            in_min=in_min,
+            quantity=quantity,
+            per_variant=per_variant,
+            open_first=open_first,
+        )
+        return await self._local(AppCore.nearest_stock, question, at)
+
+    async def stock_in(self, store: str, sku: str, *, in_min: int = 0, quantity: int = 1) -> StoreAnswer | None:
+        """What is known of a variant in a store; ``None`` when nothing was ever heard of that store."""
+        return await self._local(AppCore.stock_in, store, sku, Arrival(in_min=in_min, quantity=quantity))
+
+    async def pin_store(self, store: str, pinned: bool = True) -> None:
+        """Keeps a store's stock on the phone until it is unpinned."""
+        await self._local(AppCore.pin_store, store, pinned)
+
+    async def stock_stores(self) -> list[StockStoreView]:
+        """The stores whose stock is kept, pinned ones first."""
+        return await self._local(AppCore.stock_stores)
+
+    async def hold(self, store: str, sku: str, *, eta_min: int, quantity: int = 1, at: LatLon | None = None) -> HoldOutcome:
+        """Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes."""
+        return await self._remote(AppCore.hold, HoldWish(store=store, sku=sku, quantity=quantity, eta_min=eta_min), at)
+
+    async def holds(self) -> HoldPage:
+        """Holds and wishes, newest first."""
+        return await self._local(AppCore.holds)
+
+    async def refresh_holds(self) -> bool:
+        """Asks what the stores have done about the member's holds. True when something is different."""
+        return await self._remote(AppCore.refresh_holds)
+
+    async def still_coming(self, hold: str, eta_min: int) -> Submission:
+        """Still coming, in so many minutes."""
+        return await self._remote(AppCore.still_coming, hold, eta_min)
+
+    async def release_hold(self, hold: str) -> Submission:
+        """Not coming: the piece is free again."""
+        return await self._remote(AppCore.release_hold, hold)
+
+    async def take_back_hold(self, key: str) -> None:
+        """Takes a wish away that was never sent, was refused, or is over."""
+        await self._local(AppCore.take_back_hold, key)
+
+    async def release_when_away(self, wanted: bool = True) -> None:
+        """Whether a hold is released by itself when the way has clearly led away."""
+        await self._local(AppCore.release_when_away, wanted)
+
+    async def on_the_way(self, observations: list[Observation]) -> list[HoldTrip]:
+        """Takes fixes on the way and answers how it goes for each live hold. No position leaves the phone."""
+        return await self._local(AppCore.on_the_way, observations)
+
+    async def instead_of_hold(self, hold: str, at: LatLon | None = None) -> StockMatrix:
+        """Where else it is, and in which other sizes, when the store did not find what was held."""
+        return await self._local(AppCore.instead_of_hold, hold, at)
 
     # ---- the outbox
 

@@ -1,5 +1,6 @@
 //! What can go wrong with holds.
 
+use noren_rules::geo::PositionError;
 use noren_rules::wire::Reason;
 
 use crate::net::{AuthorizerError, CallError};
@@ -53,6 +54,12 @@ pub enum HoldsError {
         /// Why.
         error: StorageError,
     },
+}
+
+impl From<PositionError> for HoldsError {
+    fn from(error: PositionError) -> Self {
+        Self::BadWish { detail: error.to_string() }
+    }
 }
 
 impl From<StorageError> for HoldsError {

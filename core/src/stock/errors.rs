@@ -1,5 +1,7 @@
 //! What can go wrong with stock.
 
+use noren_rules::geo::PositionError;
+
 use crate::net::{AuthorizerError, CallError};
 use crate::platform::PlatformError;
 use crate::storage::StorageError;
@@ -43,6 +45,12 @@ pub enum StockError {
 impl From<CallError> for StockError {
     fn from(error: CallError) -> Self {
         Self::Call { error }
+    }
+}
+
+impl From<PositionError> for StockError {
+    fn from(error: PositionError) -> Self {
+        Self::BadQuestion { detail: error.to_string() }
     }
 }
 

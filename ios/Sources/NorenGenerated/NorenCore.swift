@@ -3458,6 +3458,591 @@ public func FfiConverterTypeHistoryPage_lower(_ value: HistoryPage) -> RustBuffe
 
 
 /**
+ * Another store that has it.
+ */
+public struct HoldChoice: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    public let name: String
+    /**
+     * True for the online shop.
+     */
+    public let isEc: Bool
+    /**
+     * How many are available there, at most 99.
+     */
+    public let available: UInt32
+    /**
+     * As of when, in milliseconds since the Unix epoch.
+     */
+    public let asOfMs: Int64
+    /**
+     * Metres from the phone; absent without a position, and where the phone does not know the store's place.
+     */
+    public let distanceM: UInt32?
+    /**
+     * True when it is open now; absent where its hours are not known.
+     */
+    public let openNow: Bool?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its name, or its id where the phone knows no name.
+         */name: String,
+        /**
+         * True for the online shop.
+         */isEc: Bool,
+        /**
+         * How many are available there, at most 99.
+         */available: UInt32,
+        /**
+         * As of when, in milliseconds since the Unix epoch.
+         */asOfMs: Int64,
+        /**
+         * Metres from the phone; absent without a position, and where the phone does not know the store's place.
+         */distanceM: UInt32?,
+        /**
+         * True when it is open now; absent where its hours are not known.
+         */openNow: Bool?) {
+        self.store = store
+        self.name = name
+        self.isEc = isEc
+        self.available = available
+        self.asOfMs = asOfMs
+        self.distanceM = distanceM
+        self.openNow = openNow
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldChoice: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldChoice: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldChoice {
+        return
+            try HoldChoice(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                isEc: FfiConverterBool.read(from: &buf),
+                available: FfiConverterUInt32.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf),
+                distanceM: FfiConverterOptionUInt32.read(from: &buf),
+                openNow: FfiConverterOptionBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldChoice, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterBool.write(value.isEc, into: &buf)
+        FfiConverterUInt32.write(value.available, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterOptionUInt32.write(value.distanceM, into: &buf)
+        FfiConverterOptionBool.write(value.openNow, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldChoice_lift(_ buf: RustBuffer) throws -> HoldChoice {
+    return try FfiConverterTypeHoldChoice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldChoice_lower(_ value: HoldChoice) -> RustBuffer {
+    return FfiConverterTypeHoldChoice.lower(value)
+}
+
+
+/**
+ * Holds and wishes.
+ */
+public struct HoldPage: Equatable, Hashable {
+    /**
+     * Newest first: those that are live, and those that ended within 24 hours.
+     */
+    public let holds: [HoldView]
+    /**
+     * How fresh what the backend said is.
+     */
+    public let freshness: Freshness
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Newest first: those that are live, and those that ended within 24 hours.
+         */holds: [HoldView],
+        /**
+         * How fresh what the backend said is.
+         */freshness: Freshness) {
+        self.holds = holds
+        self.freshness = freshness
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldPage: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldPage: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldPage {
+        return
+            try HoldPage(
+                holds: FfiConverterSequenceTypeHoldView.read(from: &buf),
+                freshness: FfiConverterTypeFreshness.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldPage, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeHoldView.write(value.holds, into: &buf)
+        FfiConverterTypeFreshness.write(value.freshness, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldPage_lift(_ buf: RustBuffer) throws -> HoldPage {
+    return try FfiConverterTypeHoldPage.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldPage_lower(_ value: HoldPage) -> RustBuffer {
+    return FfiConverterTypeHoldPage.lower(value)
+}
+
+
+/**
+ * How the shopper gets on towards a hold.
+ */
+public struct HoldTrip: Equatable, Hashable {
+    /**
+     * The hold.
+     */
+    public let hold: HoldId
+    /**
+     * Its store.
+     */
+    public let store: StoreId
+    /**
+     * In how many minutes the shopper is there; absent while that cannot be said.
+     */
+    public let etaMin: UInt32?
+    /**
+     * Nearer or away.
+     */
+    public let trend: Trend
+    /**
+     * True when the minutes are now to be told: committed, `outbox().send_due()` sends them.
+     */
+    public let told: Bool
+    /**
+     * True when the shopper has clearly turned away: propose to release the hold.
+     */
+    public let turnedAway: Bool
+    /**
+     * True when it was released because of that, as the member has set it: committed, `outbox().send_due()` sends it.
+     */
+    public let released: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The hold.
+         */hold: HoldId,
+        /**
+         * Its store.
+         */store: StoreId,
+        /**
+         * In how many minutes the shopper is there; absent while that cannot be said.
+         */etaMin: UInt32?,
+        /**
+         * Nearer or away.
+         */trend: Trend,
+        /**
+         * True when the minutes are now to be told: committed, `outbox().send_due()` sends them.
+         */told: Bool,
+        /**
+         * True when the shopper has clearly turned away: propose to release the hold.
+         */turnedAway: Bool,
+        /**
+         * True when it was released because of that, as the member has set it: committed, `outbox().send_due()` sends it.
+         */released: Bool) {
+        self.hold = hold
+        self.store = store
+        self.etaMin = etaMin
+        self.trend = trend
+        self.told = told
+        self.turnedAway = turnedAway
+        self.released = released
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldTrip: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldTrip: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldTrip {
+        return
+            try HoldTrip(
+                hold: FfiConverterTypeHoldId.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                etaMin: FfiConverterOptionUInt32.read(from: &buf),
+                trend: FfiConverterTypeTrend.read(from: &buf),
+                told: FfiConverterBool.read(from: &buf),
+                turnedAway: FfiConverterBool.read(from: &buf),
+                released: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldTrip, into buf: inout [UInt8]) {
+        FfiConverterTypeHoldId.write(value.hold, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterOptionUInt32.write(value.etaMin, into: &buf)
+        FfiConverterTypeTrend.write(value.trend, into: &buf)
+        FfiConverterBool.write(value.told, into: &buf)
+        FfiConverterBool.write(value.turnedAway, into: &buf)
+        FfiConverterBool.write(value.released, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldTrip_lift(_ buf: RustBuffer) throws -> HoldTrip {
+    return try FfiConverterTypeHoldTrip.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldTrip_lower(_ value: HoldTrip) -> RustBuffer {
+    return FfiConverterTypeHoldTrip.lower(value)
+}
+
+
+/**
+ * A hold, or a wish for one.
+ */
+public struct HoldView: Equatable, Hashable {
+    /**
+     * The hold; absent while it is a wish only.
+     */
+    public let id: HoldId?
+    /**
+     * The wish's key in the outbox, where this phone made it and it is a wish only.
+     */
+    public let key: IdempotencyKey?
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    public let storeName: String
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * Pieces.
+     */
+    public let quantity: UInt32
+    /**
+     * Where it stands.
+     */
+    public let standing: HoldStanding
+    /**
+     * When it ends unless the shopper comes nearer, in milliseconds since the Unix epoch; for a wish, when it is over.
+     */
+    public let untilMs: Int64
+    /**
+     * Whole minutes until then, rounded up; 0 when it has ended.
+     */
+    public let minutesLeft: UInt32
+    /**
+     * When it was made.
+     */
+    public let madeAtMs: Int64
+    /**
+     * Number on the hold shelf, once it was picked.
+     */
+    public let shelfNumber: String?
+    /**
+     * The words to say at the till; empty for a wish.
+     */
+    public let call: String
+    /**
+     * What a person reads, in Japanese. Only a picked hold is promised as kept.
+     */
+    public let wordsJa: String
+    /**
+     * The same in English.
+     */
+    public let wordsEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The hold; absent while it is a wish only.
+         */id: HoldId?,
+        /**
+         * The wish's key in the outbox, where this phone made it and it is a wish only.
+         */key: IdempotencyKey?,
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its name, or its id where the phone knows no name.
+         */storeName: String,
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * Pieces.
+         */quantity: UInt32,
+        /**
+         * Where it stands.
+         */standing: HoldStanding,
+        /**
+         * When it ends unless the shopper comes nearer, in milliseconds since the Unix epoch; for a wish, when it is over.
+         */untilMs: Int64,
+        /**
+         * Whole minutes until then, rounded up; 0 when it has ended.
+         */minutesLeft: UInt32,
+        /**
+         * When it was made.
+         */madeAtMs: Int64,
+        /**
+         * Number on the hold shelf, once it was picked.
+         */shelfNumber: String?,
+        /**
+         * The words to say at the till; empty for a wish.
+         */call: String,
+        /**
+         * What a person reads, in Japanese. Only a picked hold is promised as kept.
+         */wordsJa: String,
+        /**
+         * The same in English.
+         */wordsEn: String) {
+        self.id = id
+        self.key = key
+        self.store = store
+        self.storeName = storeName
+        self.sku = sku
+        self.quantity = quantity
+        self.standing = standing
+        self.untilMs = untilMs
+        self.minutesLeft = minutesLeft
+        self.madeAtMs = madeAtMs
+        self.shelfNumber = shelfNumber
+        self.call = call
+        self.wordsJa = wordsJa
+        self.wordsEn = wordsEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldView {
+        return
+            try HoldView(
+                id: FfiConverterOptionTypeHoldId.read(from: &buf),
+                key: FfiConverterOptionTypeIdempotencyKey.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                storeName: FfiConverterString.read(from: &buf),
+                sku: FfiConverterTypeSku.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf),
+                standing: FfiConverterTypeHoldStanding.read(from: &buf),
+                untilMs: FfiConverterInt64.read(from: &buf),
+                minutesLeft: FfiConverterUInt32.read(from: &buf),
+                madeAtMs: FfiConverterInt64.read(from: &buf),
+                shelfNumber: FfiConverterOptionString.read(from: &buf),
+                call: FfiConverterString.read(from: &buf),
+                wordsJa: FfiConverterString.read(from: &buf),
+                wordsEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldView, into buf: inout [UInt8]) {
+        FfiConverterOptionTypeHoldId.write(value.id, into: &buf)
+        FfiConverterOptionTypeIdempotencyKey.write(value.key, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterString.write(value.storeName, into: &buf)
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+        FfiConverterTypeHoldStanding.write(value.standing, into: &buf)
+        FfiConverterInt64.write(value.untilMs, into: &buf)
+        FfiConverterUInt32.write(value.minutesLeft, into: &buf)
+        FfiConverterInt64.write(value.madeAtMs, into: &buf)
+        FfiConverterOptionString.write(value.shelfNumber, into: &buf)
+        FfiConverterString.write(value.call, into: &buf)
+        FfiConverterString.write(value.wordsJa, into: &buf)
+        FfiConverterString.write(value.wordsEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldView_lift(_ buf: RustBuffer) throws -> HoldView {
+    return try FfiConverterTypeHoldView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldView_lower(_ value: HoldView) -> RustBuffer {
+    return FfiConverterTypeHoldView.lower(value)
+}
+
+
+/**
+ * A wish to hold.
+ */
+public struct HoldWish: Equatable, Hashable {
+    /**
+     * In which store.
+     */
+    public let store: StoreId
+    /**
+     * Which variant.
+     */
+    public let sku: Sku
+    /**
+     * Pieces, 1 to 10.
+     */
+    public let quantity: UInt32
+    /**
+     * In how many minutes the shopper will be there, 0 to 1,440.
+     */
+    public let etaMin: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In which store.
+         */store: StoreId,
+        /**
+         * Which variant.
+         */sku: Sku,
+        /**
+         * Pieces, 1 to 10.
+         */quantity: UInt32,
+        /**
+         * In how many minutes the shopper will be there, 0 to 1,440.
+         */etaMin: UInt32) {
+        self.store = store
+        self.sku = sku
+        self.quantity = quantity
+        self.etaMin = etaMin
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldWish: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldWish: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldWish {
+        return
+            try HoldWish(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                sku: FfiConverterTypeSku.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf),
+                etaMin: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldWish, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+        FfiConverterUInt32.write(value.etaMin, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldWish_lift(_ buf: RustBuffer) throws -> HoldWish {
+    return try FfiConverterTypeHoldWish.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldWish_lower(_ value: HoldWish) -> RustBuffer {
+    return FfiConverterTypeHoldWish.lower(value)
+}
+
+
+/**
  * An intent as the app shows it. Its body is not in it.
  */
 public struct IntentView: Equatable, Hashable {
@@ -7956,6 +8541,10 @@ public enum Change: Equatable, Hashable {
      */
     case stock
     /**
+     * A hold was made, kept, not found or is over: ask `holds().list()` again.
+     */
+    case holds
+    /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
     case outbox
@@ -7994,7 +8583,9 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
 
         case 7: return .stock
 
-        case 8: return .outbox
+        case 8: return .holds
+
+        case 9: return .outbox
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -8032,8 +8623,12 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
             writeInt(&buf, Int32(7))
 
 
-        case .outbox:
+        case .holds:
             writeInt(&buf, Int32(8))
+
+
+        case .outbox:
+            writeInt(&buf, Int32(9))
 
         }
     }
@@ -8762,6 +9357,430 @@ public func FfiConverterTypeForgetError_lift(_ buf: RustBuffer) throws -> Forget
 #endif
 public func FfiConverterTypeForgetError_lower(_ value: ForgetError) -> RustBuffer {
     return FfiConverterTypeForgetError.lower(value)
+}
+
+
+/**
+ * What became of a wish to hold.
+ */
+
+public enum HoldOutcome: Equatable, Hashable {
+
+    /**
+     * It is reserved. It is promised as kept when the store has picked it.
+     */
+    case held(
+        /**
+         * The hold.
+         */hold: HoldView
+    )
+    /**
+     * It is not held.
+     */
+    case refused(
+        /**
+         * Why.
+         */reason: HoldRefusal,
+        /**
+         * Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last.
+         */alternatives: [HoldChoice]
+    )
+    /**
+     * There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
+     */
+    case waiting(
+        /**
+         * Its key, to take it back.
+         */key: IdempotencyKey,
+        /**
+         * When it is over, in milliseconds since the Unix epoch.
+         */untilMs: Int64
+    )
+    /**
+     * It could not be sent in time. Nothing is held, and nothing ever will be.
+     */
+    case over
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldOutcome: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldOutcome: FfiConverterRustBuffer {
+    typealias SwiftType = HoldOutcome
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldOutcome {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .held(hold: try FfiConverterTypeHoldView.read(from: &buf)
+        )
+
+        case 2: return .refused(reason: try FfiConverterTypeHoldRefusal.read(from: &buf), alternatives: try FfiConverterSequenceTypeHoldChoice.read(from: &buf)
+        )
+
+        case 3: return .waiting(key: try FfiConverterTypeIdempotencyKey.read(from: &buf), untilMs: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 4: return .over
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: HoldOutcome, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .held(hold):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypeHoldView.write(hold, into: &buf)
+
+
+        case let .refused(reason,alternatives):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeHoldRefusal.write(reason, into: &buf)
+            FfiConverterSequenceTypeHoldChoice.write(alternatives, into: &buf)
+
+
+        case let .waiting(key,untilMs):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeIdempotencyKey.write(key, into: &buf)
+            FfiConverterInt64.write(untilMs, into: &buf)
+
+
+        case .over:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldOutcome_lift(_ buf: RustBuffer) throws -> HoldOutcome {
+    return try FfiConverterTypeHoldOutcome.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldOutcome_lower(_ value: HoldOutcome) -> RustBuffer {
+    return FfiConverterTypeHoldOutcome.lower(value)
+}
+
+
+
+/**
+ * Where a wish or a hold stands.
+ */
+
+public enum HoldStanding: Equatable, Hashable {
+
+    /**
+     * The backend has not heard of it: nothing is held yet.
+     */
+    case waiting
+    /**
+     * It is not held.
+     */
+    case refused(
+        /**
+         * Why.
+         */reason: HoldRefusal
+    )
+    /**
+     * The backend did not take the wish at all.
+     */
+    case notTaken(
+        /**
+         * Its reason.
+         */code: Reason
+    )
+    /**
+     * It found no network in ten minutes.
+     */
+    case over
+    /**
+     * There is a hold.
+     */
+    case known(
+        /**
+         * Where it stands, as last heard; over when its time is.
+         */state: HoldState
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldStanding: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldStanding: FfiConverterRustBuffer {
+    typealias SwiftType = HoldStanding
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldStanding {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .waiting
+
+        case 2: return .refused(reason: try FfiConverterTypeHoldRefusal.read(from: &buf)
+        )
+
+        case 3: return .notTaken(code: try FfiConverterTypeReason.read(from: &buf)
+        )
+
+        case 4: return .over
+
+        case 5: return .known(state: try FfiConverterTypeHoldState.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: HoldStanding, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .waiting:
+            writeInt(&buf, Int32(1))
+
+
+        case let .refused(reason):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeHoldRefusal.write(reason, into: &buf)
+
+
+        case let .notTaken(code):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeReason.write(code, into: &buf)
+
+
+        case .over:
+            writeInt(&buf, Int32(4))
+
+
+        case let .known(state):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeHoldState.write(state, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldStanding_lift(_ buf: RustBuffer) throws -> HoldStanding {
+    return try FfiConverterTypeHoldStanding.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldStanding_lower(_ value: HoldStanding) -> RustBuffer {
+    return FfiConverterTypeHoldStanding.lower(value)
+}
+
+
+
+/**
+ * The verbs of holds had no good end. What is on the device stays readable in every case.
+ */
+public
+enum HoldsError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    case NotEnrolled
+    /**
+     * The wish cannot be one.
+     */
+    case BadWish(
+        /**
+         * What is wrong with it and what to do.
+         */detail: String
+    )
+    /**
+     * No hold on this phone has this id or key, or it is over.
+     */
+    case NoSuchHold
+    /**
+     * The wish may have arrived: release the hold once it is answered.
+     */
+    case MayHaveArrived
+    /**
+     * The server refused for another reason.
+     */
+    case Refused(
+        /**
+         * Its reason.
+         */code: Reason,
+        /**
+         * Its words.
+         */detail: String
+    )
+    /**
+     * The network or the server failed: try again.
+     */
+    case Call(
+        /**
+         * Why.
+         */error: CallError
+    )
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    case Platform(
+        /**
+         * Why.
+         */error: PlatformError
+    )
+    /**
+     * The files failed; nothing was sent.
+     */
+    case Storage(
+        /**
+         * Why.
+         */error: StorageError
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension HoldsError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldsError: FfiConverterRustBuffer {
+    typealias SwiftType = HoldsError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldsError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .NotEnrolled
+        case 2: return .BadWish(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 3: return .NoSuchHold
+        case 4: return .MayHaveArrived
+        case 5: return .Refused(
+            code: try FfiConverterTypeReason.read(from: &buf),
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 6: return .Call(
+            error: try FfiConverterTypeCallError.read(from: &buf)
+            )
+        case 7: return .Platform(
+            error: try FfiConverterTypePlatformError.read(from: &buf)
+            )
+        case 8: return .Storage(
+            error: try FfiConverterTypeStorageError.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: HoldsError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .NotEnrolled:
+            writeInt(&buf, Int32(1))
+
+
+        case let .BadWish(detail):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case .NoSuchHold:
+            writeInt(&buf, Int32(3))
+
+
+        case .MayHaveArrived:
+            writeInt(&buf, Int32(4))
+
+
+        case let .Refused(code,detail):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeReason.write(code, into: &buf)
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Call(error):
+            writeInt(&buf, Int32(6))
+            FfiConverterTypeCallError.write(error, into: &buf)
+
+
+        case let .Platform(error):
+            writeInt(&buf, Int32(7))
+            FfiConverterTypePlatformError.write(error, into: &buf)
+
+
+        case let .Storage(error):
+            writeInt(&buf, Int32(8))
+            FfiConverterTypeStorageError.write(error, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldsError_lift(_ buf: RustBuffer) throws -> HoldsError {
+    return try FfiConverterTypeHoldsError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldsError_lower(_ value: HoldsError) -> RustBuffer {
+    return FfiConverterTypeHoldsError.lower(value)
 }
 
 
@@ -10573,6 +11592,10 @@ enum StockError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
      */
     case NotEnrolled
     /**
+     * The product was never seen on this phone.
+     */
+    case NoSuchProduct
+    /**
      * The question cannot be answered as it is.
      */
     case BadQuestion(
@@ -10634,16 +11657,17 @@ public struct FfiConverterTypeStockError: FfiConverterRustBuffer {
 
 
         case 1: return .NotEnrolled
-        case 2: return .BadQuestion(
+        case 2: return .NoSuchProduct
+        case 3: return .BadQuestion(
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 3: return .Call(
+        case 4: return .Call(
             error: try FfiConverterTypeCallError.read(from: &buf)
             )
-        case 4: return .Platform(
+        case 5: return .Platform(
             error: try FfiConverterTypePlatformError.read(from: &buf)
             )
-        case 5: return .Storage(
+        case 6: return .Storage(
             error: try FfiConverterTypeStorageError.read(from: &buf)
             )
 
@@ -10662,23 +11686,27 @@ public struct FfiConverterTypeStockError: FfiConverterRustBuffer {
             writeInt(&buf, Int32(1))
 
 
-        case let .BadQuestion(detail):
+        case .NoSuchProduct:
             writeInt(&buf, Int32(2))
+
+
+        case let .BadQuestion(detail):
+            writeInt(&buf, Int32(3))
             FfiConverterString.write(detail, into: &buf)
 
 
         case let .Call(error):
-            writeInt(&buf, Int32(3))
+            writeInt(&buf, Int32(4))
             FfiConverterTypeCallError.write(error, into: &buf)
 
 
         case let .Platform(error):
-            writeInt(&buf, Int32(4))
+            writeInt(&buf, Int32(5))
             FfiConverterTypePlatformError.write(error, into: &buf)
 
 
         case let .Storage(error):
-            writeInt(&buf, Int32(5))
+            writeInt(&buf, Int32(6))
             FfiConverterTypeStorageError.write(error, into: &buf)
 
         }
@@ -11635,6 +12663,54 @@ fileprivate struct FfiConverterOptionTypeGtin: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeHoldId: FfiConverterRustBuffer {
+    typealias SwiftType = HoldId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeHoldId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeHoldId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeIdempotencyKey: FfiConverterRustBuffer {
+    typealias SwiftType = IdempotencyKey?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeIdempotencyKey.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeIdempotencyKey.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypePlaceId: FfiConverterRustBuffer {
     typealias SwiftType = PlaceId?
 
@@ -11873,6 +12949,56 @@ fileprivate struct FfiConverterSequenceTypeFileSize: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeFileSize.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeHoldChoice: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldChoice]
+
+    public static func write(_ value: [HoldChoice], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHoldChoice.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HoldChoice] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HoldChoice]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHoldChoice.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeHoldView: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldView]
+
+    public static func write(_ value: [HoldView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHoldView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HoldView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HoldView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHoldView.read(from: &buf))
         }
         return seq
     }

@@ -987,6 +987,120 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
     func writeReview(product: ProductId, stars: UInt8, text: String, cancel: CancelToken?) async throws  -> Submission
 
     /**
+     * Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
+     * from `at`.
+     *
+     * # Errors
+     * `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
+     */
+    func hold(wish: HoldWish, at: LatLon?, cancel: CancelToken?) async throws  -> HoldOutcome
+
+    /**
+     * Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+    func holds() throws  -> HoldPage
+
+    /**
+     * Where else it is, and in which other sizes, when the store did not find what was held. Local.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Storage`.
+     */
+    func insteadOfHold(hold: HoldId, at: LatLon?) throws  -> StockMatrix
+
+    /**
+     * Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
+     *
+     * # Errors
+     * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
+     */
+    func nearestStock(question: StockQuestion, at: LatLon?) throws  -> StockMatrix
+
+    /**
+     * Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+    func onTheWay(observations: [Observation]) throws  -> [HoldTrip]
+
+    /**
+     * Keeps a store's stock on the phone until it is unpinned; the next refresh brings it. Local, durable.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    func pinStore(store: StoreId, pinned: Bool) throws
+
+    /**
+     * Asks what the stores have done about the member's holds. True when something is different.
+     *
+     * # Errors
+     * `Holds`; `Cancelled`. What is known stays readable.
+     */
+    func refreshHolds(cancel: CancelToken?) async throws  -> Bool
+
+    /**
+     * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
+     * and those wanted within 30 days. The server learns their ids, never the position.
+     *
+     * # Errors
+     * `Stock`; `Cancelled`. What is known stays readable.
+     */
+    func refreshStock(stores: [StoreId], at: LatLon?, cancel: CancelToken?) async throws  -> StockReport
+
+    /**
+     * Not coming: the piece is free again.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Refused`…; `Cancelled`.
+     */
+    func releaseHold(hold: HoldId, cancel: CancelToken?) async throws  -> Submission
+
+    /**
+     * Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `Storage`.
+     */
+    func releaseWhenAway(wanted: Bool) throws
+
+    /**
+     * Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `BadWish`, `Refused`…; `Cancelled`.
+     */
+    func stillComing(hold: HoldId, etaMin: UInt32, cancel: CancelToken?) async throws  -> Submission
+
+    /**
+     * What is known of a variant in a store; `None` when nothing was ever heard of that store. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    func stockIn(store: StoreId, sku: Sku, arrival: Arrival) throws  -> StoreAnswer?
+
+    /**
+     * The stores whose stock is kept, pinned ones first. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    func stockStores() throws  -> [StockStoreView]
+
+    /**
+     * Takes a wish away that was never sent, was refused, or is over. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `MayHaveArrived`, `NoSuchHold`, `Storage`.
+     */
+    func takeBackHold(key: IdempotencyKey) throws
+
+    /**
      * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
      *
      * # Errors
@@ -1995,6 +2109,262 @@ open func writeReview(product: ProductId, stars: UInt8, text: String, cancel: Ca
 }
 
     /**
+     * Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
+     * from `at`.
+     *
+     * # Errors
+     * `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
+     */
+open func hold(wish: HoldWish, at: LatLon?, cancel: CancelToken?)async throws  -> HoldOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_hold(
+                        self.uniffiCloneHandle(),FfiConverterTypeHoldWish_lower(wish),FfiConverterOptionTypeLatLon.lower(at),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeHoldOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+open func holds()throws  -> HoldPage  {
+    return try  FfiConverterTypeHoldPage_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_holds(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Where else it is, and in which other sizes, when the store did not find what was held. Local.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Storage`.
+     */
+open func insteadOfHold(hold: HoldId, at: LatLon?)throws  -> StockMatrix  {
+    return try  FfiConverterTypeStockMatrix_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_instead_of_hold(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeHoldId_lower(hold),
+        FfiConverterOptionTypeLatLon.lower(at),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
+     *
+     * # Errors
+     * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
+     */
+open func nearestStock(question: StockQuestion, at: LatLon?)throws  -> StockMatrix  {
+    return try  FfiConverterTypeStockMatrix_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_nearest_stock(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStockQuestion_lower(question),
+        FfiConverterOptionTypeLatLon.lower(at),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+open func onTheWay(observations: [Observation])throws  -> [HoldTrip]  {
+    return try  FfiConverterSequenceTypeHoldTrip.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_on_the_way(
+            self.uniffiCloneHandle(),
+        FfiConverterSequenceTypeObservation.lower(observations),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Keeps a store's stock on the phone until it is unpinned; the next refresh brings it. Local, durable.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+open func pinStore(store: StoreId, pinned: Bool)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_pin_store(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStoreId_lower(store),
+        FfiConverterBool.lower(pinned),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Asks what the stores have done about the member's holds. True when something is different.
+     *
+     * # Errors
+     * `Holds`; `Cancelled`. What is known stays readable.
+     */
+open func refreshHolds(cancel: CancelToken?)async throws  -> Bool  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_holds(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_i8,
+            completeFunc: ffi_noren_ffi_rust_future_complete_i8,
+            freeFunc: ffi_noren_ffi_rust_future_free_i8,
+            liftFunc: FfiConverterBool.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
+     * and those wanted within 30 days. The server learns their ids, never the position.
+     *
+     * # Errors
+     * `Stock`; `Cancelled`. What is known stays readable.
+     */
+open func refreshStock(stores: [StoreId], at: LatLon?, cancel: CancelToken?)async throws  -> StockReport  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_stock(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeStoreId.lower(stores),FfiConverterOptionTypeLatLon.lower(at),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeStockReport_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Not coming: the piece is free again.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Refused`…; `Cancelled`.
+     */
+open func releaseHold(hold: HoldId, cancel: CancelToken?)async throws  -> Submission  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_release_hold(
+                        self.uniffiCloneHandle(),FfiConverterTypeHoldId_lower(hold),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeSubmission_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `Storage`.
+     */
+open func releaseWhenAway(wanted: Bool)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_release_when_away(
+            self.uniffiCloneHandle(),
+        FfiConverterBool.lower(wanted),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `BadWish`, `Refused`…; `Cancelled`.
+     */
+open func stillComing(hold: HoldId, etaMin: UInt32, cancel: CancelToken?)async throws  -> Submission  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_still_coming(
+                        self.uniffiCloneHandle(),FfiConverterTypeHoldId_lower(hold),FfiConverterUInt32.lower(etaMin),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeSubmission_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * What is known of a variant in a store; `None` when nothing was ever heard of that store. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+open func stockIn(store: StoreId, sku: Sku, arrival: Arrival)throws  -> StoreAnswer?  {
+    return try  FfiConverterOptionTypeStoreAnswer.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_stock_in(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStoreId_lower(store),
+        FfiConverterTypeSku_lower(sku),
+        FfiConverterTypeArrival_lower(arrival),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The stores whose stock is kept, pinned ones first. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+open func stockStores()throws  -> [StockStoreView]  {
+    return try  FfiConverterSequenceTypeStockStoreView.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_stock_stores(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Takes a wish away that was never sent, was refused, or is over. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `MayHaveArrived`, `NoSuchHold`, `Storage`.
+     */
+open func takeBackHold(key: IdempotencyKey)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_take_back_hold(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeIdempotencyKey_lower(key),uniffiCallStatus
+    )
+}
+}
+
+    /**
      * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
      *
      * # Errors
@@ -2736,6 +3106,75 @@ public func FfiConverterTypeAppSettings_lower(_ value: AppSettings) -> RustBuffe
 
 
 /**
+ * Where the phone is. It stays on the phone: distances are computed here.
+ */
+public struct LatLon: Equatable, Hashable {
+    /**
+     * Latitude in degrees (WGS84), north positive.
+     */
+    public let latDeg: Double
+    /**
+     * Longitude in degrees, east positive.
+     */
+    public let lonDeg: Double
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Latitude in degrees (WGS84), north positive.
+         */latDeg: Double,
+        /**
+         * Longitude in degrees, east positive.
+         */lonDeg: Double) {
+        self.latDeg = latDeg
+        self.lonDeg = lonDeg
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LatLon: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLatLon: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LatLon {
+        return
+            try LatLon(
+                latDeg: FfiConverterDouble.read(from: &buf),
+                lonDeg: FfiConverterDouble.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LatLon, into buf: inout [UInt8]) {
+        FfiConverterDouble.write(value.latDeg, into: &buf)
+        FfiConverterDouble.write(value.lonDeg, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLatLon_lift(_ buf: RustBuffer) throws -> LatLon {
+    return try FfiConverterTypeLatLon.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLatLon_lower(_ value: LatLon) -> RustBuffer {
+    return FfiConverterTypeLatLon.lower(value)
+}
+
+
+/**
  * Why a verb failed. Match on the kind, then on the feature's error inside.
  */
 public
@@ -2798,6 +3237,22 @@ enum NorenError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
         /**
          * Why.
          */error: CatalogueError
+    )
+    /**
+     * Stock.
+     */
+    case Stock(
+        /**
+         * Why.
+         */error: StockError
+    )
+    /**
+     * Holds.
+     */
+    case Holds(
+        /**
+         * Why.
+         */error: HoldsError
     )
     /**
      * The outbox.
@@ -2885,17 +3340,23 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
         case 7: return .Catalogue(
             error: try FfiConverterTypeCatalogueError.read(from: &buf)
             )
-        case 8: return .Outbox(
+        case 8: return .Stock(
+            error: try FfiConverterTypeStockError.read(from: &buf)
+            )
+        case 9: return .Holds(
+            error: try FfiConverterTypeHoldsError.read(from: &buf)
+            )
+        case 10: return .Outbox(
             error: try FfiConverterTypeOutboxError.read(from: &buf)
             )
-        case 9: return .Forget(
+        case 11: return .Forget(
             error: try FfiConverterTypeForgetError.read(from: &buf)
             )
-        case 10: return .Storage(
+        case 12: return .Storage(
             error: try FfiConverterTypeStorageError.read(from: &buf)
             )
-        case 11: return .Cancelled
-        case 12: return .Runtime(
+        case 13: return .Cancelled
+        case 14: return .Runtime(
             reason: try FfiConverterString.read(from: &buf)
             )
 
@@ -2945,27 +3406,37 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
             FfiConverterTypeCatalogueError.write(error, into: &buf)
 
 
-        case let .Outbox(error):
+        case let .Stock(error):
             writeInt(&buf, Int32(8))
+            FfiConverterTypeStockError.write(error, into: &buf)
+
+
+        case let .Holds(error):
+            writeInt(&buf, Int32(9))
+            FfiConverterTypeHoldsError.write(error, into: &buf)
+
+
+        case let .Outbox(error):
+            writeInt(&buf, Int32(10))
             FfiConverterTypeOutboxError.write(error, into: &buf)
 
 
         case let .Forget(error):
-            writeInt(&buf, Int32(9))
+            writeInt(&buf, Int32(11))
             FfiConverterTypeForgetError.write(error, into: &buf)
 
 
         case let .Storage(error):
-            writeInt(&buf, Int32(10))
+            writeInt(&buf, Int32(12))
             FfiConverterTypeStorageError.write(error, into: &buf)
 
 
         case .Cancelled:
-            writeInt(&buf, Int32(11))
+            writeInt(&buf, Int32(13))
 
 
         case let .Runtime(reason):
-            writeInt(&buf, Int32(12))
+            writeInt(&buf, Int32(14))
             FfiConverterString.write(reason, into: &buf)
 
         }
@@ -3078,6 +3549,54 @@ fileprivate struct FfiConverterOptionTypeProductView: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeProductView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeStoreAnswer: FfiConverterRustBuffer {
+    typealias SwiftType = StoreAnswer?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeStoreAnswer.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeStoreAnswer.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeLatLon: FfiConverterRustBuffer {
+    typealias SwiftType = LatLon?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeLatLon.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeLatLon.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -3208,6 +3727,31 @@ fileprivate struct FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeHoldTrip: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldTrip]
+
+    public static func write(_ value: [HoldTrip], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHoldTrip.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HoldTrip] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HoldTrip]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHoldTrip.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeIntentView: FfiConverterRustBuffer {
     typealias SwiftType = [IntentView]
 
@@ -3300,6 +3844,31 @@ fileprivate struct FfiConverterSequenceTypeStampCardView: FfiConverterRustBuffer
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeStampCardView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStockStoreView: FfiConverterRustBuffer {
+    typealias SwiftType = [StockStoreView]
+
+    public static func write(_ value: [StockStoreView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStockStoreView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StockStoreView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StockStoreView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStockStoreView.read(from: &buf))
         }
         return seq
     }
@@ -3647,6 +4216,48 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_write_review() != 16461) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_hold() != 47626) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_holds() != 5102) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 54259) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_nearest_stock() != 11126) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_on_the_way() != 26141) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_pin_store() != 60040) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_holds() != 2089) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 35059) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_release_hold() != 61344) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_release_when_away() != 32066) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_still_coming() != 50535) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_stock_in() != 41379) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_stock_stores() != 37076) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_take_back_hold() != 21988) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_begin_presentation() != 47594) {

@@ -4258,7 +4258,696 @@ class _UniffiFfiConverterTypeHistoryPage(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalInt64.write(value.next, buf)
         _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
 
+class _UniffiFfiConverterOptionalBoolean(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterBoolean.check_lower(value)
 
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterBoolean.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterBoolean.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class HoldChoice:
+    """
+    Another store that has it.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, name:str, is_ec:bool, available:int, as_of_ms:int, distance_m:typing.Optional[int], open_now:typing.Optional[bool]):
+        self.store = store
+        self.name = name
+        self.is_ec = is_ec
+        self.available = available
+        self.as_of_ms = as_of_ms
+        self.distance_m = distance_m
+        self.open_now = open_now
+
+
+
+
+    def __str__(self):
+        return "HoldChoice(store={}, name={}, is_ec={}, available={}, as_of_ms={}, distance_m={}, open_now={})".format(self.store, self.name, self.is_ec, self.available, self.as_of_ms, self.distance_m, self.open_now)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.name != other.name:
+            return False
+        if self.is_ec != other.is_ec:
+            return False
+        if self.available != other.available:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.distance_m != other.distance_m:
+            return False
+        if self.open_now != other.open_now:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHoldChoice(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HoldChoice(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            name=_UniffiFfiConverterString.read(buf),
+            is_ec=_UniffiFfiConverterBoolean.read(buf),
+            available=_UniffiFfiConverterUInt32.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            distance_m=_UniffiFfiConverterOptionalUInt32.read(buf),
+            open_now=_UniffiFfiConverterOptionalBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterString.check_lower(value.name)
+        _UniffiFfiConverterBoolean.check_lower(value.is_ec)
+        _UniffiFfiConverterUInt32.check_lower(value.available)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.distance_m)
+        _UniffiFfiConverterOptionalBoolean.check_lower(value.open_now)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterString.write(value.name, buf)
+        _UniffiFfiConverterBoolean.write(value.is_ec, buf)
+        _UniffiFfiConverterUInt32.write(value.available, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.distance_m, buf)
+        _UniffiFfiConverterOptionalBoolean.write(value.open_now, buf)
+
+
+
+class _UniffiFfiConverterOptionalTypeHoldId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeHoldId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeHoldId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeHoldId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterOptionalTypeIdempotencyKey(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeIdempotencyKey.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeIdempotencyKey.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeIdempotencyKey.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+
+
+
+
+class HoldStanding:
+    """
+    Where a wish or a hold stands.
+"""
+    def __init__(self):
+        raise RuntimeError("HoldStanding cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class WAITING:
+        """
+        The backend has not heard of it: nothing is held yet.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldStanding.WAITING()".format()
+        def __eq__(self, other):
+            if not isinstance(other, HoldStanding):
+                return NotImplemented
+            if not other.is_WAITING():
+                return False
+            return True
+
+    @dataclass
+    class REFUSED:
+        """
+        It is not held.
+"""
+
+        def __init__(self, reason:noren_rules.HoldRefusal):
+            self.reason = reason
+
+            """
+        Why.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldStanding.REFUSED(reason={})".format(self.reason)
+        def __eq__(self, other):
+            if not isinstance(other, HoldStanding):
+                return NotImplemented
+            if not other.is_REFUSED():
+                return False
+            if self.reason != other.reason:
+                return False
+            return True
+
+    @dataclass
+    class NOT_TAKEN:
+        """
+        The backend did not take the wish at all.
+"""
+
+        def __init__(self, code:noren_rules.Reason):
+            self.code = code
+
+            """
+        Its reason.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldStanding.NOT_TAKEN(code={})".format(self.code)
+        def __eq__(self, other):
+            if not isinstance(other, HoldStanding):
+                return NotImplemented
+            if not other.is_NOT_TAKEN():
+                return False
+            if self.code != other.code:
+                return False
+            return True
+
+    @dataclass
+    class OVER:
+        """
+        It found no network in ten minutes.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldStanding.OVER()".format()
+        def __eq__(self, other):
+            if not isinstance(other, HoldStanding):
+                return NotImplemented
+            if not other.is_OVER():
+                return False
+            return True
+
+    @dataclass
+    class KNOWN:
+        """
+        There is a hold.
+"""
+
+        def __init__(self, state:noren_rules.HoldState):
+            self.state = state
+
+            """
+        Where it stands, as last heard; over when its time is.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldStanding.KNOWN(state={})".format(self.state)
+        def __eq__(self, other):
+            if not isinstance(other, HoldStanding):
+                return NotImplemented
+            if not other.is_KNOWN():
+                return False
+            if self.state != other.state:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_WAITING(self) -> bool:
+        return isinstance(self, HoldStanding.WAITING)
+    def is_waiting(self) -> bool:
+        return isinstance(self, HoldStanding.WAITING)
+    def is_REFUSED(self) -> bool:
+        return isinstance(self, HoldStanding.REFUSED)
+    def is_refused(self) -> bool:
+        return isinstance(self, HoldStanding.REFUSED)
+    def is_NOT_TAKEN(self) -> bool:
+        return isinstance(self, HoldStanding.NOT_TAKEN)
+    def is_not_taken(self) -> bool:
+        return isinstance(self, HoldStanding.NOT_TAKEN)
+    def is_OVER(self) -> bool:
+        return isinstance(self, HoldStanding.OVER)
+    def is_over(self) -> bool:
+        return isinstance(self, HoldStanding.OVER)
+    def is_KNOWN(self) -> bool:
+        return isinstance(self, HoldStanding.KNOWN)
+    def is_known(self) -> bool:
+        return isinstance(self, HoldStanding.KNOWN)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+HoldStanding.WAITING = type("HoldStanding.WAITING", (HoldStanding.WAITING, HoldStanding,), {})  # type: ignore
+HoldStanding.REFUSED = type("HoldStanding.REFUSED", (HoldStanding.REFUSED, HoldStanding,), {})  # type: ignore
+HoldStanding.NOT_TAKEN = type("HoldStanding.NOT_TAKEN", (HoldStanding.NOT_TAKEN, HoldStanding,), {})  # type: ignore
+HoldStanding.OVER = type("HoldStanding.OVER", (HoldStanding.OVER, HoldStanding,), {})  # type: ignore
+HoldStanding.KNOWN = type("HoldStanding.KNOWN", (HoldStanding.KNOWN, HoldStanding,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeHoldStanding(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return HoldStanding.WAITING(
+            )
+        if variant == 2:
+            return HoldStanding.REFUSED(
+                noren_rules._UniffiFfiConverterTypeHoldRefusal.read(buf),
+            )
+        if variant == 3:
+            return HoldStanding.NOT_TAKEN(
+                noren_rules._UniffiFfiConverterTypeReason.read(buf),
+            )
+        if variant == 4:
+            return HoldStanding.OVER(
+            )
+        if variant == 5:
+            return HoldStanding.KNOWN(
+                noren_rules._UniffiFfiConverterTypeHoldState.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_WAITING():
+            return
+        if value.is_REFUSED():
+            noren_rules._UniffiFfiConverterTypeHoldRefusal.check_lower(value.reason)
+            return
+        if value.is_NOT_TAKEN():
+            noren_rules._UniffiFfiConverterTypeReason.check_lower(value.code)
+            return
+        if value.is_OVER():
+            return
+        if value.is_KNOWN():
+            noren_rules._UniffiFfiConverterTypeHoldState.check_lower(value.state)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_WAITING():
+            buf.write_i32(1)
+        if value.is_REFUSED():
+            buf.write_i32(2)
+            noren_rules._UniffiFfiConverterTypeHoldRefusal.write(value.reason, buf)
+        if value.is_NOT_TAKEN():
+            buf.write_i32(3)
+            noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
+        if value.is_OVER():
+            buf.write_i32(4)
+        if value.is_KNOWN():
+            buf.write_i32(5)
+            noren_rules._UniffiFfiConverterTypeHoldState.write(value.state, buf)
+
+
+
+@dataclass
+class HoldView:
+    """
+    A hold, or a wish for one.
+"""
+    def __init__(self, *, id:typing.Optional[noren_rules.HoldId], key:typing.Optional[noren_rules.IdempotencyKey], store:noren_rules.StoreId, store_name:str, sku:noren_rules.Sku, quantity:int, standing:HoldStanding, until_ms:int, minutes_left:int, made_at_ms:int, shelf_number:typing.Optional[str], call:str, words_ja:str, words_en:str):
+        self.id = id
+        self.key = key
+        self.store = store
+        self.store_name = store_name
+        self.sku = sku
+        self.quantity = quantity
+        self.standing = standing
+        self.until_ms = until_ms
+        self.minutes_left = minutes_left
+        self.made_at_ms = made_at_ms
+        self.shelf_number = shelf_number
+        self.call = call
+        self.words_ja = words_ja
+        self.words_en = words_en
+
+
+
+
+    def __str__(self):
+        return "HoldView(id={}, key={}, store={}, store_name={}, sku={}, quantity={}, standing={}, until_ms={}, minutes_left={}, made_at_ms={}, shelf_number={}, call={}, words_ja={}, words_en={})".format(self.id, self.key, self.store, self.store_name, self.sku, self.quantity, self.standing, self.until_ms, self.minutes_left, self.made_at_ms, self.shelf_number, self.call, self.words_ja, self.words_en)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.key != other.key:
+            return False
+        if self.store != other.store:
+            return False
+        if self.store_name != other.store_name:
+            return False
+        if self.sku != other.sku:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.standing != other.standing:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        if self.minutes_left != other.minutes_left:
+            return False
+        if self.made_at_ms != other.made_at_ms:
+            return False
+        if self.shelf_number != other.shelf_number:
+            return False
+        if self.call != other.call:
+            return False
+        if self.words_ja != other.words_ja:
+            return False
+        if self.words_en != other.words_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHoldView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HoldView(
+            id=_UniffiFfiConverterOptionalTypeHoldId.read(buf),
+            key=_UniffiFfiConverterOptionalTypeIdempotencyKey.read(buf),
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            store_name=_UniffiFfiConverterString.read(buf),
+            sku=noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+            standing=_UniffiFfiConverterTypeHoldStanding.read(buf),
+            until_ms=_UniffiFfiConverterInt64.read(buf),
+            minutes_left=_UniffiFfiConverterUInt32.read(buf),
+            made_at_ms=_UniffiFfiConverterInt64.read(buf),
+            shelf_number=_UniffiFfiConverterOptionalString.read(buf),
+            call=_UniffiFfiConverterString.read(buf),
+            words_ja=_UniffiFfiConverterString.read(buf),
+            words_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypeHoldId.check_lower(value.id)
+        _UniffiFfiConverterOptionalTypeIdempotencyKey.check_lower(value.key)
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterString.check_lower(value.store_name)
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterTypeHoldStanding.check_lower(value.standing)
+        _UniffiFfiConverterInt64.check_lower(value.until_ms)
+        _UniffiFfiConverterUInt32.check_lower(value.minutes_left)
+        _UniffiFfiConverterInt64.check_lower(value.made_at_ms)
+        _UniffiFfiConverterOptionalString.check_lower(value.shelf_number)
+        _UniffiFfiConverterString.check_lower(value.call)
+        _UniffiFfiConverterString.check_lower(value.words_ja)
+        _UniffiFfiConverterString.check_lower(value.words_en)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypeHoldId.write(value.id, buf)
+        _UniffiFfiConverterOptionalTypeIdempotencyKey.write(value.key, buf)
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterString.write(value.store_name, buf)
+        noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterTypeHoldStanding.write(value.standing, buf)
+        _UniffiFfiConverterInt64.write(value.until_ms, buf)
+        _UniffiFfiConverterUInt32.write(value.minutes_left, buf)
+        _UniffiFfiConverterInt64.write(value.made_at_ms, buf)
+        _UniffiFfiConverterOptionalString.write(value.shelf_number, buf)
+        _UniffiFfiConverterString.write(value.call, buf)
+        _UniffiFfiConverterString.write(value.words_ja, buf)
+        _UniffiFfiConverterString.write(value.words_en, buf)
+
+class _UniffiFfiConverterSequenceTypeHoldView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeHoldView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeHoldView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeHoldView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class HoldPage:
+    """
+    Holds and wishes.
+"""
+    def __init__(self, *, holds:typing.List[HoldView], freshness:Freshness):
+        self.holds = holds
+        self.freshness = freshness
+
+
+
+
+    def __str__(self):
+        return "HoldPage(holds={}, freshness={})".format(self.holds, self.freshness)
+    def __eq__(self, other):
+        if self.holds != other.holds:
+            return False
+        if self.freshness != other.freshness:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHoldPage(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HoldPage(
+            holds=_UniffiFfiConverterSequenceTypeHoldView.read(buf),
+            freshness=_UniffiFfiConverterTypeFreshness.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeHoldView.check_lower(value.holds)
+        _UniffiFfiConverterTypeFreshness.check_lower(value.freshness)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeHoldView.write(value.holds, buf)
+        _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
+
+
+
+@dataclass
+class HoldTrip:
+    """
+    How the shopper gets on towards a hold.
+"""
+    def __init__(self, *, hold:noren_rules.HoldId, store:noren_rules.StoreId, eta_min:typing.Optional[int], trend:noren_rules.Trend, told:bool, turned_away:bool, released:bool):
+        self.hold = hold
+        self.store = store
+        self.eta_min = eta_min
+        self.trend = trend
+        self.told = told
+        self.turned_away = turned_away
+        self.released = released
+
+
+
+
+    def __str__(self):
+        return "HoldTrip(hold={}, store={}, eta_min={}, trend={}, told={}, turned_away={}, released={})".format(self.hold, self.store, self.eta_min, self.trend, self.told, self.turned_away, self.released)
+    def __eq__(self, other):
+        if self.hold != other.hold:
+            return False
+        if self.store != other.store:
+            return False
+        if self.eta_min != other.eta_min:
+            return False
+        if self.trend != other.trend:
+            return False
+        if self.told != other.told:
+            return False
+        if self.turned_away != other.turned_away:
+            return False
+        if self.released != other.released:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHoldTrip(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HoldTrip(
+            hold=noren_rules._UniffiFfiConverterTypeHoldId.read(buf),
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            eta_min=_UniffiFfiConverterOptionalUInt32.read(buf),
+            trend=noren_rules._UniffiFfiConverterTypeTrend.read(buf),
+            told=_UniffiFfiConverterBoolean.read(buf),
+            turned_away=_UniffiFfiConverterBoolean.read(buf),
+            released=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeHoldId.check_lower(value.hold)
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.eta_min)
+        noren_rules._UniffiFfiConverterTypeTrend.check_lower(value.trend)
+        _UniffiFfiConverterBoolean.check_lower(value.told)
+        _UniffiFfiConverterBoolean.check_lower(value.turned_away)
+        _UniffiFfiConverterBoolean.check_lower(value.released)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeHoldId.write(value.hold, buf)
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.eta_min, buf)
+        noren_rules._UniffiFfiConverterTypeTrend.write(value.trend, buf)
+        _UniffiFfiConverterBoolean.write(value.told, buf)
+        _UniffiFfiConverterBoolean.write(value.turned_away, buf)
+        _UniffiFfiConverterBoolean.write(value.released, buf)
+
+@dataclass
+class HoldWish:
+    """
+    A wish to hold.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, sku:noren_rules.Sku, quantity:int, eta_min:int):
+        self.store = store
+        self.sku = sku
+        self.quantity = quantity
+        self.eta_min = eta_min
+
+
+
+
+    def __str__(self):
+        return "HoldWish(store={}, sku={}, quantity={}, eta_min={})".format(self.store, self.sku, self.quantity, self.eta_min)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.sku != other.sku:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.eta_min != other.eta_min:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHoldWish(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HoldWish(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            sku=noren_rules._UniffiFfiConverterTypeSku.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+            eta_min=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterUInt32.check_lower(value.eta_min)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterUInt32.write(value.eta_min, buf)
 
 
 
@@ -5998,31 +6687,6 @@ class _UniffiFfiConverterTypeStampCardView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.goal, buf)
         _UniffiFfiConverterUInt32.write(value.rewards, buf)
         _UniffiFfiConverterUInt32.write(value.full_cards, buf)
-
-class _UniffiFfiConverterOptionalBoolean(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterBoolean.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterBoolean.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterBoolean.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
 
 
 
@@ -7849,7 +8513,12 @@ class Change(enum.Enum):
     Stock of a store: ask `stock().nearest()` again.
 """
 
-    OUTBOX = 7
+    HOLDS = 7
+    """
+    A hold was made, kept, not found or is over: ask `holds().list()` again.
+"""
+
+    OUTBOX = 8
     """
     Something was said, sent or refused: ask `outbox().waiting()` again.
 """
@@ -7875,6 +8544,8 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
         if variant == 7:
             return Change.STOCK
         if variant == 8:
+            return Change.HOLDS
+        if variant == 9:
             return Change.OUTBOX
         raise InternalError("Raw enum value doesn't match any cases")
 
@@ -7893,6 +8564,8 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
         if value == Change.CHECK_INS:
             return
         if value == Change.STOCK:
+            return
+        if value == Change.HOLDS:
             return
         if value == Change.OUTBOX:
             return
@@ -7914,8 +8587,10 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
             buf.write_i32(6)
         if value == Change.STOCK:
             buf.write_i32(7)
-        if value == Change.OUTBOX:
+        if value == Change.HOLDS:
             buf.write_i32(8)
+        if value == Change.OUTBOX:
+            buf.write_i32(9)
 
 
 
@@ -8414,6 +9089,478 @@ class _UniffiFfiConverterTypeForgetError(_UniffiConverterRustBuffer):
             _UniffiFfiConverterTypePlatformError.write(value.error, buf)
         if isinstance(value, ForgetError.Storage):
             buf.write_i32(2)
+            _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+class _UniffiFfiConverterSequenceTypeHoldChoice(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeHoldChoice.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeHoldChoice.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeHoldChoice.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class HoldOutcome:
+    """
+    What became of a wish to hold.
+"""
+    def __init__(self):
+        raise RuntimeError("HoldOutcome cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class HELD:
+        """
+        It is reserved. It is promised as kept when the store has picked it.
+"""
+
+        def __init__(self, hold:HoldView):
+            self.hold = hold
+
+            """
+        The hold.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldOutcome.HELD(hold={})".format(self.hold)
+        def __eq__(self, other):
+            if not isinstance(other, HoldOutcome):
+                return NotImplemented
+            if not other.is_HELD():
+                return False
+            if self.hold != other.hold:
+                return False
+            return True
+
+    @dataclass
+    class REFUSED:
+        """
+        It is not held.
+"""
+
+        def __init__(self, reason:noren_rules.HoldRefusal, alternatives:typing.List[HoldChoice]):
+            self.reason = reason
+
+            """
+        Why.
+"""
+
+            self.alternatives = alternatives
+
+            """
+        Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldOutcome.REFUSED(reason={}, alternatives={})".format(self.reason, self.alternatives)
+        def __eq__(self, other):
+            if not isinstance(other, HoldOutcome):
+                return NotImplemented
+            if not other.is_REFUSED():
+                return False
+            if self.reason != other.reason:
+                return False
+            if self.alternatives != other.alternatives:
+                return False
+            return True
+
+    @dataclass
+    class WAITING:
+        """
+        There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
+"""
+
+        def __init__(self, key:noren_rules.IdempotencyKey, until_ms:int):
+            self.key = key
+
+            """
+        Its key, to take it back.
+"""
+
+            self.until_ms = until_ms
+
+            """
+        When it is over, in milliseconds since the Unix epoch.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldOutcome.WAITING(key={}, until_ms={})".format(self.key, self.until_ms)
+        def __eq__(self, other):
+            if not isinstance(other, HoldOutcome):
+                return NotImplemented
+            if not other.is_WAITING():
+                return False
+            if self.key != other.key:
+                return False
+            if self.until_ms != other.until_ms:
+                return False
+            return True
+
+    @dataclass
+    class OVER:
+        """
+        It could not be sent in time. Nothing is held, and nothing ever will be.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldOutcome.OVER()".format()
+        def __eq__(self, other):
+            if not isinstance(other, HoldOutcome):
+                return NotImplemented
+            if not other.is_OVER():
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_HELD(self) -> bool:
+        return isinstance(self, HoldOutcome.HELD)
+    def is_held(self) -> bool:
+        return isinstance(self, HoldOutcome.HELD)
+    def is_REFUSED(self) -> bool:
+        return isinstance(self, HoldOutcome.REFUSED)
+    def is_refused(self) -> bool:
+        return isinstance(self, HoldOutcome.REFUSED)
+    def is_WAITING(self) -> bool:
+        return isinstance(self, HoldOutcome.WAITING)
+    def is_waiting(self) -> bool:
+        return isinstance(self, HoldOutcome.WAITING)
+    def is_OVER(self) -> bool:
+        return isinstance(self, HoldOutcome.OVER)
+    def is_over(self) -> bool:
+        return isinstance(self, HoldOutcome.OVER)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+HoldOutcome.HELD = type("HoldOutcome.HELD", (HoldOutcome.HELD, HoldOutcome,), {})  # type: ignore
+HoldOutcome.REFUSED = type("HoldOutcome.REFUSED", (HoldOutcome.REFUSED, HoldOutcome,), {})  # type: ignore
+HoldOutcome.WAITING = type("HoldOutcome.WAITING", (HoldOutcome.WAITING, HoldOutcome,), {})  # type: ignore
+HoldOutcome.OVER = type("HoldOutcome.OVER", (HoldOutcome.OVER, HoldOutcome,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeHoldOutcome(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return HoldOutcome.HELD(
+                _UniffiFfiConverterTypeHoldView.read(buf),
+            )
+        if variant == 2:
+            return HoldOutcome.REFUSED(
+                noren_rules._UniffiFfiConverterTypeHoldRefusal.read(buf),
+                _UniffiFfiConverterSequenceTypeHoldChoice.read(buf),
+            )
+        if variant == 3:
+            return HoldOutcome.WAITING(
+                noren_rules._UniffiFfiConverterTypeIdempotencyKey.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 4:
+            return HoldOutcome.OVER(
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_HELD():
+            _UniffiFfiConverterTypeHoldView.check_lower(value.hold)
+            return
+        if value.is_REFUSED():
+            noren_rules._UniffiFfiConverterTypeHoldRefusal.check_lower(value.reason)
+            _UniffiFfiConverterSequenceTypeHoldChoice.check_lower(value.alternatives)
+            return
+        if value.is_WAITING():
+            noren_rules._UniffiFfiConverterTypeIdempotencyKey.check_lower(value.key)
+            _UniffiFfiConverterInt64.check_lower(value.until_ms)
+            return
+        if value.is_OVER():
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_HELD():
+            buf.write_i32(1)
+            _UniffiFfiConverterTypeHoldView.write(value.hold, buf)
+        if value.is_REFUSED():
+            buf.write_i32(2)
+            noren_rules._UniffiFfiConverterTypeHoldRefusal.write(value.reason, buf)
+            _UniffiFfiConverterSequenceTypeHoldChoice.write(value.alternatives, buf)
+        if value.is_WAITING():
+            buf.write_i32(3)
+            noren_rules._UniffiFfiConverterTypeIdempotencyKey.write(value.key, buf)
+            _UniffiFfiConverterInt64.write(value.until_ms, buf)
+        if value.is_OVER():
+            buf.write_i32(4)
+
+
+
+
+
+# HoldsError
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class HoldsError(Exception):
+    """
+    The verbs of holds had no good end. What is on the device stays readable in every case.
+"""
+    pass
+
+_UniffiTempHoldsError = HoldsError
+
+class HoldsError:  # type: ignore
+    """
+    The verbs of holds had no good end. What is on the device stays readable in every case.
+"""
+
+    class NotEnrolled(_UniffiTempHoldsError):
+        """
+        There is no card yet: enrol first.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "HoldsError.NotEnrolled({})".format(str(self))
+    _UniffiTempHoldsError.NotEnrolled = NotEnrolled # type: ignore
+    class BadWish(_UniffiTempHoldsError):
+        """
+        The wish cannot be one.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "HoldsError.BadWish({})".format(str(self))
+    _UniffiTempHoldsError.BadWish = BadWish # type: ignore
+    class NoSuchHold(_UniffiTempHoldsError):
+        """
+        No hold on this phone has this id or key, or it is over.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "HoldsError.NoSuchHold({})".format(str(self))
+    _UniffiTempHoldsError.NoSuchHold = NoSuchHold # type: ignore
+    class MayHaveArrived(_UniffiTempHoldsError):
+        """
+        The wish may have arrived: release the hold once it is answered.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "HoldsError.MayHaveArrived({})".format(str(self))
+    _UniffiTempHoldsError.MayHaveArrived = MayHaveArrived # type: ignore
+    class Refused(_UniffiTempHoldsError):
+        """
+        The server refused for another reason.
+"""
+
+        def __init__(self, code, detail):
+            super().__init__(", ".join([
+                "code={!r}".format(code),
+                "detail={!r}".format(detail),
+            ]))
+            self.code = code
+            self.detail = detail
+
+        def __repr__(self):
+            return "HoldsError.Refused({})".format(str(self))
+    _UniffiTempHoldsError.Refused = Refused # type: ignore
+    class Call(_UniffiTempHoldsError):
+        """
+        The network or the server failed: try again.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "HoldsError.Call({})".format(str(self))
+    _UniffiTempHoldsError.Call = Call # type: ignore
+    class Platform(_UniffiTempHoldsError):
+        """
+        The platform failed; `Locked` means: try again after the device has been unlocked.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "HoldsError.Platform({})".format(str(self))
+    _UniffiTempHoldsError.Platform = Platform # type: ignore
+    class Storage(_UniffiTempHoldsError):
+        """
+        The files failed; nothing was sent.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "HoldsError.Storage({})".format(str(self))
+    _UniffiTempHoldsError.Storage = Storage # type: ignore
+
+HoldsError = _UniffiTempHoldsError # type: ignore
+del _UniffiTempHoldsError
+
+
+class _UniffiFfiConverterTypeHoldsError(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return HoldsError.NotEnrolled(
+            )
+        if variant == 2:
+            return HoldsError.BadWish(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 3:
+            return HoldsError.NoSuchHold(
+            )
+        if variant == 4:
+            return HoldsError.MayHaveArrived(
+            )
+        if variant == 5:
+            return HoldsError.Refused(
+                noren_rules._UniffiFfiConverterTypeReason.read(buf),
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 6:
+            return HoldsError.Call(
+                _UniffiFfiConverterTypeCallError.read(buf),
+            )
+        if variant == 7:
+            return HoldsError.Platform(
+                _UniffiFfiConverterTypePlatformError.read(buf),
+            )
+        if variant == 8:
+            return HoldsError.Storage(
+                _UniffiFfiConverterTypeStorageError.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, HoldsError.NotEnrolled):
+            return
+        if isinstance(value, HoldsError.BadWish):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, HoldsError.NoSuchHold):
+            return
+        if isinstance(value, HoldsError.MayHaveArrived):
+            return
+        if isinstance(value, HoldsError.Refused):
+            noren_rules._UniffiFfiConverterTypeReason.check_lower(value.code)
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, HoldsError.Call):
+            _UniffiFfiConverterTypeCallError.check_lower(value.error)
+            return
+        if isinstance(value, HoldsError.Platform):
+            _UniffiFfiConverterTypePlatformError.check_lower(value.error)
+            return
+        if isinstance(value, HoldsError.Storage):
+            _UniffiFfiConverterTypeStorageError.check_lower(value.error)
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, HoldsError.NotEnrolled):
+            buf.write_i32(1)
+        if isinstance(value, HoldsError.BadWish):
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, HoldsError.NoSuchHold):
+            buf.write_i32(3)
+        if isinstance(value, HoldsError.MayHaveArrived):
+            buf.write_i32(4)
+        if isinstance(value, HoldsError.Refused):
+            buf.write_i32(5)
+            noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, HoldsError.Call):
+            buf.write_i32(6)
+            _UniffiFfiConverterTypeCallError.write(value.error, buf)
+        if isinstance(value, HoldsError.Platform):
+            buf.write_i32(7)
+            _UniffiFfiConverterTypePlatformError.write(value.error, buf)
+        if isinstance(value, HoldsError.Storage):
+            buf.write_i32(8)
             _UniffiFfiConverterTypeStorageError.write(value.error, buf)
 
 
@@ -10239,6 +11386,17 @@ class StockError:  # type: ignore
         def __repr__(self):
             return "StockError.NotEnrolled({})".format(str(self))
     _UniffiTempStockError.NotEnrolled = NotEnrolled # type: ignore
+    class NoSuchProduct(_UniffiTempStockError):
+        """
+        The product was never seen on this phone.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "StockError.NoSuchProduct({})".format(str(self))
+    _UniffiTempStockError.NoSuchProduct = NoSuchProduct # type: ignore
     class BadQuestion(_UniffiTempStockError):
         """
         The question cannot be answered as it is.
@@ -10308,18 +11466,21 @@ class _UniffiFfiConverterTypeStockError(_UniffiConverterRustBuffer):
             return StockError.NotEnrolled(
             )
         if variant == 2:
+            return StockError.NoSuchProduct(
+            )
+        if variant == 3:
             return StockError.BadQuestion(
                 _UniffiFfiConverterString.read(buf),
             )
-        if variant == 3:
+        if variant == 4:
             return StockError.Call(
                 _UniffiFfiConverterTypeCallError.read(buf),
             )
-        if variant == 4:
+        if variant == 5:
             return StockError.Platform(
                 _UniffiFfiConverterTypePlatformError.read(buf),
             )
-        if variant == 5:
+        if variant == 6:
             return StockError.Storage(
                 _UniffiFfiConverterTypeStorageError.read(buf),
             )
@@ -10328,6 +11489,8 @@ class _UniffiFfiConverterTypeStockError(_UniffiConverterRustBuffer):
     @staticmethod
     def check_lower(value):
         if isinstance(value, StockError.NotEnrolled):
+            return
+        if isinstance(value, StockError.NoSuchProduct):
             return
         if isinstance(value, StockError.BadQuestion):
             _UniffiFfiConverterString.check_lower(value.detail)
@@ -10346,17 +11509,19 @@ class _UniffiFfiConverterTypeStockError(_UniffiConverterRustBuffer):
     def write(value, buf):
         if isinstance(value, StockError.NotEnrolled):
             buf.write_i32(1)
-        if isinstance(value, StockError.BadQuestion):
+        if isinstance(value, StockError.NoSuchProduct):
             buf.write_i32(2)
+        if isinstance(value, StockError.BadQuestion):
+            buf.write_i32(3)
             _UniffiFfiConverterString.write(value.detail, buf)
         if isinstance(value, StockError.Call):
-            buf.write_i32(3)
+            buf.write_i32(4)
             _UniffiFfiConverterTypeCallError.write(value.error, buf)
         if isinstance(value, StockError.Platform):
-            buf.write_i32(4)
+            buf.write_i32(5)
             _UniffiFfiConverterTypePlatformError.write(value.error, buf)
         if isinstance(value, StockError.Storage):
-            buf.write_i32(5)
+            buf.write_i32(6)
             _UniffiFfiConverterTypeStorageError.write(value.error, buf)
 
 
@@ -11186,6 +12351,7 @@ __all__ = [
     "CheckInState",
     "LostKind",
     "ServerErasure",
+    "HoldStanding",
     "IntentState",
     "NextStep",
     "TransportError",
@@ -11198,6 +12364,8 @@ __all__ = [
     "CouponsError",
     "EnrolmentCause",
     "ForgetError",
+    "HoldOutcome",
+    "HoldsError",
     "MemberError",
     "MemberState",
     "Observation",
@@ -11239,6 +12407,11 @@ __all__ = [
     "ForgetReport",
     "ReceiptSummary",
     "HistoryPage",
+    "HoldChoice",
+    "HoldView",
+    "HoldPage",
+    "HoldTrip",
+    "HoldWish",
     "IntentView",
     "MatrixRow",
     "MonthTotal",

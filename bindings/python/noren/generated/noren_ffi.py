@@ -575,7 +575,13 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_history() != 10311:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_hold() != 47626:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon() != 9421:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_holds() != 5102:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 54259:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_like() != 42893:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -589,11 +595,17 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_places() != 13371:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock() != 11126:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_network_returned() != 56470:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_observe() != 31990:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way() != 26141:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_pause() != 63914:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_pin_store() != 60040:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_place() != 5857:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -617,6 +629,8 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_history() != 43355:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_holds() != 2089:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_member() != 38362:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_places() != 13115:
@@ -626,6 +640,12 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking() != 32823:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews() != 22842:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 35059:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_release_hold() != 61344:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_release_when_away() != 32066:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resolve() != 29691:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -650,6 +670,14 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_send_due() != 49170:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards() != 60346:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_still_coming() != 50535:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_stock_in() != 41379:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_stock_stores() != 37076:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold() != 21988:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_take_push() != 36258:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -768,9 +796,18 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_freshness.restype = ctypes.c
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_history.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_history.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_holds.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_holds.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_like.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_like.restype = ctypes.c_uint16
@@ -789,15 +826,24 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_month_totals.restype = ctype
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_places.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_places.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_network_returned.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_network_returned.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_observe.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_observe.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pin_store.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pin_store.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place.restype = ctypes.c_uint16
@@ -831,6 +877,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_favourites.restype =
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_history.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_history.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_holds.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_holds.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_member.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_member.restype = ctypes.c_uint16
@@ -846,6 +895,15 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking.restype = ct
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_hold.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_hold.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_when_away.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_when_away.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.restype = ctypes.c_uint16
@@ -882,6 +940,18 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.restype = ctypes.c_
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_still_coming.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_still_coming.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stock_in.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stock_in.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stock_stores.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stock_stores.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_push.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_push.restype = ctypes.c_uint16
@@ -1045,6 +1115,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_history.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_history.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.argtypes = (
     ctypes.c_uint64,
     ctypes.c_uint32,
@@ -1052,6 +1129,18 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_holds.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_holds.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_instead_of_hold.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_instead_of_hold.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_like.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1090,6 +1179,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_places.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_places.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_stock.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_stock.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_network_returned.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1101,11 +1197,24 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_observe.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_observe.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pin_store.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.c_int8,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pin_store.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_place.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1171,6 +1280,11 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_history.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_history.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_holds.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_holds.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_member.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1201,6 +1315,25 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_hold.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_hold.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away.argtypes = (
+    ctypes.c_uint64,
+    ctypes.c_int8,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1276,6 +1409,32 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_still_coming.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.c_uint32,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_still_coming.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_in.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_in.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_stores.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_stores.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_back_hold.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_back_hold.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_push.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1735,6 +1894,58 @@ class _UniffiFfiConverterTypeAppSettings(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.language, buf)
         _UniffiFfiConverterString.write(value.boot_id, buf)
 
+class _UniffiFfiConverterFloat64(_UniffiConverterPrimitiveFloat):
+    @staticmethod
+    def read(buf):
+        return buf.read_double()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_double(value)
+
+@dataclass
+class LatLon:
+    """
+    Where the phone is. It stays on the phone: distances are computed here.
+"""
+    def __init__(self, *, lat_deg:float, lon_deg:float):
+        self.lat_deg = lat_deg
+        self.lon_deg = lon_deg
+
+
+
+
+    def __str__(self):
+        return "LatLon(lat_deg={}, lon_deg={})".format(self.lat_deg, self.lon_deg)
+    def __eq__(self, other):
+        if self.lat_deg != other.lat_deg:
+            return False
+        if self.lon_deg != other.lon_deg:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeLatLon(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return LatLon(
+            lat_deg=_UniffiFfiConverterFloat64.read(buf),
+            lon_deg=_UniffiFfiConverterFloat64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+        _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+        _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+
+
+
+
+
 
 
 
@@ -1874,6 +2085,34 @@ class NorenError:  # type: ignore
         def __repr__(self):
             return "NorenError.Catalogue({})".format(str(self))
     _UniffiTempNorenError.Catalogue = Catalogue # type: ignore
+    class Stock(_UniffiTempNorenError):
+        """
+        Stock.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "NorenError.Stock({})".format(str(self))
+    _UniffiTempNorenError.Stock = Stock # type: ignore
+    class Holds(_UniffiTempNorenError):
+        """
+        Holds.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "NorenError.Holds({})".format(str(self))
+    _UniffiTempNorenError.Holds = Holds # type: ignore
     class Outbox(_UniffiTempNorenError):
         """
         The outbox.
@@ -1979,21 +2218,29 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
                 noren_core._UniffiFfiConverterTypeCatalogueError.read(buf),
             )
         if variant == 8:
+            return NorenError.Stock(
+                noren_core._UniffiFfiConverterTypeStockError.read(buf),
+            )
+        if variant == 9:
+            return NorenError.Holds(
+                noren_core._UniffiFfiConverterTypeHoldsError.read(buf),
+            )
+        if variant == 10:
             return NorenError.Outbox(
                 noren_core._UniffiFfiConverterTypeOutboxError.read(buf),
             )
-        if variant == 9:
+        if variant == 11:
             return NorenError.Forget(
                 noren_core._UniffiFfiConverterTypeForgetError.read(buf),
             )
-        if variant == 10:
+        if variant == 12:
             return NorenError.Storage(
                 noren_core._UniffiFfiConverterTypeStorageError.read(buf),
             )
-        if variant == 11:
+        if variant == 13:
             return NorenError.Cancelled(
             )
-        if variant == 12:
+        if variant == 14:
             return NorenError.Runtime(
                 _UniffiFfiConverterString.read(buf),
             )
@@ -2021,6 +2268,12 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
             return
         if isinstance(value, NorenError.Catalogue):
             noren_core._UniffiFfiConverterTypeCatalogueError.check_lower(value.error)
+            return
+        if isinstance(value, NorenError.Stock):
+            noren_core._UniffiFfiConverterTypeStockError.check_lower(value.error)
+            return
+        if isinstance(value, NorenError.Holds):
+            noren_core._UniffiFfiConverterTypeHoldsError.check_lower(value.error)
             return
         if isinstance(value, NorenError.Outbox):
             noren_core._UniffiFfiConverterTypeOutboxError.check_lower(value.error)
@@ -2060,19 +2313,25 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
         if isinstance(value, NorenError.Catalogue):
             buf.write_i32(7)
             noren_core._UniffiFfiConverterTypeCatalogueError.write(value.error, buf)
-        if isinstance(value, NorenError.Outbox):
+        if isinstance(value, NorenError.Stock):
             buf.write_i32(8)
+            noren_core._UniffiFfiConverterTypeStockError.write(value.error, buf)
+        if isinstance(value, NorenError.Holds):
+            buf.write_i32(9)
+            noren_core._UniffiFfiConverterTypeHoldsError.write(value.error, buf)
+        if isinstance(value, NorenError.Outbox):
+            buf.write_i32(10)
             noren_core._UniffiFfiConverterTypeOutboxError.write(value.error, buf)
         if isinstance(value, NorenError.Forget):
-            buf.write_i32(9)
+            buf.write_i32(11)
             noren_core._UniffiFfiConverterTypeForgetError.write(value.error, buf)
         if isinstance(value, NorenError.Storage):
-            buf.write_i32(10)
+            buf.write_i32(12)
             noren_core._UniffiFfiConverterTypeStorageError.write(value.error, buf)
         if isinstance(value, NorenError.Cancelled):
-            buf.write_i32(11)
+            buf.write_i32(13)
         if isinstance(value, NorenError.Runtime):
-            buf.write_i32(12)
+            buf.write_i32(14)
             _UniffiFfiConverterString.write(value.reason, buf)
 
 
@@ -2564,6 +2823,41 @@ class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
 
 
 
+class _UniffiFfiConverterOptionalTypeLatLon(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeLatLon.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeLatLon.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeLatLon.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+
+
+
+
+
 class _UniffiFfiConverterSequenceTypeStoreId(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -2614,14 +2908,7 @@ class _UniffiFfiConverterSequenceTypeMonthTotal(_UniffiConverterRustBuffer):
             noren_core._UniffiFfiConverterTypeMonthTotal.read(buf) for i in range(count)
         ]
 
-class _UniffiFfiConverterFloat64(_UniffiConverterPrimitiveFloat):
-    @staticmethod
-    def read(buf):
-        return buf.read_double()
 
-    @staticmethod
-    def write(value, buf):
-        buf.write_double(value)
 
 
 
@@ -2715,6 +3002,31 @@ class _UniffiFfiConverterTypeObserverHandle:
 
 
 
+class _UniffiFfiConverterSequenceTypeHoldTrip(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeHoldTrip.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeHoldTrip.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeHoldTrip.read(buf) for i in range(count)
+        ]
+
+
+
 
 
 
@@ -2795,6 +3107,8 @@ class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
 
 
 
+
+
 class _UniffiFfiConverterSequenceTypeProductSummary(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -2841,6 +3155,60 @@ class _UniffiFfiConverterSequenceTypeStampCardView(_UniffiConverterRustBuffer):
 
         return [
             noren_core._UniffiFfiConverterTypeStampCardView.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+class _UniffiFfiConverterOptionalTypeStoreAnswer(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_core._UniffiFfiConverterTypeStoreAnswer.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_core._UniffiFfiConverterTypeStoreAnswer.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_core._UniffiFfiConverterTypeStoreAnswer.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterSequenceTypeStockStoreView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeStockStoreView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeStockStoreView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeStockStoreView.read(buf) for i in range(count)
         ]
 
 
@@ -3060,12 +3428,37 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `Storage`.
 """
         raise NotImplementedError
+    async def hold(self, wish: noren_core.HoldWish,at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.HoldOutcome:
+        """
+        Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
+        from `at`.
+
+        # Errors
+        `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
+"""
+        raise NotImplementedError
     def hold_back_coupon(self, offer: int,held: bool) -> None:
         """
         Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
 
         # Errors
         `Coupons`: `Storage`.
+"""
+        raise NotImplementedError
+    def holds(self, ) -> noren_core.HoldPage:
+        """
+        Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
+
+        # Errors
+        `Holds`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def instead_of_hold(self, hold: noren_rules.HoldId,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+        """
+        Where else it is, and in which other sizes, when the store did not find what was held. Local.
+
+        # Errors
+        `Holds`: `NoSuchHold`, `Storage`.
 """
         raise NotImplementedError
     def like(self, sku: noren_rules.Sku,wanted: bool,watch: typing.List[noren_rules.StoreId]) -> None:
@@ -3116,6 +3509,14 @@ class AppCoreProtocol(typing.Protocol):
         `Places`: `BadPosition`, `Storage`.
 """
         raise NotImplementedError
+    def nearest_stock(self, question: noren_core.StockQuestion,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+        """
+        Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
+
+        # Errors
+        `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
+"""
+        raise NotImplementedError
     async def network_returned(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         There is a network again: waits end now, and what is due is sent.
@@ -3132,12 +3533,28 @@ class AppCoreProtocol(typing.Protocol):
         None of its own.
 """
         raise NotImplementedError
+    def on_the_way(self, observations: typing.List[noren_core.Observation]) -> typing.List[noren_core.HoldTrip]:
+        """
+        Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
+
+        # Errors
+        `Holds`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def pause(self, ) -> None:
         """
         Before the system suspends the app: closes the databases so that no file lock is held. The card still shows.
 
         # Errors
         `Storage`; the databases are closed all the same.
+"""
+        raise NotImplementedError
+    def pin_store(self, store: noren_rules.StoreId,pinned: bool) -> None:
+        """
+        Keeps a store's stock on the phone until it is unpinned; the next refresh brings it. Local, durable.
+
+        # Errors
+        `Stock`: `Storage`.
 """
         raise NotImplementedError
     def place(self, id: noren_rules.PlaceId) -> noren_core.PlaceView:
@@ -3228,6 +3645,14 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`; `Cancelled`. The pages before stay.
 """
         raise NotImplementedError
+    async def refresh_holds(self, cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Asks what the stores have done about the member's holds. True when something is different.
+
+        # Errors
+        `Holds`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
     async def refresh_member(self, cancel: typing.Optional[CancelToken]) -> bool:
         """
         Asks for points and links, if they have changed, and renews the credential if it is time. True when something changed.
@@ -3266,6 +3691,31 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
+    async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
+        """
+        Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
+        and those wanted within 30 days. The server learns their ids, never the position.
+
+        # Errors
+        `Stock`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
+    async def release_hold(self, hold: noren_rules.HoldId,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
+        """
+        Not coming: the piece is free again.
+
+        # Errors
+        `Holds`: `NoSuchHold`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
+    def release_when_away(self, wanted: bool) -> None:
+        """
+        Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. Local, durable.
+
+        # Errors
+        `Holds`: `Storage`.
 """
         raise NotImplementedError
     async def resolve(self, key: noren_rules.IdempotencyKey,cancel: typing.Optional[CancelToken]) -> noren_core.IntentState:
@@ -3365,6 +3815,38 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Coupons`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    async def still_coming(self, hold: noren_rules.HoldId,eta_min: int,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
+        """
+        Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
+
+        # Errors
+        `Holds`: `NoSuchHold`, `BadWish`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
+    def stock_in(self, store: noren_rules.StoreId,sku: noren_rules.Sku,arrival: noren_rules.Arrival) -> typing.Optional[noren_core.StoreAnswer]:
+        """
+        What is known of a variant in a store; `None` when nothing was ever heard of that store. Local.
+
+        # Errors
+        `Stock`: `Storage`.
+"""
+        raise NotImplementedError
+    def stock_stores(self, ) -> typing.List[noren_core.StockStoreView]:
+        """
+        The stores whose stock is kept, pinned ones first. Local.
+
+        # Errors
+        `Stock`: `Storage`.
+"""
+        raise NotImplementedError
+    def take_back_hold(self, key: noren_rules.IdempotencyKey) -> None:
+        """
+        Takes a wish away that was never sent, was refused, or is over. Local, durable.
+
+        # Errors
+        `Holds`: `MayHaveArrived`, `NoSuchHold`, `Storage`.
 """
         raise NotImplementedError
     def take_push(self, text: str) -> noren_core.ConditionView:
@@ -3901,6 +4383,36 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def hold(self, wish: noren_core.HoldWish,at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.HoldOutcome:
+        """
+        Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
+        from `at`.
+
+        # Errors
+        `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
+"""
+
+        noren_core._UniffiFfiConverterTypeHoldWish.check_lower(wish)
+
+        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeHoldWish.lower(wish),
+            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeHoldOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def hold_back_coupon(self, offer: int,held: bool) -> None:
         """
         Holds an offer's coupons back from the card, or lets them be shown again. Local, durable.
@@ -3922,6 +4434,48 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def holds(self, ) -> noren_core.HoldPage:
+        """
+        Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
+
+        # Errors
+        `Holds`: `NotEnrolled`, `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeHoldPage.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_holds,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def instead_of_hold(self, hold: noren_rules.HoldId,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+        """
+        Where else it is, and in which other sizes, when the store did not find what was held. Local.
+
+        # Errors
+        `Holds`: `NoSuchHold`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeHoldId.check_lower(hold)
+
+        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeHoldId.lower(hold),
+            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeStockMatrix.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_instead_of_hold,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -4062,6 +4616,30 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def nearest_stock(self, question: noren_core.StockQuestion,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+        """
+        Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
+
+        # Errors
+        `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeStockQuestion.check_lower(question)
+
+        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeStockQuestion.lower(question),
+            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeStockMatrix.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_stock,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     async def network_returned(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         There is a network again: waits end now, and what is due is sent.
@@ -4106,6 +4684,27 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def on_the_way(self, observations: typing.List[noren_core.Observation]) -> typing.List[noren_core.HoldTrip]:
+        """
+        Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
+
+        # Errors
+        `Holds`: `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterSequenceTypeObservation.check_lower(observations)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeObservation.lower(observations),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeHoldTrip.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def pause(self, ) -> None:
         """
         Before the system suspends the app: closes the databases so that no file lock is held. The card still shows.
@@ -4121,6 +4720,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def pin_store(self, store: noren_rules.StoreId,pinned: bool) -> None:
+        """
+        Keeps a store's stock on the phone until it is unpinned; the next refresh brings it. Local, durable.
+
+        # Errors
+        `Stock`: `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        _UniffiFfiConverterBoolean.check_lower(pinned)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            _UniffiFfiConverterBoolean.lower(pinned),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pin_store,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -4367,6 +4990,29 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    async def refresh_holds(self, cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Asks what the stores have done about the member's holds. True when something is different.
+
+        # Errors
+        `Holds`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterBoolean.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_holds(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_i8,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def refresh_member(self, cancel: typing.Optional[CancelToken]) -> bool:
         """
         Asks for points and links, if they have changed, and renews the credential if it is time. True when something changed.
@@ -4497,6 +5143,83 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
+        """
+        Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
+        and those wanted within 30 days. The server learns their ids, never the position.
+
+        # Errors
+        `Stock`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterSequenceTypeStoreId.check_lower(stores)
+
+        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeStoreId.lower(stores),
+            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeStockReport.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def release_hold(self, hold: noren_rules.HoldId,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
+        """
+        Not coming: the piece is free again.
+
+        # Errors
+        `Holds`: `NoSuchHold`, `Refused`…; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeHoldId.check_lower(hold)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeHoldId.lower(hold),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeSubmission.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_hold(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    def release_when_away(self, wanted: bool) -> None:
+        """
+        Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. Local, durable.
+
+        # Errors
+        `Holds`: `Storage`.
+"""
+
+        _UniffiFfiConverterBoolean.check_lower(wanted)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterBoolean.lower(wanted),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     async def resolve(self, key: noren_rules.IdempotencyKey,cancel: typing.Optional[CancelToken]) -> noren_core.IntentState:
         """
         Asks the server what became of an intent that may have arrived.
@@ -4776,6 +5499,101 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def still_coming(self, hold: noren_rules.HoldId,eta_min: int,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
+        """
+        Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
+
+        # Errors
+        `Holds`: `NoSuchHold`, `BadWish`, `Refused`…; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeHoldId.check_lower(hold)
+
+        _UniffiFfiConverterUInt32.check_lower(eta_min)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeHoldId.lower(hold),
+            _UniffiFfiConverterUInt32.lower(eta_min),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeSubmission.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_still_coming(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    def stock_in(self, store: noren_rules.StoreId,sku: noren_rules.Sku,arrival: noren_rules.Arrival) -> typing.Optional[noren_core.StoreAnswer]:
+        """
+        What is known of a variant in a store; `None` when nothing was ever heard of that store. Local.
+
+        # Errors
+        `Stock`: `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        noren_rules._UniffiFfiConverterTypeSku.check_lower(sku)
+
+        noren_rules._UniffiFfiConverterTypeArrival.check_lower(arrival)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            noren_rules._UniffiFfiConverterTypeSku.lower(sku),
+            noren_rules._UniffiFfiConverterTypeArrival.lower(arrival),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalTypeStoreAnswer.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_in,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def stock_stores(self, ) -> typing.List[noren_core.StockStoreView]:
+        """
+        The stores whose stock is kept, pinned ones first. Local.
+
+        # Errors
+        `Stock`: `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeStockStoreView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_stores,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def take_back_hold(self, key: noren_rules.IdempotencyKey) -> None:
+        """
+        Takes a wish away that was never sent, was refused, or is over. Local, durable.
+
+        # Errors
+        `Holds`: `MayHaveArrived`, `NoSuchHold`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeIdempotencyKey.check_lower(key)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeIdempotencyKey.lower(key),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_back_hold,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def take_push(self, text: str) -> noren_core.ConditionView:
         """
         A signed condition that came by push: rain, a time sale. Local, durable.
@@ -4948,6 +5766,7 @@ __all__ = [
     "InternalError",
     "NorenError",
     "AppSettings",
+    "LatLon",
     "card_png",
     "card_svg",
     "card_terminal_text",

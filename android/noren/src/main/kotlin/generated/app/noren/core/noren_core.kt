@@ -52,6 +52,9 @@ import app.noren.rules.FfiConverterTypeDeviceId
 import app.noren.rules.FfiConverterTypeDirection
 import app.noren.rules.FfiConverterTypeGrantState
 import app.noren.rules.FfiConverterTypeGtin
+import app.noren.rules.FfiConverterTypeHoldId
+import app.noren.rules.FfiConverterTypeHoldRefusal
+import app.noren.rules.FfiConverterTypeHoldState
 import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLinkedIdentity
 import app.noren.rules.FfiConverterTypeMemberId
@@ -72,8 +75,12 @@ import app.noren.rules.FfiConverterTypeSku
 import app.noren.rules.FfiConverterTypeStampCardId
 import app.noren.rules.FfiConverterTypeStockAnswer
 import app.noren.rules.FfiConverterTypeStoreId
+import app.noren.rules.FfiConverterTypeTrend
 import app.noren.rules.GrantState
 import app.noren.rules.Gtin
+import app.noren.rules.HoldId
+import app.noren.rules.HoldRefusal
+import app.noren.rules.HoldState
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.LinkedIdentity
 import app.noren.rules.MemberId
@@ -94,6 +101,7 @@ import app.noren.rules.Sku
 import app.noren.rules.StampCardId
 import app.noren.rules.StockAnswer
 import app.noren.rules.StoreId
+import app.noren.rules.Trend
 import java.util.concurrent.atomic.AtomicBoolean
 import app.noren.rules.RustBuffer as RustBufferAssetInfo
 import app.noren.rules.RustBuffer as RustBufferAssurance
@@ -107,6 +115,9 @@ import app.noren.rules.RustBuffer as RustBufferDeviceId
 import app.noren.rules.RustBuffer as RustBufferDirection
 import app.noren.rules.RustBuffer as RustBufferGrantState
 import app.noren.rules.RustBuffer as RustBufferGtin
+import app.noren.rules.RustBuffer as RustBufferHoldId
+import app.noren.rules.RustBuffer as RustBufferHoldRefusal
+import app.noren.rules.RustBuffer as RustBufferHoldState
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLinkedIdentity
 import app.noren.rules.RustBuffer as RustBufferMemberId
@@ -127,6 +138,7 @@ import app.noren.rules.RustBuffer as RustBufferSku
 import app.noren.rules.RustBuffer as RustBufferStampCardId
 import app.noren.rules.RustBuffer as RustBufferStockAnswer
 import app.noren.rules.RustBuffer as RustBufferStoreId
+import app.noren.rules.RustBuffer as RustBufferTrend
 
 // This is a helper for safely working with byte buffers returned from the Rust code.
 // A rust-owned buffer is represented by its capacity, its current length, and a
@@ -4105,6 +4117,433 @@ public object FfiConverterTypeHistoryPage: FfiConverterRustBuffer<HistoryPage> {
 
 
 /**
+ * Another store that has it.
+ */
+data class HoldChoice (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * True for the online shop.
+     */
+    val `isEc`: kotlin.Boolean
+    ,
+    /**
+     * How many are available there, at most 99.
+     */
+    val `available`: kotlin.UInt
+    ,
+    /**
+     * As of when, in milliseconds since the Unix epoch.
+     */
+    val `asOfMs`: kotlin.Long
+    ,
+    /**
+     * Metres from the phone; absent without a position, and where the phone does not know the store's place.
+     */
+    val `distanceM`: kotlin.UInt?
+    ,
+    /**
+     * True when it is open now; absent where its hours are not known.
+     */
+    val `openNow`: kotlin.Boolean?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldChoice: FfiConverterRustBuffer<HoldChoice> {
+    override fun read(buf: ByteBuffer): HoldChoice {
+        return HoldChoice(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldChoice) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterBoolean.allocationSize(value.`isEc`) +
+            FfiConverterUInt.allocationSize(value.`available`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterOptionalUInt.allocationSize(value.`distanceM`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`openNow`)
+    )
+
+    override fun write(value: HoldChoice, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterBoolean.write(value.`isEc`, buf)
+            FfiConverterUInt.write(value.`available`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterOptionalUInt.write(value.`distanceM`, buf)
+            FfiConverterOptionalBoolean.write(value.`openNow`, buf)
+    }
+}
+
+
+
+/**
+ * Holds and wishes.
+ */
+data class HoldPage (
+    /**
+     * Newest first: those that are live, and those that ended within 24 hours.
+     */
+    val `holds`: List<HoldView>
+    ,
+    /**
+     * How fresh what the backend said is.
+     */
+    val `freshness`: Freshness
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldPage: FfiConverterRustBuffer<HoldPage> {
+    override fun read(buf: ByteBuffer): HoldPage {
+        return HoldPage(
+            FfiConverterSequenceTypeHoldView.read(buf),
+            FfiConverterTypeFreshness.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldPage) = (
+            FfiConverterSequenceTypeHoldView.allocationSize(value.`holds`) +
+            FfiConverterTypeFreshness.allocationSize(value.`freshness`)
+    )
+
+    override fun write(value: HoldPage, buf: ByteBuffer) {
+            FfiConverterSequenceTypeHoldView.write(value.`holds`, buf)
+            FfiConverterTypeFreshness.write(value.`freshness`, buf)
+    }
+}
+
+
+
+/**
+ * How the shopper gets on towards a hold.
+ */
+data class HoldTrip (
+    /**
+     * The hold.
+     */
+    val `hold`: HoldId
+    ,
+    /**
+     * Its store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * In how many minutes the shopper is there; absent while that cannot be said.
+     */
+    val `etaMin`: kotlin.UInt?
+    ,
+    /**
+     * Nearer or away.
+     */
+    val `trend`: Trend
+    ,
+    /**
+     * True when the minutes are now to be told: committed, `outbox().send_due()` sends them.
+     */
+    val `told`: kotlin.Boolean
+    ,
+    /**
+     * True when the shopper has clearly turned away: propose to release the hold.
+     */
+    val `turnedAway`: kotlin.Boolean
+    ,
+    /**
+     * True when it was released because of that, as the member has set it: committed, `outbox().send_due()` sends it.
+     */
+    val `released`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldTrip: FfiConverterRustBuffer<HoldTrip> {
+    override fun read(buf: ByteBuffer): HoldTrip {
+        return HoldTrip(
+            FfiConverterTypeHoldId.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterTypeTrend.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldTrip) = (
+            FfiConverterTypeHoldId.allocationSize(value.`hold`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterOptionalUInt.allocationSize(value.`etaMin`) +
+            FfiConverterTypeTrend.allocationSize(value.`trend`) +
+            FfiConverterBoolean.allocationSize(value.`told`) +
+            FfiConverterBoolean.allocationSize(value.`turnedAway`) +
+            FfiConverterBoolean.allocationSize(value.`released`)
+    )
+
+    override fun write(value: HoldTrip, buf: ByteBuffer) {
+            FfiConverterTypeHoldId.write(value.`hold`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterOptionalUInt.write(value.`etaMin`, buf)
+            FfiConverterTypeTrend.write(value.`trend`, buf)
+            FfiConverterBoolean.write(value.`told`, buf)
+            FfiConverterBoolean.write(value.`turnedAway`, buf)
+            FfiConverterBoolean.write(value.`released`, buf)
+    }
+}
+
+
+
+/**
+ * A hold, or a wish for one.
+ */
+data class HoldView (
+    /**
+     * The hold; absent while it is a wish only.
+     */
+    val `id`: HoldId?
+    ,
+    /**
+     * The wish's key in the outbox, where this phone made it and it is a wish only.
+     */
+    val `key`: IdempotencyKey?
+    ,
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its name, or its id where the phone knows no name.
+     */
+    val `storeName`: kotlin.String
+    ,
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * Pieces.
+     */
+    val `quantity`: kotlin.UInt
+    ,
+    /**
+     * Where it stands.
+     */
+    val `standing`: HoldStanding
+    ,
+    /**
+     * When it ends unless the shopper comes nearer, in milliseconds since the Unix epoch; for a wish, when it is over.
+     */
+    val `untilMs`: kotlin.Long
+    ,
+    /**
+     * Whole minutes until then, rounded up; 0 when it has ended.
+     */
+    val `minutesLeft`: kotlin.UInt
+    ,
+    /**
+     * When it was made.
+     */
+    val `madeAtMs`: kotlin.Long
+    ,
+    /**
+     * Number on the hold shelf, once it was picked.
+     */
+    val `shelfNumber`: kotlin.String?
+    ,
+    /**
+     * The words to say at the till; empty for a wish.
+     */
+    val `call`: kotlin.String
+    ,
+    /**
+     * What a person reads, in Japanese. Only a picked hold is promised as kept.
+     */
+    val `wordsJa`: kotlin.String
+    ,
+    /**
+     * The same in English.
+     */
+    val `wordsEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldView: FfiConverterRustBuffer<HoldView> {
+    override fun read(buf: ByteBuffer): HoldView {
+        return HoldView(
+            FfiConverterOptionalTypeHoldId.read(buf),
+            FfiConverterOptionalTypeIdempotencyKey.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeSku.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterTypeHoldStanding.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldView) = (
+            FfiConverterOptionalTypeHoldId.allocationSize(value.`id`) +
+            FfiConverterOptionalTypeIdempotencyKey.allocationSize(value.`key`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterString.allocationSize(value.`storeName`) +
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterUInt.allocationSize(value.`quantity`) +
+            FfiConverterTypeHoldStanding.allocationSize(value.`standing`) +
+            FfiConverterLong.allocationSize(value.`untilMs`) +
+            FfiConverterUInt.allocationSize(value.`minutesLeft`) +
+            FfiConverterLong.allocationSize(value.`madeAtMs`) +
+            FfiConverterOptionalString.allocationSize(value.`shelfNumber`) +
+            FfiConverterString.allocationSize(value.`call`) +
+            FfiConverterString.allocationSize(value.`wordsJa`) +
+            FfiConverterString.allocationSize(value.`wordsEn`)
+    )
+
+    override fun write(value: HoldView, buf: ByteBuffer) {
+            FfiConverterOptionalTypeHoldId.write(value.`id`, buf)
+            FfiConverterOptionalTypeIdempotencyKey.write(value.`key`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterString.write(value.`storeName`, buf)
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+            FfiConverterTypeHoldStanding.write(value.`standing`, buf)
+            FfiConverterLong.write(value.`untilMs`, buf)
+            FfiConverterUInt.write(value.`minutesLeft`, buf)
+            FfiConverterLong.write(value.`madeAtMs`, buf)
+            FfiConverterOptionalString.write(value.`shelfNumber`, buf)
+            FfiConverterString.write(value.`call`, buf)
+            FfiConverterString.write(value.`wordsJa`, buf)
+            FfiConverterString.write(value.`wordsEn`, buf)
+    }
+}
+
+
+
+/**
+ * A wish to hold.
+ */
+data class HoldWish (
+    /**
+     * In which store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Which variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * Pieces, 1 to 10.
+     */
+    val `quantity`: kotlin.UInt
+    ,
+    /**
+     * In how many minutes the shopper will be there, 0 to 1,440.
+     */
+    val `etaMin`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldWish: FfiConverterRustBuffer<HoldWish> {
+    override fun read(buf: ByteBuffer): HoldWish {
+        return HoldWish(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeSku.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldWish) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterUInt.allocationSize(value.`quantity`) +
+            FfiConverterUInt.allocationSize(value.`etaMin`)
+    )
+
+    override fun write(value: HoldWish, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+            FfiConverterUInt.write(value.`etaMin`, buf)
+    }
+}
+
+
+
+/**
  * An intent as the app shows it. Its body is not in it.
  */
 data class IntentView (
@@ -7554,6 +7993,10 @@ enum class Change {
      */
     STOCK,
     /**
+     * A hold was made, kept, not found or is over: ask `holds().list()` again.
+     */
+    HOLDS,
+    /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
     OUTBOX;
@@ -8320,6 +8763,568 @@ public object FfiConverterTypeForgetError : FfiConverterRustBuffer<ForgetExcepti
             }
             is ForgetException.Storage -> {
                 buf.putInt(2)
+                FfiConverterTypeStorageError.write(value.`error`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+/**
+ * What became of a wish to hold.
+ */
+sealed class HoldOutcome {
+
+    /**
+     * It is reserved. It is promised as kept when the store has picked it.
+     */
+    data class Held(
+        /**
+         * The hold.
+         */
+        val `hold`: app.noren.core.HoldView) : HoldOutcome()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It is not held.
+     */
+    data class Refused(
+        /**
+         * Why.
+         */
+        val `reason`: app.noren.rules.HoldRefusal,
+        /**
+         * Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last.
+         */
+        val `alternatives`: List<app.noren.core.HoldChoice>) : HoldOutcome()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
+     */
+    data class Waiting(
+        /**
+         * Its key, to take it back.
+         */
+        val `key`: app.noren.rules.IdempotencyKey,
+        /**
+         * When it is over, in milliseconds since the Unix epoch.
+         */
+        val `untilMs`: kotlin.Long) : HoldOutcome()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It could not be sent in time. Nothing is held, and nothing ever will be.
+     */
+    object Over : HoldOutcome()
+
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldOutcome : FfiConverterRustBuffer<HoldOutcome>{
+    override fun read(buf: ByteBuffer): HoldOutcome {
+        return when(buf.getInt()) {
+            1 -> HoldOutcome.Held(
+                FfiConverterTypeHoldView.read(buf),
+                )
+            2 -> HoldOutcome.Refused(
+                FfiConverterTypeHoldRefusal.read(buf),
+                FfiConverterSequenceTypeHoldChoice.read(buf),
+                )
+            3 -> HoldOutcome.Waiting(
+                FfiConverterTypeIdempotencyKey.read(buf),
+                FfiConverterLong.read(buf),
+                )
+            4 -> HoldOutcome.Over
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: HoldOutcome): ULong = when(value) {
+        is HoldOutcome.Held -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeHoldView.allocationSize(value.`hold`)
+            )
+        }
+        is HoldOutcome.Refused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeHoldRefusal.allocationSize(value.`reason`)
+                + FfiConverterSequenceTypeHoldChoice.allocationSize(value.`alternatives`)
+            )
+        }
+        is HoldOutcome.Waiting -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeIdempotencyKey.allocationSize(value.`key`)
+                + FfiConverterLong.allocationSize(value.`untilMs`)
+            )
+        }
+        is HoldOutcome.Over -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: HoldOutcome, buf: ByteBuffer) {
+        when(value) {
+            is HoldOutcome.Held -> {
+                buf.putInt(1)
+                FfiConverterTypeHoldView.write(value.`hold`, buf)
+                Unit
+            }
+            is HoldOutcome.Refused -> {
+                buf.putInt(2)
+                FfiConverterTypeHoldRefusal.write(value.`reason`, buf)
+                FfiConverterSequenceTypeHoldChoice.write(value.`alternatives`, buf)
+                Unit
+            }
+            is HoldOutcome.Waiting -> {
+                buf.putInt(3)
+                FfiConverterTypeIdempotencyKey.write(value.`key`, buf)
+                FfiConverterLong.write(value.`untilMs`, buf)
+                Unit
+            }
+            is HoldOutcome.Over -> {
+                buf.putInt(4)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * Where a wish or a hold stands.
+ */
+sealed class HoldStanding {
+
+    /**
+     * The backend has not heard of it: nothing is held yet.
+     */
+    object Waiting : HoldStanding()
+
+
+    /**
+     * It is not held.
+     */
+    data class Refused(
+        /**
+         * Why.
+         */
+        val `reason`: app.noren.rules.HoldRefusal) : HoldStanding()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The backend did not take the wish at all.
+     */
+    data class NotTaken(
+        /**
+         * Its reason.
+         */
+        val `code`: app.noren.rules.Reason) : HoldStanding()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It found no network in ten minutes.
+     */
+    object Over : HoldStanding()
+
+
+    /**
+     * There is a hold.
+     */
+    data class Known(
+        /**
+         * Where it stands, as last heard; over when its time is.
+         */
+        val `state`: app.noren.rules.HoldState) : HoldStanding()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldStanding : FfiConverterRustBuffer<HoldStanding>{
+    override fun read(buf: ByteBuffer): HoldStanding {
+        return when(buf.getInt()) {
+            1 -> HoldStanding.Waiting
+            2 -> HoldStanding.Refused(
+                FfiConverterTypeHoldRefusal.read(buf),
+                )
+            3 -> HoldStanding.NotTaken(
+                FfiConverterTypeReason.read(buf),
+                )
+            4 -> HoldStanding.Over
+            5 -> HoldStanding.Known(
+                FfiConverterTypeHoldState.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: HoldStanding): ULong = when(value) {
+        is HoldStanding.Waiting -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is HoldStanding.Refused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeHoldRefusal.allocationSize(value.`reason`)
+            )
+        }
+        is HoldStanding.NotTaken -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeReason.allocationSize(value.`code`)
+            )
+        }
+        is HoldStanding.Over -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is HoldStanding.Known -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeHoldState.allocationSize(value.`state`)
+            )
+        }
+    }
+
+    override fun write(value: HoldStanding, buf: ByteBuffer) {
+        when(value) {
+            is HoldStanding.Waiting -> {
+                buf.putInt(1)
+                Unit
+            }
+            is HoldStanding.Refused -> {
+                buf.putInt(2)
+                FfiConverterTypeHoldRefusal.write(value.`reason`, buf)
+                Unit
+            }
+            is HoldStanding.NotTaken -> {
+                buf.putInt(3)
+                FfiConverterTypeReason.write(value.`code`, buf)
+                Unit
+            }
+            is HoldStanding.Over -> {
+                buf.putInt(4)
+                Unit
+            }
+            is HoldStanding.Known -> {
+                buf.putInt(5)
+                FfiConverterTypeHoldState.write(value.`state`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+
+
+/**
+ * The verbs of holds had no good end. What is on the device stays readable in every case.
+ */
+sealed class HoldsException: kotlin.Exception() {
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    class NotEnrolled(
+        ) : HoldsException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The wish cannot be one.
+     */
+    class BadWish(
+
+        /**
+         * What is wrong with it and what to do.
+         */
+        val `detail`: kotlin.String
+        ) : HoldsException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * No hold on this phone has this id or key, or it is over.
+     */
+    class NoSuchHold(
+        ) : HoldsException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The wish may have arrived: release the hold once it is answered.
+     */
+    class MayHaveArrived(
+        ) : HoldsException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The server refused for another reason.
+     */
+    class Refused(
+
+        /**
+         * Its reason.
+         */
+        val `code`: Reason,
+
+        /**
+         * Its words.
+         */
+        val `detail`: kotlin.String
+        ) : HoldsException() {
+        override val message
+            get() = "code=${ `code` }, detail=${ `detail` }"
+    }
+
+    /**
+     * The network or the server failed: try again.
+     */
+    class Call(
+
+        /**
+         * Why.
+         */
+        val `error`: CallException
+        ) : HoldsException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    class Platform(
+
+        /**
+         * Why.
+         */
+        val `error`: PlatformException
+        ) : HoldsException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The files failed; nothing was sent.
+     */
+    class Storage(
+
+        /**
+         * Why.
+         */
+        val `error`: StorageException
+        ) : HoldsException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<HoldsException> {
+        override fun lift(error_buf: RustBuffer.ByValue): HoldsException = FfiConverterTypeHoldsError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldsError : FfiConverterRustBuffer<HoldsException> {
+    override fun read(buf: ByteBuffer): HoldsException {
+
+
+        return when(buf.getInt()) {
+            1 -> HoldsException.NotEnrolled()
+            2 -> HoldsException.BadWish(
+                FfiConverterString.read(buf),
+                )
+            3 -> HoldsException.NoSuchHold()
+            4 -> HoldsException.MayHaveArrived()
+            5 -> HoldsException.Refused(
+                FfiConverterTypeReason.read(buf),
+                FfiConverterString.read(buf),
+                )
+            6 -> HoldsException.Call(
+                FfiConverterTypeCallError.read(buf),
+                )
+            7 -> HoldsException.Platform(
+                FfiConverterTypePlatformError.read(buf),
+                )
+            8 -> HoldsException.Storage(
+                FfiConverterTypeStorageError.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: HoldsException): ULong {
+        return when(value) {
+            is HoldsException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is HoldsException.BadWish -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is HoldsException.NoSuchHold -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is HoldsException.MayHaveArrived -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is HoldsException.Refused -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeReason.allocationSize(value.`code`)
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is HoldsException.Call -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCallError.allocationSize(value.`error`)
+            )
+            is HoldsException.Platform -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlatformError.allocationSize(value.`error`)
+            )
+            is HoldsException.Storage -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStorageError.allocationSize(value.`error`)
+            )
+        }
+    }
+
+    override fun write(value: HoldsException, buf: ByteBuffer) {
+        when(value) {
+            is HoldsException.NotEnrolled -> {
+                buf.putInt(1)
+                Unit
+            }
+            is HoldsException.BadWish -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is HoldsException.NoSuchHold -> {
+                buf.putInt(3)
+                Unit
+            }
+            is HoldsException.MayHaveArrived -> {
+                buf.putInt(4)
+                Unit
+            }
+            is HoldsException.Refused -> {
+                buf.putInt(5)
+                FfiConverterTypeReason.write(value.`code`, buf)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is HoldsException.Call -> {
+                buf.putInt(6)
+                FfiConverterTypeCallError.write(value.`error`, buf)
+                Unit
+            }
+            is HoldsException.Platform -> {
+                buf.putInt(7)
+                FfiConverterTypePlatformError.write(value.`error`, buf)
+                Unit
+            }
+            is HoldsException.Storage -> {
+                buf.putInt(8)
                 FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }
@@ -10553,6 +11558,15 @@ sealed class StockException: kotlin.Exception() {
     }
 
     /**
+     * The product was never seen on this phone.
+     */
+    class NoSuchProduct(
+        ) : StockException() {
+        override val message
+            get() = ""
+    }
+
+    /**
      * The question cannot be answered as it is.
      */
     class BadQuestion(
@@ -10628,16 +11642,17 @@ public object FfiConverterTypeStockError : FfiConverterRustBuffer<StockException
 
         return when(buf.getInt()) {
             1 -> StockException.NotEnrolled()
-            2 -> StockException.BadQuestion(
+            2 -> StockException.NoSuchProduct()
+            3 -> StockException.BadQuestion(
                 FfiConverterString.read(buf),
                 )
-            3 -> StockException.Call(
+            4 -> StockException.Call(
                 FfiConverterTypeCallError.read(buf),
                 )
-            4 -> StockException.Platform(
+            5 -> StockException.Platform(
                 FfiConverterTypePlatformError.read(buf),
                 )
-            5 -> StockException.Storage(
+            6 -> StockException.Storage(
                 FfiConverterTypeStorageError.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -10647,6 +11662,10 @@ public object FfiConverterTypeStockError : FfiConverterRustBuffer<StockException
     override fun allocationSize(value: StockException): ULong {
         return when(value) {
             is StockException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is StockException.NoSuchProduct -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
             )
@@ -10679,23 +11698,27 @@ public object FfiConverterTypeStockError : FfiConverterRustBuffer<StockException
                 buf.putInt(1)
                 Unit
             }
-            is StockException.BadQuestion -> {
+            is StockException.NoSuchProduct -> {
                 buf.putInt(2)
+                Unit
+            }
+            is StockException.BadQuestion -> {
+                buf.putInt(3)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
             is StockException.Call -> {
-                buf.putInt(3)
+                buf.putInt(4)
                 FfiConverterTypeCallError.write(value.`error`, buf)
                 Unit
             }
             is StockException.Platform -> {
-                buf.putInt(4)
+                buf.putInt(5)
                 FfiConverterTypePlatformError.write(value.`error`, buf)
                 Unit
             }
             is StockException.Storage -> {
-                buf.putInt(5)
+                buf.putInt(6)
                 FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }
@@ -11848,6 +12871,70 @@ public object FfiConverterOptionalTypeGtin: FfiConverterRustBuffer<Gtin?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeHoldId: FfiConverterRustBuffer<HoldId?> {
+    override fun read(buf: ByteBuffer): HoldId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeHoldId.read(buf)
+    }
+
+    override fun allocationSize(value: HoldId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeHoldId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: HoldId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeHoldId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeIdempotencyKey: FfiConverterRustBuffer<IdempotencyKey?> {
+    override fun read(buf: ByteBuffer): IdempotencyKey? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeIdempotencyKey.read(buf)
+    }
+
+    override fun allocationSize(value: IdempotencyKey?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeIdempotencyKey.allocationSize(value)
+        }
+    }
+
+    override fun write(value: IdempotencyKey?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeIdempotencyKey.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypePlaceId: FfiConverterRustBuffer<PlaceId?> {
     override fun read(buf: ByteBuffer): PlaceId? {
         if (buf.get().toInt() == 0) {
@@ -12134,6 +13221,62 @@ public object FfiConverterSequenceTypeFileSize: FfiConverterRustBuffer<List<File
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeFileSize.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeHoldChoice: FfiConverterRustBuffer<List<HoldChoice>> {
+    override fun read(buf: ByteBuffer): List<HoldChoice> {
+        val len = buf.getInt()
+        return List<HoldChoice>(len) {
+            FfiConverterTypeHoldChoice.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HoldChoice>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHoldChoice.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HoldChoice>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHoldChoice.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeHoldView: FfiConverterRustBuffer<List<HoldView>> {
+    override fun read(buf: ByteBuffer): List<HoldView> {
+        val len = buf.getInt()
+        return List<HoldView>(len) {
+            FfiConverterTypeHoldView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HoldView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHoldView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HoldView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHoldView.write(it, buf)
         }
     }
 }
@@ -12962,6 +14105,10 @@ public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<Store
 
 
 
+
+
+
+
 object ScanRefusalExternalErrorHandler : UniffiRustCallStatusErrorHandler<ScanRefusal> {
     override fun lift(error_buf: RustBuffer.ByValue): ScanRefusal =
         app.noren.rules.ScanRefusal.ErrorHandler.lift(
@@ -12972,6 +14119,10 @@ object ScanRefusalExternalErrorHandler : UniffiRustCallStatusErrorHandler<ScanRe
             }
         )
 }
+
+
+
+
 
 
 

@@ -68,6 +68,11 @@ import app.noren.core.FfiConverterTypeForgetError
 import app.noren.core.FfiConverterTypeForgetReport
 import app.noren.core.FfiConverterTypeFreshness
 import app.noren.core.FfiConverterTypeHistoryPage
+import app.noren.core.FfiConverterTypeHoldOutcome
+import app.noren.core.FfiConverterTypeHoldPage
+import app.noren.core.FfiConverterTypeHoldTrip
+import app.noren.core.FfiConverterTypeHoldWish
+import app.noren.core.FfiConverterTypeHoldsError
 import app.noren.core.FfiConverterTypeIntentState
 import app.noren.core.FfiConverterTypeIntentView
 import app.noren.core.FfiConverterTypeMemberError
@@ -92,7 +97,13 @@ import app.noren.core.FfiConverterTypeScanView
 import app.noren.core.FfiConverterTypeSecureStore
 import app.noren.core.FfiConverterTypeSendReport
 import app.noren.core.FfiConverterTypeStampCardView
+import app.noren.core.FfiConverterTypeStockError
+import app.noren.core.FfiConverterTypeStockMatrix
+import app.noren.core.FfiConverterTypeStockQuestion
+import app.noren.core.FfiConverterTypeStockReport
+import app.noren.core.FfiConverterTypeStockStoreView
 import app.noren.core.FfiConverterTypeStorageError
+import app.noren.core.FfiConverterTypeStoreAnswer
 import app.noren.core.FfiConverterTypeSubmission
 import app.noren.core.FfiConverterTypeSymbology
 import app.noren.core.FfiConverterTypeSyncReport
@@ -100,6 +111,11 @@ import app.noren.core.ForgetException
 import app.noren.core.ForgetReport
 import app.noren.core.Freshness
 import app.noren.core.HistoryPage
+import app.noren.core.HoldOutcome
+import app.noren.core.HoldPage
+import app.noren.core.HoldTrip
+import app.noren.core.HoldWish
+import app.noren.core.HoldsException
 import app.noren.core.IntentState
 import app.noren.core.IntentView
 import app.noren.core.MemberException
@@ -124,15 +140,24 @@ import app.noren.core.ScanView
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
 import app.noren.core.StampCardView
+import app.noren.core.StockException
+import app.noren.core.StockMatrix
+import app.noren.core.StockQuestion
+import app.noren.core.StockReport
+import app.noren.core.StockStoreView
 import app.noren.core.StorageException
+import app.noren.core.StoreAnswer
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
+import app.noren.rules.Arrival
 import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
+import app.noren.rules.FfiConverterTypeArrival
 import app.noren.rules.FfiConverterTypeAssetInfo
 import app.noren.rules.FfiConverterTypeBasketLine
 import app.noren.rules.FfiConverterTypeFit
+import app.noren.rules.FfiConverterTypeHoldId
 import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLink
 import app.noren.rules.FfiConverterTypePlaceId
@@ -145,6 +170,7 @@ import app.noren.rules.FfiConverterTypeSizeMm
 import app.noren.rules.FfiConverterTypeSku
 import app.noren.rules.FfiConverterTypeStoreId
 import app.noren.rules.Fit
+import app.noren.rules.HoldId
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
 import app.noren.rules.PlaceId
@@ -185,6 +211,11 @@ import app.noren.core.RustBuffer as RustBufferForgetError
 import app.noren.core.RustBuffer as RustBufferForgetReport
 import app.noren.core.RustBuffer as RustBufferFreshness
 import app.noren.core.RustBuffer as RustBufferHistoryPage
+import app.noren.core.RustBuffer as RustBufferHoldOutcome
+import app.noren.core.RustBuffer as RustBufferHoldPage
+import app.noren.core.RustBuffer as RustBufferHoldTrip
+import app.noren.core.RustBuffer as RustBufferHoldWish
+import app.noren.core.RustBuffer as RustBufferHoldsError
 import app.noren.core.RustBuffer as RustBufferIntentState
 import app.noren.core.RustBuffer as RustBufferIntentView
 import app.noren.core.RustBuffer as RustBufferMemberError
@@ -209,13 +240,21 @@ import app.noren.core.RustBuffer as RustBufferScanView
 import app.noren.core.RustBuffer as RustBufferSecureStore
 import app.noren.core.RustBuffer as RustBufferSendReport
 import app.noren.core.RustBuffer as RustBufferStampCardView
+import app.noren.core.RustBuffer as RustBufferStockError
+import app.noren.core.RustBuffer as RustBufferStockMatrix
+import app.noren.core.RustBuffer as RustBufferStockQuestion
+import app.noren.core.RustBuffer as RustBufferStockReport
+import app.noren.core.RustBuffer as RustBufferStockStoreView
 import app.noren.core.RustBuffer as RustBufferStorageError
+import app.noren.core.RustBuffer as RustBufferStoreAnswer
 import app.noren.core.RustBuffer as RustBufferSubmission
 import app.noren.core.RustBuffer as RustBufferSymbology
 import app.noren.core.RustBuffer as RustBufferSyncReport
+import app.noren.rules.RustBuffer as RustBufferArrival
 import app.noren.rules.RustBuffer as RustBufferAssetInfo
 import app.noren.rules.RustBuffer as RustBufferBasketLine
 import app.noren.rules.RustBuffer as RustBufferFit
+import app.noren.rules.RustBuffer as RustBufferHoldId
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLink
 import app.noren.rules.RustBuffer as RustBufferPlaceId
@@ -963,6 +1002,34 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_write_review(
     ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_hold(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_holds(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_instead_of_hold(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_nearest_stock(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_on_the_way(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_pin_store(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_holds(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_stock(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_release_hold(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_release_when_away(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_still_coming(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_stock_in(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_stock_stores(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_take_back_hold(
+    ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_begin_presentation(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_best_set(
@@ -1125,6 +1192,34 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_write_review(`ptr`: Long,`product`: RustBufferProductId.ByValue,`stars`: Byte,`text`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_hold(`ptr`: Long,`wish`: RustBufferHoldWish.ByValue,`at`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_holds(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferHoldPage.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_instead_of_hold(`ptr`: Long,`hold`: RustBufferHoldId.ByValue,`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferStockMatrix.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_nearest_stock(`ptr`: Long,`question`: RustBufferStockQuestion.ByValue,`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferStockMatrix.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_on_the_way(`ptr`: Long,`observations`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_pin_store(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`pinned`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_holds(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_stock(`ptr`: Long,`stores`: RustBuffer.ByValue,`at`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_release_hold(`ptr`: Long,`hold`: RustBufferHoldId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_release_when_away(`ptr`: Long,`wanted`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_still_coming(`ptr`: Long,`hold`: RustBufferHoldId.ByValue,`etaMin`: Int,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_stock_in(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`sku`: RustBufferSku.ByValue,`arrival`: RustBufferArrival.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_stock_stores(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_take_back_hold(`ptr`: Long,`key`: RustBufferIdempotencyKey.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_noren_ffi_fn_method_appcore_begin_presentation(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBufferPresentation.ByValue
     external fun uniffi_noren_ffi_fn_method_appcore_best_set(`ptr`: Long,`currency`: RustBuffer.ByValue,`lines`: RustBuffer.ByValue,`situation`: RustBufferCouponSituation.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1440,6 +1535,48 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_write_review() and 0xFFFF) != 16461) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_hold() and 0xFFFF) != 47626) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_holds() and 0xFFFF) != 5102) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() and 0xFFFF) != 54259) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock() and 0xFFFF) != 11126) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way() and 0xFFFF) != 26141) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_pin_store() and 0xFFFF) != 60040) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_holds() and 0xFFFF) != 2089) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() and 0xFFFF) != 35059) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_release_hold() and 0xFFFF) != 61344) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_release_when_away() and 0xFFFF) != 32066) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_still_coming() and 0xFFFF) != 50535) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_stock_in() and 0xFFFF) != 41379) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_stock_stores() and 0xFFFF) != 37076) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold() and 0xFFFF) != 21988) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation() and 0xFFFF) != 47594) {
@@ -2350,6 +2487,120 @@ public interface AppCoreInterface {
      * `Catalogue`: `BadReview`, `Refused`…; `Cancelled`: it waits all the same.
      */
     suspend fun `writeReview`(`product`: ProductId, `stars`: kotlin.UByte, `text`: kotlin.String, `cancel`: CancelToken?): Submission
+
+    /**
+     * Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
+     * from `at`.
+     *
+     * # Errors
+     * `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
+     */
+    suspend fun `hold`(`wish`: HoldWish, `at`: LatLon?, `cancel`: CancelToken?): HoldOutcome
+
+    /**
+     * Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+    fun `holds`(): HoldPage
+
+    /**
+     * Where else it is, and in which other sizes, when the store did not find what was held. Local.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Storage`.
+     */
+    fun `insteadOfHold`(`hold`: HoldId, `at`: LatLon?): StockMatrix
+
+    /**
+     * Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
+     *
+     * # Errors
+     * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
+     */
+    fun `nearestStock`(`question`: StockQuestion, `at`: LatLon?): StockMatrix
+
+    /**
+     * Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+    fun `onTheWay`(`observations`: List<Observation>): List<HoldTrip>
+
+    /**
+     * Keeps a store's stock on the phone until it is unpinned; the next refresh brings it. Local, durable.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    fun `pinStore`(`store`: StoreId, `pinned`: kotlin.Boolean)
+
+    /**
+     * Asks what the stores have done about the member's holds. True when something is different.
+     *
+     * # Errors
+     * `Holds`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshHolds`(`cancel`: CancelToken?): kotlin.Boolean
+
+    /**
+     * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
+     * and those wanted within 30 days. The server learns their ids, never the position.
+     *
+     * # Errors
+     * `Stock`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshStock`(`stores`: List<StoreId>, `at`: LatLon?, `cancel`: CancelToken?): StockReport
+
+    /**
+     * Not coming: the piece is free again.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `releaseHold`(`hold`: HoldId, `cancel`: CancelToken?): Submission
+
+    /**
+     * Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `Storage`.
+     */
+    fun `releaseWhenAway`(`wanted`: kotlin.Boolean)
+
+    /**
+     * Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `BadWish`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `stillComing`(`hold`: HoldId, `etaMin`: kotlin.UInt, `cancel`: CancelToken?): Submission
+
+    /**
+     * What is known of a variant in a store; `None` when nothing was ever heard of that store. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    fun `stockIn`(`store`: StoreId, `sku`: Sku, `arrival`: Arrival): StoreAnswer?
+
+    /**
+     * The stores whose stock is kept, pinned ones first. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    fun `stockStores`(): List<StockStoreView>
+
+    /**
+     * Takes a wish away that was never sent, was refused, or is over. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `MayHaveArrived`, `NoSuchHold`, `Storage`.
+     */
+    fun `takeBackHold`(`key`: IdempotencyKey)
 
     /**
      * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
@@ -3639,6 +3890,344 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
 
     /**
+     * Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
+     * from `at`.
+     *
+     * # Errors
+     * `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `hold`(`wish`: HoldWish, `at`: LatLon?, `cancel`: CancelToken?) : HoldOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold(
+                uniffiHandle,
+
+        FfiConverterTypeHoldWish.lower(`wish`),
+        FfiConverterOptionalTypeLatLon.lower(`at`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferHoldOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeHoldOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `holds`(): HoldPage {
+            return FfiConverterTypeHoldPage.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_holds(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Where else it is, and in which other sizes, when the store did not find what was held. Local.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `insteadOfHold`(`hold`: HoldId, `at`: LatLon?): StockMatrix {
+            return FfiConverterTypeStockMatrix.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_instead_of_hold(
+        it,
+
+        FfiConverterTypeHoldId.lower(`hold`),
+        FfiConverterOptionalTypeLatLon.lower(`at`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
+     *
+     * # Errors
+     * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `nearestStock`(`question`: StockQuestion, `at`: LatLon?): StockMatrix {
+            return FfiConverterTypeStockMatrix.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_stock(
+        it,
+
+        FfiConverterTypeStockQuestion.lower(`question`),
+        FfiConverterOptionalTypeLatLon.lower(`at`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
+     *
+     * # Errors
+     * `Holds`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `onTheWay`(`observations`: List<Observation>): List<HoldTrip> {
+            return FfiConverterSequenceTypeHoldTrip.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way(
+        it,
+
+        FfiConverterSequenceTypeObservation.lower(`observations`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Keeps a store's stock on the phone until it is unpinned; the next refresh brings it. Local, durable.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `pinStore`(`store`: StoreId, `pinned`: kotlin.Boolean)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_pin_store(
+        it,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterBoolean.lower(`pinned`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Asks what the stores have done about the member's holds. True when something is different.
+     *
+     * # Errors
+     * `Holds`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshHolds`(`cancel`: CancelToken?) : kotlin.Boolean {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_holds(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_i8(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_i8(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_i8(future) },
+        // lift function
+        { FfiConverterBoolean.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
+     * and those wanted within 30 days. The server learns their ids, never the position.
+     *
+     * # Errors
+     * `Stock`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshStock`(`stores`: List<StoreId>, `at`: LatLon?, `cancel`: CancelToken?) : StockReport {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock(
+                uniffiHandle,
+
+        FfiConverterSequenceTypeStoreId.lower(`stores`),
+        FfiConverterOptionalTypeLatLon.lower(`at`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferStockReport.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeStockReport.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Not coming: the piece is free again.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `releaseHold`(`hold`: HoldId, `cancel`: CancelToken?) : Submission {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_hold(
+                uniffiHandle,
+
+        FfiConverterTypeHoldId.lower(`hold`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferSubmission.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeSubmission.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `releaseWhenAway`(`wanted`: kotlin.Boolean)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away(
+        it,
+
+        FfiConverterBoolean.lower(`wanted`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
+     *
+     * # Errors
+     * `Holds`: `NoSuchHold`, `BadWish`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `stillComing`(`hold`: HoldId, `etaMin`: kotlin.UInt, `cancel`: CancelToken?) : Submission {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_still_coming(
+                uniffiHandle,
+
+        FfiConverterTypeHoldId.lower(`hold`),
+        FfiConverterUInt.lower(`etaMin`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferSubmission.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeSubmission.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What is known of a variant in a store; `None` when nothing was ever heard of that store. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `stockIn`(`store`: StoreId, `sku`: Sku, `arrival`: Arrival): StoreAnswer? {
+            return FfiConverterOptionalTypeStoreAnswer.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_in(
+        it,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterTypeSku.lower(`sku`),
+        FfiConverterTypeArrival.lower(`arrival`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The stores whose stock is kept, pinned ones first. Local.
+     *
+     * # Errors
+     * `Stock`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `stockStores`(): List<StockStoreView> {
+            return FfiConverterSequenceTypeStockStoreView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_stores(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Takes a wish away that was never sent, was refused, or is over. Local, durable.
+     *
+     * # Errors
+     * `Holds`: `MayHaveArrived`, `NoSuchHold`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `takeBackHold`(`key`: IdempotencyKey)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_back_hold(
+        it,
+
+        FfiConverterTypeIdempotencyKey.lower(`key`),_status)
+}
+    }
+
+
+
+
+    /**
      * The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
      *
      * # Errors
@@ -4741,6 +5330,53 @@ public object FfiConverterTypeAppSettings: FfiConverterRustBuffer<AppSettings> {
 
 
 
+/**
+ * Where the phone is. It stays on the phone: distances are computed here.
+ */
+data class LatLon (
+    /**
+     * Latitude in degrees (WGS84), north positive.
+     */
+    val `latDeg`: kotlin.Double
+    ,
+    /**
+     * Longitude in degrees, east positive.
+     */
+    val `lonDeg`: kotlin.Double
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLatLon: FfiConverterRustBuffer<LatLon> {
+    override fun read(buf: ByteBuffer): LatLon {
+        return LatLon(
+            FfiConverterDouble.read(buf),
+            FfiConverterDouble.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LatLon) = (
+            FfiConverterDouble.allocationSize(value.`latDeg`) +
+            FfiConverterDouble.allocationSize(value.`lonDeg`)
+    )
+
+    override fun write(value: LatLon, buf: ByteBuffer) {
+            FfiConverterDouble.write(value.`latDeg`, buf)
+            FfiConverterDouble.write(value.`lonDeg`, buf)
+    }
+}
+
+
+
 
 
 /**
@@ -4841,6 +5477,34 @@ sealed class NorenException: kotlin.Exception() {
          * Why.
          */
         val `error`: CatalogueException
+        ) : NorenException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * Stock.
+     */
+    class Stock(
+
+        /**
+         * Why.
+         */
+        val `error`: StockException
+        ) : NorenException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * Holds.
+     */
+    class Holds(
+
+        /**
+         * Why.
+         */
+        val `error`: HoldsException
         ) : NorenException() {
         override val message
             get() = "error=${ `error` }"
@@ -4951,17 +5615,23 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
             7 -> NorenException.Catalogue(
                 FfiConverterTypeCatalogueError.read(buf),
                 )
-            8 -> NorenException.Outbox(
+            8 -> NorenException.Stock(
+                FfiConverterTypeStockError.read(buf),
+                )
+            9 -> NorenException.Holds(
+                FfiConverterTypeHoldsError.read(buf),
+                )
+            10 -> NorenException.Outbox(
                 FfiConverterTypeOutboxError.read(buf),
                 )
-            9 -> NorenException.Forget(
+            11 -> NorenException.Forget(
                 FfiConverterTypeForgetError.read(buf),
                 )
-            10 -> NorenException.Storage(
+            12 -> NorenException.Storage(
                 FfiConverterTypeStorageError.read(buf),
                 )
-            11 -> NorenException.Cancelled()
-            12 -> NorenException.Runtime(
+            13 -> NorenException.Cancelled()
+            14 -> NorenException.Runtime(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -5004,6 +5674,16 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterTypeCatalogueError.allocationSize(value.`error`)
+            )
+            is NorenException.Stock -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStockError.allocationSize(value.`error`)
+            )
+            is NorenException.Holds -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeHoldsError.allocationSize(value.`error`)
             )
             is NorenException.Outbox -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -5069,27 +5749,37 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 FfiConverterTypeCatalogueError.write(value.`error`, buf)
                 Unit
             }
-            is NorenException.Outbox -> {
+            is NorenException.Stock -> {
                 buf.putInt(8)
+                FfiConverterTypeStockError.write(value.`error`, buf)
+                Unit
+            }
+            is NorenException.Holds -> {
+                buf.putInt(9)
+                FfiConverterTypeHoldsError.write(value.`error`, buf)
+                Unit
+            }
+            is NorenException.Outbox -> {
+                buf.putInt(10)
                 FfiConverterTypeOutboxError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Forget -> {
-                buf.putInt(9)
+                buf.putInt(11)
                 FfiConverterTypeForgetError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Storage -> {
-                buf.putInt(10)
+                buf.putInt(12)
                 FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Cancelled -> {
-                buf.putInt(11)
+                buf.putInt(13)
                 Unit
             }
             is NorenException.Runtime -> {
-                buf.putInt(12)
+                buf.putInt(14)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
@@ -5222,6 +5912,70 @@ public object FfiConverterOptionalTypeProductView: FfiConverterRustBuffer<Produc
         } else {
             buf.put(1)
             FfiConverterTypeProductView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeStoreAnswer: FfiConverterRustBuffer<StoreAnswer?> {
+    override fun read(buf: ByteBuffer): StoreAnswer? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeStoreAnswer.read(buf)
+    }
+
+    override fun allocationSize(value: StoreAnswer?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeStoreAnswer.allocationSize(value)
+        }
+    }
+
+    override fun write(value: StoreAnswer?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeStoreAnswer.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeLatLon: FfiConverterRustBuffer<LatLon?> {
+    override fun read(buf: ByteBuffer): LatLon? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeLatLon.read(buf)
+    }
+
+    override fun allocationSize(value: LatLon?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeLatLon.allocationSize(value)
+        }
+    }
+
+    override fun write(value: LatLon?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeLatLon.write(value, buf)
         }
     }
 }
@@ -5384,6 +6138,34 @@ public object FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer<List<Co
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeHoldTrip: FfiConverterRustBuffer<List<HoldTrip>> {
+    override fun read(buf: ByteBuffer): List<HoldTrip> {
+        val len = buf.getInt()
+        return List<HoldTrip>(len) {
+            FfiConverterTypeHoldTrip.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HoldTrip>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHoldTrip.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HoldTrip>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHoldTrip.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeIntentView: FfiConverterRustBuffer<List<IntentView>> {
     override fun read(buf: ByteBuffer): List<IntentView> {
         val len = buf.getInt()
@@ -5486,6 +6268,34 @@ public object FfiConverterSequenceTypeStampCardView: FfiConverterRustBuffer<List
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeStampCardView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStockStoreView: FfiConverterRustBuffer<List<StockStoreView>> {
+    override fun read(buf: ByteBuffer): List<StockStoreView> {
+        val len = buf.getInt()
+        return List<StockStoreView>(len) {
+            FfiConverterTypeStockStoreView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StockStoreView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStockStoreView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StockStoreView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStockStoreView.write(it, buf)
         }
     }
 }
@@ -5680,6 +6490,24 @@ public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<Store
 
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 object CatalogueExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<CatalogueException> {
     override fun lift(error_buf: RustBuffer.ByValue): CatalogueException =
         app.noren.core.CatalogueException.ErrorHandler.lift(
@@ -5723,6 +6551,21 @@ object ForgetExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<Fo
     override fun lift(error_buf: RustBuffer.ByValue): ForgetException =
         app.noren.core.ForgetException.ErrorHandler.lift(
             RustBufferForgetError.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
+
+
+
+
+
+object HoldsExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<HoldsException> {
+    override fun lift(error_buf: RustBuffer.ByValue): HoldsException =
+        app.noren.core.HoldsException.ErrorHandler.lift(
+            RustBufferHoldsError.ByValue().apply {
                 capacity = error_buf.capacity
                 len = error_buf.len
                 data = error_buf.data
@@ -5805,6 +6648,19 @@ object PurchasesExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler
 
 
 
+object StockExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<StockException> {
+    override fun lift(error_buf: RustBuffer.ByValue): StockException =
+        app.noren.core.StockException.ErrorHandler.lift(
+            RustBufferStockError.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
+
+
+
 object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<StorageException> {
     override fun lift(error_buf: RustBuffer.ByValue): StorageException =
         app.noren.core.StorageException.ErrorHandler.lift(
@@ -5815,6 +6671,8 @@ object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<S
             }
         )
 }
+
+
 
 
 

@@ -30,3 +30,4 @@ mod stock;
 mod support;
 mod sync;
 mod wire_day;
+mod wishes;

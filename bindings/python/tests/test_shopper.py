@@ -5,12 +5,14 @@ import hashlib
 import time
 
 import pytest
+from backend import OPERATOR_TOKEN
 from noren import (
     AssetInfo,
     CatalogueError,
     Channel,
     Fit,
     IntentState,
+    Link,
     NorenError,
     PrefixKind,
     PrefixRule,
@@ -57,6 +59,18 @@ def products() -> list[dict]:
 def shop(backend):
     backend.operator("/v1/operator/products", {"products": products()})
     return backend
+
+
+def tea_line(quantity: int) -> dict:
+    amount = 150 * quantity
+    line = {"sku": "T-1", "description": "緑茶", "quantity": quantity, "amount_minor": amount, "tax_permille": 80, "reduced_rate": True}
+    taxes = [{"tax_permille": 80, "gross_minor": amount, "tax_minor": amount * 80 // 1080}]
+    return {"lines": [line], "total_minor": amount, "taxes": taxes, "day": time.strftime("%Y-%m-%d")}
+
+
+def operator_reads(shop, what: str) -> dict:
+    until_ms = int(time.time() * 1000) + 3_600_000
+    return shop.call("GET", f"/v1/operator/{what}?from_ms={until_ms - 7_200_000}&until_ms={until_ms}", token=OPERATOR_TOKEN)
 
 
 async def enrolled(phone):
@@ -168,11 +182,46 @@ async def test_favourites_and_the_ranking(shop, phone):
     assert (liked.sku, liked.watch, liked.waiting) == ("T-1", ["shibuya"], False)
     assert (await app.product("tea")).variants[0].liked
 
-    line = {"sku": "T-1", "description": "緑茶", "quantity": 2, "amount_minor": 300, "tax_permille": 80, "reduced_rate": True}
-    taxes = [{"tax_permille": 80, "gross_minor": 300, "tax_minor": 22}]
-    day = time.strftime("%Y-%m-%d")
-    shop.sell("names-nobody", day=day, lines=[line], total_minor=300, taxes=taxes, sold_at_ms=int(time.time() * 1000) - 1_000)
+    shop.sell("names-nobody", sold_at_ms=int(time.time() * 1000) - 1_000, **tea_line(2))
     assert await app.refresh_ranking()
     [first] = (await app.ranking()).products
     assert (first.rank, first.sold, first.product.title) == (1, 2, "緑茶")
     assert not await app.refresh_ranking()
+
+
+async def test_a_store_hears_of_scans_and_is_credited_with_what_is_bought_online_then(shop, phone):
+    app = await enrolled(phone)
+    first = await app.scan(TEA, "shibuya")
+    assert not first.counted and (await app.find_product(first.not_known, "shibuya")).id == "tea"
+    for _ in range(5):
+        assert (await app.scan(TEA, "shibuya")).counted, "again, and it counts once"
+    assert not (await app.scan(TEA)).counted, "nobody knows where"
+    await app.react(ReactionKind.DEMO, "T-1", "shibuya")
+    await app.like("T-1")
+    await app.send_due()
+    counts = {count["kind"]: count["count"] for count in operator_reads(shop, "reactions")["counts"]}
+    assert counts == {"scan": 1, "demo": 1}
+
+    code = shop.till("/v1/till/ec-codes", {"account": "tea@example.jp"})["code"]
+    assert await app.link(Link.EC(code)) == Submission.DONE()
+    sold = {"channel": "ec", "store_id": "ec", "store_name": "EC", "sold_at_ms": int(time.time() * 1000)}
+    shop.sell({"ec_account": {"account": "tea@example.jp"}}, **sold, **tea_line(3))
+    [credit] = operator_reads(shop, "credits")["credits"]
+    assert (credit["store"], credit["sku"], credit["quantity"], credit["amount_minor"]) == ("shibuya", "T-1", 3, 450)
+
+    assert await app.write_review("tea", 5, "また買います") == Submission.DONE()
+    [review] = (await app.refresh_reviews("tea")).reviews
+    assert review.verified, "bought and kept"
+
+
+async def test_forget_me_leaves_nothing_of_it(shop, phone):
+    app = await enrolled(phone)
+    await app.find_product(TEA)
+    await app.like("T-1", watch=["shibuya"])
+    await app.write_review("tea", 1, "消える")
+    await app.forget_me()
+    assert phone.files() == {}
+    app = await enrolled(phone)
+    assert (await app.favourites()).favourites == [] and await app.search_products("") == []
+    assert (await app.refresh_favourites()).back_in_stock == [] and (await app.favourites()).favourites == []
+    assert (await app.refresh_reviews("tea")).reviews == [], "its text went, its stars count"

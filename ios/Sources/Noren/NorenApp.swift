@@ -175,6 +175,85 @@ public final class NorenApp: Sendable {
     /// Stamp cards, with the stamps of check-ins that the backend has not heard of yet.
     public func stampCards() async throws -> [StampCardView] { try await local { try $0.stampCards() } }
 
+    // MARK: The catalogue
+
+    /// What the operator has set up for scanning: the prefix table of in-store codes and the hosts of own links. Once after each opening.
+    public func scanSettings(_ settings: ScanSettings) async throws { try await local { try $0.scanSettings(settings: settings) } }
+
+    /// What a camera or a hand scanner read, and the product if it was seen here; `notKnown` is for ``findProduct(_:store:)`` otherwise. With a store
+    /// it is counted there, once a minute. A URL is to be shown, host first, and opened only if the person says so.
+    public func scan(_ text: String, store: StoreId? = nil) async throws -> ScanView { try await local { try $0.scan(text: text, store: store) } }
+
+    /// A product by the digits below its bars, a sku, or its id: from the phone, otherwise from the server. Nil when the shop does not sell it.
+    public func findProduct(_ number: String, store: StoreId? = nil) async throws -> ProductView? {
+        try await remote { try await $0.findProduct(number: number, store: store, cancel: $1) }
+    }
+
+    /// A product that was seen, by its id.
+    public func product(_ id: ProductId) async throws -> ProductView { try await local { try $0.product(id: id) } }
+
+    /// The product of a variant, as a receipt or a favourite names it.
+    public func productOf(_ sku: Sku) async throws -> ProductView { try await local { try $0.productOf(sku: sku) } }
+
+    /// Products that were seen, whose title, reading, brand or number holds `text`: one character is enough; an empty text finds all.
+    public func searchProducts(_ text: String, limit: UInt32 = 50) async throws -> [ProductSummary] {
+        try await local { try $0.searchProducts(text: text, limit: limit) }
+    }
+
+    /// Asks the server for products by a text, the best first, and keeps what came.
+    public func searchProductsOnline(_ text: String, limit: UInt32 = 50) async throws -> [ProductSummary] {
+        try await remote { try await $0.searchProductsOnline(text: text, limit: limit, cancel: $1) }
+    }
+
+    /// Asks for products anew, at most 200 at once. Answers how many are other than before.
+    @discardableResult
+    public func refreshProducts(_ ids: [ProductId]) async throws -> UInt32 { try await remote { try await $0.refreshProducts(ids: ids, cancel: $1) } }
+
+    /// What sells, the best first, as it was heard last.
+    public func ranking() async throws -> RankingView { try await local { try $0.ranking() } }
+
+    /// Asks for the ranking. True when it has changed.
+    @discardableResult
+    public func refreshRanking() async throws -> Bool { try await remote { try await $0.refreshRanking(cancel: $1) } }
+
+    /// Reviews of a product as far as they were read, and the member's own that waits or was refused.
+    public func reviews(_ product: ProductId) async throws -> ReviewsView { try await local { try $0.reviews(product: product) } }
+
+    /// Asks for reviews: the first page anew, or with `next` of what is known the page after it.
+    @discardableResult
+    public func refreshReviews(_ product: ProductId, next: String? = nil) async throws -> ReviewsView {
+        try await remote { try await $0.refreshReviews(product: product, next: next, cancel: $1) }
+    }
+
+    /// What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits.
+    @discardableResult
+    public func writeReview(_ product: ProductId, stars: UInt8, text: String = "") async throws -> Submission {
+        try await remote { try await $0.writeReview(product: product, stars: stars, text: text, cancel: $1) }
+    }
+
+    /// Likes a variant, or does not any more; stores in `watch` tell when it is back there. It counts here at once.
+    public func like(_ sku: Sku, wanted: Bool = true, watch: [StoreId] = []) async throws {
+        try await local { try $0.like(sku: sku, wanted: wanted, watch: watch) }
+    }
+
+    /// What the member likes, newest first, and what came back in stock of it.
+    public func favourites() async throws -> FavouritesView { try await local { try $0.favourites() } }
+
+    /// Asks what the member likes and what is back in stock. What came back is in the report once.
+    @discardableResult
+    public func refreshFavourites() async throws -> FavouritesReport { try await remote { try await $0.refreshFavourites(cancel: $1) } }
+
+    /// The member asked the staff about a variant or tried it, in a store: counted there without saying of whom.
+    public func react(_ kind: ReactionKind, sku: Sku, store: StoreId) async throws {
+        try await local { try $0.react(kind: kind, sku: sku, store: store) }
+    }
+
+    /// Whether a product fits into a room of this size, as it is or turned; nil when its size is not known.
+    public func fits(_ product: ProductId, room: SizeMm) async throws -> Fit? { try await local { try $0.fits(product: product, room: room) } }
+
+    /// Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses.
+    public func checkAsset(_ asset: AssetInfo, bytes: Data) async throws { try await local { try $0.checkAsset(asset: asset, bytes: bytes) } }
+
     // MARK: The outbox
 
     /// Sends what is due: when the app comes to the front, and when a background task runs.

@@ -13,6 +13,8 @@ import app.noren.core.CouponView
 import app.noren.core.CouponsReport
 import app.noren.core.DeviceKey
 import app.noren.core.Diagnostics
+import app.noren.core.FavouritesReport
+import app.noren.core.FavouritesView
 import app.noren.core.ForgetReport
 import app.noren.core.Freshness
 import app.noren.core.HistoryPage
@@ -26,7 +28,12 @@ import app.noren.core.Observation
 import app.noren.core.PlacePage
 import app.noren.core.PlaceView
 import app.noren.core.Presentation
+import app.noren.core.ProductSummary
+import app.noren.core.ProductView
+import app.noren.core.RankingView
 import app.noren.core.RegionLimit
+import app.noren.core.ReviewsView
+import app.noren.core.ScanView
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
 import app.noren.core.StampCardView
@@ -37,13 +44,20 @@ import app.noren.ffi.AppCore
 import app.noren.ffi.AppSettings
 import app.noren.ffi.CancelToken
 import app.noren.ffi.NorenException
+import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
 import app.noren.rules.Channel
+import app.noren.rules.Fit
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
 import app.noren.rules.PlaceId
+import app.noren.rules.ProductId
+import app.noren.rules.ReactionKind
 import app.noren.rules.Receipt
 import app.noren.rules.ReceiptId
+import app.noren.rules.ScanSettings
+import app.noren.rules.SizeMm
+import app.noren.rules.Sku
 import app.noren.rules.StoreId
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
@@ -202,6 +216,66 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
 
     /** Stamp cards, with the stamps of check-ins that the backend has not heard of yet. */
     suspend fun stampCards(): List<StampCardView> = local { stampCards() }
+
+    /** What the operator has set up for scanning: the prefix table of in-store codes and the hosts of own links. Once after each [open]. */
+    suspend fun scanSettings(settings: ScanSettings) = local { scanSettings(settings) }
+
+    /**
+     * What a camera or a hand scanner read, and the product if it was seen here; `notKnown` is for [findProduct] otherwise. With a [store] it is
+     * counted there, once a minute. A URL is to be shown, host first, and opened only if the person says so.
+     */
+    suspend fun scan(text: String, store: StoreId? = null): ScanView = local { scan(text, store) }
+
+    /** A product by the digits below its bars, a sku, or its id: from the phone, otherwise from the server. Null when the shop does not sell it. */
+    suspend fun findProduct(number: String, store: StoreId? = null): ProductView? = remote { findProduct(number, store, it) }
+
+    /** A product that was seen, by its id. */
+    suspend fun product(id: ProductId): ProductView = local { product(id) }
+
+    /** The product of a variant, as a receipt or a favourite names it. */
+    suspend fun productOf(sku: Sku): ProductView = local { productOf(sku) }
+
+    /** Products that were seen, whose title, reading, brand or number holds [text]: one character is enough; an empty text finds all. */
+    suspend fun searchProducts(text: String, limit: UInt = 50u): List<ProductSummary> = local { searchProducts(text, limit) }
+
+    /** Asks the server for products by a text, the best first, and keeps what came. */
+    suspend fun searchProductsOnline(text: String, limit: UInt = 50u): List<ProductSummary> = remote { searchProductsOnline(text, limit, it) }
+
+    /** Asks for products anew, at most 200 at once. Answers how many are other than before. */
+    suspend fun refreshProducts(ids: List<ProductId>): UInt = remote { refreshProducts(ids, it) }
+
+    /** What sells, the best first, as it was heard last. */
+    suspend fun ranking(): RankingView = local { ranking() }
+
+    /** Asks for the ranking. True when it has changed. */
+    suspend fun refreshRanking(): Boolean = remote { refreshRanking(it) }
+
+    /** Reviews of a product as far as they were read, and the member's own that waits or was refused. */
+    suspend fun reviews(product: ProductId): ReviewsView = local { reviews(product) }
+
+    /** Asks for reviews: the first page anew, or with [next] of what is known the page after it. */
+    suspend fun refreshReviews(product: ProductId, next: String? = null): ReviewsView = remote { refreshReviews(product, next, it) }
+
+    /** What the member thinks of a product: 1 to 5 stars and a text, which may be empty. Without a network it waits. */
+    suspend fun writeReview(product: ProductId, stars: UByte, text: String = ""): Submission = remote { writeReview(product, stars, text, it) }
+
+    /** Likes a variant, or does not any more; stores in [watch] tell when it is back there. It counts here at once. */
+    suspend fun like(sku: Sku, wanted: Boolean = true, watch: List<StoreId> = emptyList()) = local { like(sku, wanted, watch) }
+
+    /** What the member likes, newest first, and what came back in stock of it. */
+    suspend fun favourites(): FavouritesView = local { favourites() }
+
+    /** Asks what the member likes and what is back in stock. What came back is in the report once. */
+    suspend fun refreshFavourites(): FavouritesReport = remote { refreshFavourites(it) }
+
+    /** The member asked the staff about a variant or tried it, in a store: counted there without saying of whom. */
+    suspend fun react(kind: ReactionKind, sku: Sku, store: StoreId) = local { react(kind, sku, store) }
+
+    /** Whether a product fits into a room of this size, as it is or turned; null when its size is not known. */
+    suspend fun fits(product: ProductId, room: SizeMm): Fit? = local { fits(product, room) }
+
+    /** Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. */
+    suspend fun checkAsset(asset: AssetInfo, bytes: ByteArray) = local { checkAsset(asset, bytes) }
 
     /** Sends what is due: when the app comes to the front, and when a job of the system runs. */
     suspend fun sendDue(): SendReport = remote { sendDue(it) }

@@ -6,6 +6,7 @@ mod budgets;
 mod catalogue;
 mod check_ins;
 mod coupons;
+mod credits;
 mod erasure;
 mod favourites;
 mod feed;

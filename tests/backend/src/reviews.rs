@@ -97,7 +97,7 @@ fn unknown_product() -> Refusal {
 fn has_kept(db: &Connection, parts: &[MemberId], product: &ProductId) -> Result<bool, Fault> {
     let mut statement = db.prepare_cached(
         "SELECT 1 FROM receipt_owners o JOIN receipts r ON r.id = o.receipt JOIN json_each(r.content, '$.lines') line
-         WHERE o.member = ?1 AND (r.kind = 'sale' OR r.of_receipt IS NOT NULL)
+         WHERE o.member = ?1
            AND NOT EXISTS (SELECT 1 FROM receipt_voids v WHERE v.receipt = r.id)
            AND line.value ->> '$.sku' IN (SELECT sku FROM variants WHERE product = ?2)
          GROUP BY COALESCE(r.of_receipt, r.id) HAVING TOTAL(line.value ->> '$.quantity') > 0",

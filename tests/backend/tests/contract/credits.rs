@@ -15,7 +15,7 @@ use crate::support::*;
 const ACCOUNT: &str = "hanako.example";
 
 impl World {
-    async fn credits(&self) -> Vec<StoreCredit> {
+    pub async fn credits(&self) -> Vec<StoreCredit> {
         let path = format!("{}?from_ms=0&until_ms={}", paths::OPERATOR_CREDITS, T0 + 1_000 * DAY);
         self.get(&path, Some(DEMO_OPERATOR_TOKEN)).await.ok::<StoreCredits>().credits
     }

@@ -9,9 +9,13 @@ use std::sync::atomic::AtomicI64;
 
 use noren_backend::DEMO_TILL_TOKEN;
 use noren_rules::offers::OfferId;
+use noren_rules::receipt::Channel;
 use noren_rules::wire::*;
 
+use crate::favourites::liked;
 use crate::goods::*;
+use crate::reactions::scan;
+use crate::reviews::opinion;
 use crate::stand::*;
 use crate::support::*;
 
@@ -49,6 +53,14 @@ async fn every_released_schema_opens_with_everything_in_it() {
             let tiles = format!("{}?tiles={TILE}@0", paths::AREAS);
             let area: AreaBundle = world.get(&tiles, Some(&token)).await.ok();
             assert_eq!((area.tiles[0].places.len(), area.rules.unwrap().offers.len()), (1, 2));
+        }
+        if version >= 3 {
+            // What the member wrote and liked, what happened in stores, and what came of it.
+            assert_eq!((export.reviews.len(), export.favourites.len(), export.reactions.len()), (1, 1, 1));
+            assert!(export.reviews[0].review.verified && !export.timeline.is_empty());
+            let shirt: ProductPage = world.get(&format!("{}?skus=s9", paths::PRODUCTS), Some(&token)).await.ok();
+            assert_eq!((shirt.products[0].ratings, shirt.products[0].stars), (1, 4));
+            assert_eq!(world.credits().await.len(), 1);
         }
         // What was sold before there was a ranking is in it.
         world.products(vec![product("p", &["a"])]).await;
@@ -101,6 +113,13 @@ async fn write_the_fixture() {
     let mut till = world.offline_till("highway").await;
     let (coupon, _) = till.sell(&show(&phone, T0 + 20_000), T0 + 20_000);
     world.post_sale(&till, &coupon).await;
+    world.products(vec![product("shirt", &["s9"])]).await;
+    let scans = ReactionsRequest { reactions: vec![scan("s9", "shibuya", T0)] };
+    world.post(paths::REACTIONS, Some(&phone.token), "scans", &scans).await.ok::<ReactionsKept>();
+    let code = scanned(phone.enrolment.one_dimensional.ean13.clone(), T0);
+    world.sell(&SaleRequest { channel: Channel::Ec, ..sale("online", code, vec![line("s9", 1, 50)]) }).await;
+    world.review(&phone, &opinion("shirt", 4, "良い")).await.ok::<Review>();
+    world.like(&phone, &liked("s9", &["shibuya"])).await.ok::<Favourites>();
     let lost = world.phone(2, None).await;
     world.till(paths::TILL_REVOCATIONS, &RevokeRequest { device_id: lost.device() }).await.ok::<Revocation>();
     world.stop().await;

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use commands::{card, claim, enrol, forget, history, import_sales, replay as replay_tool, scan, serve, till, verify};
+use commands::{calibrate, card, claim, enrol, forget, history, import_sales, replay as replay_tool, scan, serve, till, verify};
 use output::Failure;
 
 /// Noren: one app core for retailers, restaurants and expressway operators.
@@ -45,6 +45,7 @@ enum Command {
     Export(history::Export),
     Forget(forget::Forget),
     Replay(replay_tool::Replay),
+    Calibrate(calibrate::Calibrate),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +77,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::Export(args)) => wait_for(history::export(args)),
         Some(Command::Forget(args)) => wait_for(forget::run(args)),
         Some(Command::Replay(args)) => replay_tool::run(args),
+        Some(Command::Calibrate(args)) => calibrate::run(args),
     }
 }
 

@@ -80,7 +80,7 @@ impl ChanceModel {
     #[must_use]
     pub fn chance_permille(&self, question: &ChanceQuestion) -> u32 {
         let Some(spare) = question.available.checked_sub(question.quantity.max(1)) else { return 0 };
-        let days = days(question.until_ms);
+        let days = trading_days(question.until_ms);
         let mean = f64::from(question.sold_per_day_milli) / 1_000.0 * days;
         let right = 1.0 - f64::from(question.error_permille.min(1_000)) / 1_000.0;
         // A millionth for rounding: 0.9 times 1,000 is 900.
@@ -90,18 +90,19 @@ impl ChanceModel {
     /// How likely it is that a record is wrong and nothing is there, in thousandths, at most 990: Bayes' rule over what was seen of it.
     ///
     /// Wrong records miss a few pieces, seldom many, so the prior is the model's share of wrong records of one piece, and less by as many times as there
-    /// are pieces; it grows with the time since something proved the record. If nothing was sold since, though as a rule something is, that silence
-    /// speaks for an empty shelf by as much as it is unlikely at a full one. Each pick that found nothing makes the odds of a wrong record 19 times
+    /// are pieces; it grows with the time since something proved the record. If nothing was sold since, though v visits were to be expected, that silence
+    /// speaks for an empty shelf: it makes the odds 1 + v times as high (of a full shelf its chance is 1/(1 + v), because the rate of sale is itself
+    /// known no better than as the mean of an exponential distribution: what sold well last month need not sell now). Each pick that found nothing makes the odds of a wrong record 19 times
     /// as high, each that found a piece 19 times as low.
     #[must_use]
     pub fn record_error_permille(&self, seen: &RecordEvidence) -> u32 {
         let days = days(seen.since_proven_ms);
         let of_one = f64::from(self.error_permille) / 1_000.0 + f64::from(self.error_per_day_ppm) / 1_000_000.0 * days;
         let prior = (of_one / f64::from(seen.on_hand.max(1))).min(SUREST_PERMILLE / 1_000.0);
-        let silence = at_most(0, f64::from(seen.sold_per_day_milli) / 1_000.0 * days, self.size(days));
+        let silence = 1.0 + visits(f64::from(seen.sold_per_day_milli) / 1_000.0 * days, self.size(days));
         let picks = (i64::from(seen.not_found) - i64::from(seen.found)).clamp(-MOST_PICKS, MOST_PICKS);
         #[allow(clippy::cast_possible_truncation, reason = "clamped to one digit")]
-        let evidence = ODDS_OF_A_PICK.powi(picks as i32) / silence.max(1e-9);
+        let evidence = ODDS_OF_A_PICK.powi(picks as i32) * silence;
         let odds = prior / (1.0 - prior) * evidence;
         permille((odds / (1.0 + odds) * 1_000.0).min(SUREST_PERMILLE).round())
     }
@@ -110,6 +111,17 @@ impl ChanceModel {
     fn size(&self, days: f64) -> f64 {
         f64::from(self.dispersion_milli.max(1)) / 1_000.0 * days
     }
+}
+
+/// Of a day, what is traded in: the doors are open for half of it, and who is on the way comes while they are.
+fn trading_days(milliseconds: i64) -> f64 {
+    let days = days(milliseconds);
+    days.floor() + (2.0 * days.fract()).min(1.0)
+}
+
+/// Visits that take this mean of pieces, in a demand of this size: -ln p(0).
+fn visits(mean: f64, size: f64) -> f64 {
+    if mean <= 0.0 || size <= 0.0 { 0.0 } else { size * (mean / size).ln_1p() }
 }
 
 fn days(milliseconds: i64) -> f64 {
@@ -190,8 +202,11 @@ mod tests {
         assert_eq!(model.chance_permille(&question(1_000)), 900);
         assert_eq!(model.chance_permille(&ChanceQuestion { error_permille: 0, until_ms: 0, ..question(1) }), 1_000);
         assert_eq!(model.chance_permille(&ChanceQuestion { error_permille: 1_000, ..question(9) }), 0);
-        // One piece, two sold a day, one hour: k = 1/24 and m = 2/24, so (1/3)^(1/24) = 0.9553 of it stays.
-        assert_eq!(model.chance_permille(&question(1)), 859);
+        // One piece, two sold a day, one hour of twelve: k = 1/12 and m = 2/12, so (1/3)^(1/12) = 0.9125 of it stays.
+        assert_eq!(model.chance_permille(&question(1)), 821);
+        // Overnight is no more than the rest of the day.
+        let after = |hours: i64| model.chance_permille(&ChanceQuestion { until_ms: hours * 3_600_000, ..question(5) });
+        assert!(after(12) == after(24) && after(24) > after(30), "{} {} {}", after(12), after(24), after(30));
     }
 
     const DAY: i64 = 86_400_000;
@@ -210,8 +225,8 @@ mod tests {
         assert_eq!(error(RecordEvidence { found: 1, ..SEEN }), 1);
         assert_eq!(error(RecordEvidence { not_found: 1, found: 1, ..SEEN }), 20);
         assert_eq!(error(RecordEvidence { since_proven_ms: -5, not_found: 99, ..SEEN }), 990);
-        // Two days without a sale where three a day are sold: 1/16 by k = 2 and m = 6, so odds of 16 times 21 to 979.
-        assert_eq!(error(RecordEvidence { since_proven_ms: 2 * DAY, sold_per_day_milli: 3_000, ..SEEN }), 256);
+        // Two days without a sale where three a day are sold: k = 2 and m = 6 are 2 ln 4 = 2.77 visits, so odds of 3.77 times 21 to 979.
+        assert_eq!(error(RecordEvidence { since_proven_ms: 2 * DAY, sold_per_day_milli: 3_000, ..SEEN }), 75);
     }
 
     fn model() -> impl Strategy<Value = ChanceModel> {

@@ -1,5 +1,6 @@
 //! The tools, one file each.
 
+pub(crate) mod calibrate;
 pub(crate) mod card;
 pub(crate) mod claim;
 pub(crate) mod enrol;

@@ -6,35 +6,10 @@ use noren_rules::check_in::Fix;
 use noren_rules::geo::Position;
 
 use super::sites::Site;
+use crate::dice::Dice;
 
 /// When every drive begins, in milliseconds since the Unix epoch.
 pub const BEGINS_MS: i64 = 1_800_000_000_000;
-
-/// Numbers from a seed (splitmix64).
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// In 0..1.
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        #[allow(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
-        let part = ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64;
-        part
-    }
-
-    /// Bell-shaped, of deviation 1.
-    pub(crate) fn bell(&mut self) -> f64 {
-        (0..12).map(|_| self.roll()).sum::<f64>() - 6.0
-    }
-}
 
 /// A fix, and where the phone really was.
 #[derive(Debug, Clone, Copy, PartialEq)]

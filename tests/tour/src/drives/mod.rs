@@ -9,7 +9,6 @@ mod rest_stops;
 mod sites;
 mod westward;
 
-pub(crate) use drive::Dice;
 pub use drive::{BEGINS_MS, Drive, DriveFix};
 pub use rest_stops::{AREA, OUTLINES, RestStop, rest_stops};
 pub use sites::{Site, sites};

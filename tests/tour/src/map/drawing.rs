@@ -2,7 +2,7 @@
 
 use noren_rules::geo::Position;
 
-use super::font::Font;
+use super::font::{Font, legible};
 use super::scene::{Anchor, EDGE, Frame, INK, Mark, PAPER, Paint, Pen, Point, QUIET, Scene, Words, dashed, pen, solid, words};
 use super::story::Story;
 use super::{inset, legend, overview};
@@ -48,18 +48,6 @@ pub(super) fn draw(story: &Story) -> Result<Scene, String> {
     marks.push(Mark::Words(Words { anchor: Anchor::End, ..words((WIDTH - MARGIN, foot), source, 11.0) }));
     legible(&font, &marks)?;
     Ok(Scene { width: WIDTH, height: HEIGHT, title: format!("{title}: {about}"), marks })
-}
-
-/// A letter that the font lacks would be a box: better no picture, and to be told.
-fn legible(font: &Font, marks: &[Mark]) -> Result<(), String> {
-    marks.iter().try_for_each(|mark| match mark {
-        Mark::Words(words) => match font.lacks(&words.text) {
-            Some(letter) => Err(format!("the font of the map lacks {letter} of {}", words.text)),
-            None => Ok(()),
-        },
-        Mark::Panel { marks, .. } => legible(font, marks),
-        _ => Ok(()),
-    })
 }
 
 /// From positions to a frame of the picture, north upwards.

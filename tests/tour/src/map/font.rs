@@ -2,28 +2,30 @@
 
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
+use super::scene::Mark;
+
 const BYTES: &[u8] = include_bytes!("font/NotoSansCJKjp-subset.otf");
 
 /// The font, ready to be drawn with.
-pub(super) struct Font(Face<'static>);
+pub(crate) struct Font(Face<'static>);
 
 impl Font {
-    pub(super) fn open() -> Result<Self, String> {
+    pub(crate) fn open() -> Result<Self, String> {
         Face::parse(BYTES, 0).map(Self).map_err(|e| format!("the font of the map: {e}"))
     }
 
     /// The first character that the font does not have.
-    pub(super) fn lacks(&self, text: &str) -> Option<char> {
+    pub(crate) fn lacks(&self, text: &str) -> Option<char> {
         text.chars().find(|c| self.0.glyph_index(*c).is_none())
     }
 
     /// How wide a text is at this size.
-    pub(super) fn width(&self, text: &str, size: f64) -> f64 {
+    pub(crate) fn width(&self, text: &str, size: f64) -> f64 {
         text.chars().map(|c| self.advance(self.glyph(c), size)).sum()
     }
 
     /// Draws the outline of every letter of a text that begins at `at` on its base line.
-    pub(super) fn outline(&self, text: &str, at: (f64, f64), size: f64, into: &mut impl Outlines) {
+    pub(crate) fn outline(&self, text: &str, at: (f64, f64), size: f64, into: &mut impl Outlines) {
         let mut x = at.0;
         for letter in text.chars() {
             let glyph = self.glyph(letter);
@@ -46,8 +48,20 @@ impl Font {
     }
 }
 
+/// A letter that the font lacks would be a box: better no picture, and to be told.
+pub(crate) fn legible(font: &Font, marks: &[Mark]) -> Result<(), String> {
+    marks.iter().try_for_each(|mark| match mark {
+        Mark::Words(words) => match font.lacks(&words.text) {
+            Some(letter) => Err(format!("the font of the map lacks {letter} of {}", words.text)),
+            None => Ok(()),
+        },
+        Mark::Panel { marks, .. } => legible(font, marks),
+        _ => Ok(()),
+    })
+}
+
 /// Takes outlines in.
-pub(super) trait Outlines {
+pub(crate) trait Outlines {
     fn move_to(&mut self, x: f32, y: f32);
     fn line_to(&mut self, x: f32, y: f32);
     fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32);

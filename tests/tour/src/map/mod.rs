@@ -4,12 +4,12 @@
 //! The picture stands on a ground of its own, so that it reads the same on a light page and on a dark one.
 
 mod drawing;
-mod font;
+pub(crate) mod font;
 mod inset;
 mod legend;
 mod overview;
-mod paint;
-mod scene;
+pub(crate) mod paint;
+pub(crate) mod scene;
 mod story;
 mod svg;
 

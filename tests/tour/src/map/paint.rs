@@ -8,7 +8,7 @@ use super::scene::{Anchor, Frame, Mark, PAPER, Paint, Pen, Point, Scene, Words, 
 /// How far a corner's handles lie from it, as part of its radius: what makes four curves a circle.
 const ROUND: f64 = 0.552_284_75;
 
-pub(super) fn png(scene: &Scene, scale: f32) -> Result<Vec<u8>, String> {
+pub(crate) fn png(scene: &Scene, scale: f32) -> Result<Vec<u8>, String> {
     let side = |length: f64| {
         let pixels = (length * f64::from(scale)).ceil();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]

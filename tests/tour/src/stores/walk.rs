@@ -2,7 +2,8 @@
 
 use noren_rules::geo::Position;
 
-use crate::drives::{Dice, DriveFix};
+use crate::dice::Dice;
+use crate::drives::DriveFix;
 
 /// Metres a second: 80 metres a minute, as 徒歩 n 分 is reckoned in Japan.
 const WALKS_MPS: f64 = 80.0 / 60.0;

@@ -5,7 +5,7 @@ mod shop;
 mod shopper;
 mod show;
 mod stores;
-mod target;
+pub(crate) mod target;
 mod traveller;
 
 use std::path::PathBuf;

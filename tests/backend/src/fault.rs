@@ -47,7 +47,7 @@ pub(crate) fn status_of(reason: Reason) -> u16 {
         | Reason::RecordInvalid => 401,
         Reason::Forbidden | Reason::LinkRefused => 403,
         Reason::KeyMissing | Reason::KeyInvalid | Reason::InvalidRequest => 400,
-        Reason::KeyInFlight | Reason::ReceiptConflict | Reason::ReturnConflict | Reason::ConditionOlder => 409,
+        Reason::KeyInFlight | Reason::ReceiptConflict | Reason::ReturnConflict | Reason::ConditionOlder | Reason::HoldConflict => 409,
         Reason::KeyReused | Reason::InvalidReceipt | Reason::InvalidRule => 422,
         Reason::IntentExpired | Reason::CursorUnknown => 410,
         Reason::TooManyAttempts => 429,

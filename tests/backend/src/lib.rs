@@ -22,7 +22,7 @@
 //! - `reactions`, `credits`, `timeline`: what happened in stores, what came of it, and everything of a member in one line
 //! - `leases`, `grants`, `wallet`, `check_ins`, `stamps`: what a member has
 //! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
-//! - `stock`, `reservations`: what is where, and what of it is kept for somebody
+//! - `stock`, `reservations`, `holds`: what is where, and what of it is kept for somebody
 //! - `tills`, `identify`: what a till needs; `resolution`, `erasure`, `membership`; `openapi`: the contract
 
 mod app;
@@ -46,6 +46,7 @@ mod feed;
 mod funnel;
 mod grants;
 mod guard;
+mod holds;
 mod http;
 mod identify;
 mod keys;

@@ -15,7 +15,7 @@ use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::keys::Purpose;
 use crate::receipts::{self, Stored};
-use crate::{claims, feed, places, ranking, redemptions, reviews, stamps, stock};
+use crate::{claims, feed, holds, places, ranking, redemptions, reviews, stamps, stock};
 
 const MAX_NUMBER: usize = 100;
 
@@ -165,6 +165,7 @@ fn settle(
         receipts::give(db, &receipt.id, &member, now_ms)?;
         reviews::purchases_changed(db, &member, &receipt.lines)?;
         if receipt.kind == ReceiptKind::Sale {
+            holds::bought(db, app, &member, receipt, now_ms)?;
             stamp(db, receipt, &member, now_ms)?;
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use noren_rules::holds::HoldPolicy;
 use noren_rules::ids::{StoreId, TillId};
 use noren_rules::stock::ChanceModel;
 
@@ -87,6 +88,8 @@ pub struct Settings {
     pub minor_per_point: i64,
     /// How the chance that something is still there is computed, as the operator has fitted it. Phones get it with the stock.
     pub chance: ChanceModel,
+    /// How long stores hold, and for whom.
+    pub holds: HoldPolicy,
     /// Days in which a receipt of a sale without the card can be claimed, from its arrival.
     pub claim_days: u32,
     /// Days after a scan in a store in which a purchase in the online shop is credited to that store.
@@ -108,6 +111,7 @@ impl Default for Settings {
             till_share: TillShare::default(),
             minor_per_point: 100,
             chance: ChanceModel::default(),
+            holds: HoldPolicy::default(),
             claim_days: 30,
             credit_days: 7,
             durability: None,
@@ -140,6 +144,7 @@ impl fmt::Debug for Settings {
             .field("till_share", &self.till_share)
             .field("minor_per_point", &self.minor_per_point)
             .field("chance", &self.chance)
+            .field("holds", &self.holds)
             .field("claim_days", &self.claim_days)
             .field("credit_days", &self.credit_days)
             .field("durability", &self.durability)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackInStock, Favourite, Reaction, ReactionKind, ReviewExport, StampCardState, WalletGrant};
+use super::{BackInStock, Favourite, Hold, Reaction, ReactionKind, ReviewExport, StampCardState, WalletGrant};
 use crate::ids::{CheckInId, DeviceId, IdempotencyKey, MemberId, MemberNumber, PlaceId, ReceiptId, StoreId};
 use crate::points::PointsEntry;
 use crate::receipt::{Channel, Receipt};
@@ -223,6 +223,9 @@ response! {
         /// The stamp cards.
         #[serde(default)]
         pub stamp_cards: Vec<StampCardState>,
+        /// All holds that are kept of it.
+        #[serde(default)]
+        pub holds: Vec<Hold>,
         /// What the member wrote of products, oldest first.
         #[serde(default)]
         pub reviews: Vec<ReviewExport>,

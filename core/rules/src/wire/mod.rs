@@ -192,6 +192,8 @@ pub enum Reason {
     TooManyAttempts,
     /// 404: no receipt has this claim code, or it is over, or someone has claimed it.
     ClaimRefused,
+    /// 409: the hold has moved on, so that this cannot be done with it any more. Ask for the tasks again.
+    HoldConflict,
     /// 401: the record of a check-in is none, or not signed by the device that sends it.
     RecordInvalid,
     /// 409: a condition with this sequence or a later one is known.

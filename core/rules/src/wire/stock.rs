@@ -160,8 +160,8 @@ response! {
         pub available: u32,
         /// As of when.
         pub as_of_ms: i64,
-        /// Metres from the store that was asked for; 0 for the online shop.
-        pub distance_m: u32,
+        /// Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
+        pub distance_m: Option<u32>,
     }
 }
 

@@ -14,8 +14,8 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
-    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Identification, Kept, Lease, Membership, PROBLEM_JSON, PlaceCodeText,
-    ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, StockEventsAnswer,
+    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Hold, HoldAnswer, Identification, Kept, Lease, Membership, PROBLEM_JSON,
+    PlaceCodeText, ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, StockEventsAnswer, StoreTask,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -87,6 +87,8 @@ impl Outcome for EcCode {}
 impl Outcome for Erasure {}
 impl Outcome for Favourites {}
 impl Outcome for Kept {}
+impl Outcome for Hold {}
+impl Outcome for HoldAnswer {}
 impl Outcome for Lease {}
 impl Outcome for PlaceCodeText {}
 impl Outcome for ReactionsKept {}
@@ -95,6 +97,7 @@ impl Outcome for Review {}
 impl Outcome for Revocation {}
 impl Outcome for SaleAnswer {}
 impl Outcome for StockEventsAnswer {}
+impl Outcome for StoreTask {}
 
 /// An answer that does not say itself whom it is about.
 #[derive(Serialize)]

@@ -11,5 +11,5 @@ pub(crate) use call::Call;
 pub(crate) use idempotency::{
     Caller, Fingerprint, InFlight, Naming, Resolved, Stored, blank_device, blank_member, caller_hash, find_reply, keep_tombstone,
 };
-pub(crate) use problem::{Answer, json, json_with_etag};
+pub(crate) use problem::{Answer, json, json_with_etag, text};
 pub(crate) use router::router;

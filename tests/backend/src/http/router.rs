@@ -16,9 +16,9 @@ use crate::fault::Refusal;
 use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
-    areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, identify, leases,
-    links, membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, reactions, resolution, reviews, sales, stock,
-    tills, tokens, wallet,
+    areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, holds, identify,
+    leases, links, membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, reactions, resolution, reviews,
+    sales, stock, tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -63,6 +63,11 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::REVIEWS, get(reviews::page).post(reviews::post)),
         (paths::FAVOURITES, get(favourites::get).post(favourites::post)),
         (paths::OPERATOR_PRODUCTS, post(catalogue::put)),
+        (paths::HOLDS, get(holds::get).post(holds::post)),
+        (paths::HOLD_PROGRESS, post(holds::progress)),
+        (paths::HOLD_RELEASES, post(holds::release)),
+        (paths::STORE_TASKS, get(holds::get_tasks).post(holds::post_task)),
+        (paths::STORE_PAGE, get(holds::store_page)),
         (paths::STOCK, get(stock::get)),
         (paths::STOCK_EVENTS, post(stock::post_events)),
         (paths::OPERATOR_STOCK, post(stock::put)),

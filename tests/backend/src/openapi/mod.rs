@@ -74,6 +74,8 @@ struct Operation {
     access: Access,
     request: Option<AddSchema>,
     response: AddSchema,
+    /// Of the response.
+    media_type: &'static str,
     /// True when it is a write under an idempotency key.
     keyed: bool,
     /// Refusals beyond those of every call of its kind.
@@ -110,7 +112,7 @@ impl Operation {
             operation = operation.security(SecurityRequirement::new(*scheme, Vec::<String>::new()));
         }
         let content = ContentBuilder::new().schema(Some((self.response)(schemas))).build();
-        let mut done = with_time(ResponseBuilder::new().description("Done").content("application/json", content));
+        let mut done = with_time(ResponseBuilder::new().description("Done").content(self.media_type, content));
         if self.keyed {
             done = done.header(REPLAYED, header("`true` when the answer was given before under this key."));
         }
@@ -126,7 +128,7 @@ impl Operation {
     }
 
     fn has_etag(&self) -> bool {
-        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET, paths::FAVOURITES, paths::RANKING].contains(&self.path)
+        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET, paths::FAVOURITES, paths::RANKING, paths::HOLDS].contains(&self.path)
     }
 
     fn id(&self) -> String {

@@ -2,11 +2,12 @@
 
 use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
-    EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest,
-    MemberExport, Membership, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers,
-    PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReactionCounts, ReactionsKept, ReactionsRequest, ReceiptPage,
-    RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer,
-    SaleRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage, StoreCredits, StoreReactionRequest, TillKeys, TokenRequest,
+    EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Hold, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest,
+    Holds, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest, MemberExport, Membership, Nonce, PlaceCodeRequest,
+    PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest,
+    Ranking, ReactionCounts, ReactionsKept, ReactionsRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest,
+    Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, StockEventsAnswer, StockEventsRequest,
+    StockFlags, StockPage, StoreCredits, StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TillKeys, TokenRequest,
     VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 use super::{Access, Operation, Schemas};
 
 fn read<R: ToSchema>(path: &'static str, access: Access, summary: &'static str, refusals: &'static [(u16, &'static str)]) -> Operation {
-    Operation { path, summary, access, request: None, response: Schemas::add::<R>, keyed: false, refusals }
+    Operation { path, summary, access, request: None, response: Schemas::add::<R>, media_type: "application/json", keyed: false, refusals }
 }
 
 fn write<Q: ToSchema, R: ToSchema>(
@@ -23,7 +24,16 @@ fn write<Q: ToSchema, R: ToSchema>(
     summary: &'static str,
     refusals: &'static [(u16, &'static str)],
 ) -> Operation {
-    Operation { path, summary, access, request: Some(Schemas::add::<Q>), response: Schemas::add::<R>, keyed: true, refusals }
+    Operation {
+        path,
+        summary,
+        access,
+        request: Some(Schemas::add::<Q>),
+        response: Schemas::add::<R>,
+        media_type: "application/json",
+        keyed: true,
+        refusals,
+    }
 }
 
 /// `{}`: a renewal says all it has to say by its token.
@@ -36,6 +46,12 @@ struct Empty {}
 struct Health {
     ok: bool,
 }
+
+/// A page for people.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+#[expect(dead_code, reason = "a schema only")]
+struct Page(String);
 
 /// The document itself.
 #[derive(ToSchema)]
@@ -52,6 +68,7 @@ const RULE_ONE: (u16, &str) = (422, "invalid_rule: the detail names what is wron
 const RULE: &[(u16, &str)] = &[RULE_ONE];
 const ENROL: &[(u16, &str)] = &[PROOF, LINK_REFUSED, TOO_MANY];
 
+const NO_HOLD: &[(u16, &str)] = &[(404, "not_found: the member has no such hold")];
 const NO_PRODUCT: (u16, &str) = (404, "not_found: no such product");
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -189,6 +206,23 @@ pub(super) fn operations() -> Vec<Operation> {
         read::<ReactionCounts>(paths::OPERATOR_REACTIONS, Operator, "Reactions of stores, counted.", &[]),
         read::<StoreCredits>(paths::OPERATOR_CREDITS, Operator, "Purchases in the online shop that began in a store.", &[]),
         write::<PutProducts, Kept>(paths::OPERATOR_PRODUCTS, Operator, "Products to be known or forgotten.", RULE),
+        read::<Holds>(paths::HOLDS, App, "The member's holds that are live or ended within a day; with ETag and If-None-Match.", &[]),
+        write::<HoldRequest, HoldAnswer>(paths::HOLDS, App, "Hold a variant for a member who is on the way, or say where else it is.", &[]),
+        write::<HoldProgressRequest, Hold>(
+            paths::HOLD_PROGRESS,
+            App,
+            "Still coming, n minutes: a hold lasts longer while they fall.",
+            NO_HOLD,
+        ),
+        write::<HoldReleaseRequest, Hold>(paths::HOLD_RELEASES, App, "Not coming: the pieces are free again.", NO_HOLD),
+        read::<StoreTasks>(paths::STORE_TASKS, Till, "What the staff of the till's store has to do. It names no member.", &[]),
+        write::<StoreTaskRequest, StoreTask>(
+            paths::STORE_TASKS,
+            Till,
+            "The staff has done something about a hold.",
+            &[(404, "not_found: no such hold in this store"), (409, "hold_conflict: the hold has moved on; or key_in_flight")],
+        ),
+        Operation { media_type: "text/html; charset=utf-8", ..read::<Page>(paths::STORE_PAGE, Open, "The page of a store's tasks.", &[]) },
         read::<StockPage>(paths::STOCK, App, "Levels of stores that changed since the versions that the phone has.", &[]),
         write::<StockEventsRequest, StockEventsAnswer>(
             paths::STOCK_EVENTS,

@@ -105,6 +105,15 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
+    /// Now, or after the newest count of the variant there: what the backend itself knows to happen now comes after all that it has heard, also where
+    /// the clock of the one who counted is a little ahead.
+    pub(crate) fn now_after_counts(&self, store: &StoreId, sku: &Sku) -> Result<i64, Fault> {
+        let sql = "SELECT MAX(at_ms) FROM stock_counts WHERE store = ?1 AND sku = ?2";
+        let counted: Option<i64> = self.db.prepare_cached(sql)?.query_row([store.as_str(), sku.as_str()], |row| row.get(0))?;
+        let after = counted.map_or(self.now_ms, |at_ms| at_ms.saturating_add(1));
+        Ok(after.clamp(self.now_ms, self.now_ms.saturating_add(MOST_AHEAD_MS)))
+    }
+
     /// Everything that happened in a store until then is told, as far as one knows now.
     pub(crate) fn say_until(&mut self, store: &StoreId, until_ms: i64) {
         let said = self.said.entry(store.clone()).or_default();

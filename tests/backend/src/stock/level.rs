@@ -21,7 +21,8 @@ pub(crate) struct OnHand {
 }
 
 impl OnHand {
-    pub(crate) fn of(&self, state: StockState) -> i64 {
+    #[cfg(test)]
+    fn of(&self, state: StockState) -> i64 {
         match state {
             StockState::Sellable => self.sellable,
             StockState::Display => self.display,

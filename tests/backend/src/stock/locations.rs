@@ -34,12 +34,6 @@ pub(crate) fn find(db: &Connection, store: &StoreId) -> Result<Option<Location>,
     db.prepare_cached(sql)?.query_row([store.as_str()], columns).optional()?.map(read).transpose()
 }
 
-pub(crate) fn all(db: &Connection) -> Result<Vec<Location>, Fault> {
-    let mut statement = db.prepare_cached("SELECT store, source, is_ec, holds, said_until_ms FROM stock_locations ORDER BY store")?;
-    let rows = statement.query_map([], columns)?;
-    rows.map(|row| read(row?)).collect()
-}
-
 /// The online shop's.
 pub(crate) fn of_ec(db: &Connection) -> Result<Vec<StoreId>, Fault> {
     let mut statement = db.prepare_cached("SELECT store FROM stock_locations WHERE is_ec = 1 ORDER BY store")?;

@@ -107,7 +107,7 @@ CREATE INDEX stock_levels_flagged ON stock_levels (store, sku) WHERE negative_si
 CREATE TABLE reservations (
     id TEXT NOT NULL PRIMARY KEY, reason TEXT NOT NULL CHECK (reason IN ('hold', 'order')), member TEXT REFERENCES members (id),
     store TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, state TEXT NOT NULL, made_at_ms INTEGER NOT NULL,
-    until_ms INTEGER NOT NULL, cap_ms INTEGER NOT NULL, eta_min INTEGER NOT NULL, said_at_ms INTEGER NOT NULL, away INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL, cap_ms INTEGER NOT NULL, eta_min INTEGER NOT NULL, said_at_ms INTEGER NOT NULL,
     shelf_number TEXT, reserves INTEGER NOT NULL, due_ms INTEGER, ended_at_ms INTEGER, closed_at_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservations_by_member ON reservations (member) WHERE member IS NOT NULL;

@@ -11,6 +11,8 @@ mod erasure;
 mod favourites;
 mod feed;
 mod goods;
+mod hold_tasks;
+mod holds;
 mod idempotency;
 mod journey;
 mod linking;

@@ -102,7 +102,8 @@ async fn every_reason_is_reached() {
     world.pass(15 * MINUTE);
     expect(world.get(paths::MEMBERSHIP, Some(&phone.token)).await, 401, Reason::TokenExpired);
 
-    // `key_in_flight` needs two at once: idempotency.rs. `unavailable` and `internal` need a server in trouble; `other` is for readers.
+    // `key_in_flight` needs two at once: idempotency.rs; `hold_conflict` a hold: hold_tasks.rs. `unavailable` and `internal` need a server in
+    // trouble; `other` is for readers.
     let reached: Vec<&str> = seen.iter().map(String::as_str).collect();
     assert_eq!(
         reached,

@@ -1,0 +1,210 @@
+//! Holds: pieces that a store keeps for a shopper who is on the way.
+//!
+//! From the request on they are reserved in the books; when the staff has picked them they lie on the hold shelf, and only then they are promised
+//! as kept. A hold ends as handed over when the staff says so, or when a till posts the member's sale of the variant in that store, whichever comes
+//! first: what lay on the hold shelf is back on the sales floor then, for the books, from where the sale takes it. Where the staff was first, the
+//! pieces stay reserved until that sale, for a quarter of an hour at most, so that nobody else is promised them in between.
+
+mod alternatives;
+mod reserve;
+mod tasks;
+
+pub(crate) use tasks::{get as get_tasks, page as store_page, post as post_task};
+
+use noren_rules::holds::HoldState;
+use noren_rules::ids::{DeviceId, HoldId, MemberId, Sku};
+use noren_rules::receipt::Receipt;
+use noren_rules::stock::{StockEvent, StockEventKind, StockState};
+use noren_rules::wire::{Hold, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Holds, Reason, paths};
+use rusqlite::Connection;
+
+use crate::app::Shared;
+use crate::fault::{Fault, Refusal};
+use crate::http::{Answer, Call, Caller, Fingerprint, json_with_etag};
+use crate::reservations::{self, Reservation};
+use crate::stock::{self, Book};
+use crate::{devices, members};
+
+/// How long an ended hold is shown to its member.
+const SHOWN_MS: i64 = 86_400_000;
+const MAX_PIECES: u32 = 10;
+const MAX_ETA_MIN: u32 = 1_440;
+/// Who says that pieces went to the hold shelf or came back from it.
+const SOURCE: &str = "noren-holds";
+
+/// GET [`paths::HOLDS`].
+pub(crate) async fn get(call: Call) -> Answer {
+    let device = call.app_caller().await?.device;
+    stock::settle(&call).await?;
+    let now_ms = call.app.now_ms();
+    let read = call.app.store.read(move |db| of_member(db, &parts_of(db, &device)?.1, now_ms.saturating_sub(SHOWN_MS)));
+    let holds = Holds { holds: read.await.map_err(Fault::into_refusal)?, as_of_ms: now_ms };
+    // The clock alone makes no others.
+    let named = Holds { as_of_ms: 0, ..holds.clone() };
+    json_with_etag(&call, &holds, &named)
+}
+
+/// POST [`paths::HOLDS`].
+pub(crate) async fn post(call: Call) -> Answer {
+    let device = call.app_caller().await?.device;
+    call.write_headers()?;
+    let request: HoldRequest = call.json()?;
+    if !(1..=MAX_PIECES).contains(&request.quantity) || request.eta_min > MAX_ETA_MIN {
+        return Err(Refusal::invalid(format!("a hold is of 1 to {MAX_PIECES} pieces, for somebody at most {MAX_ETA_MIN} minutes away")));
+    }
+    let caller = Caller::Device(device.clone());
+    call.write(paths::HOLDS, &caller, Fingerprint::Body, move |db, app, now_ms| {
+        let (member, parts) = parts_of(db, &device)?;
+        reserve::reserve(db, app, &reserve::Wish { member, parts, request, now_ms })
+    })
+    .await
+}
+
+/// POST [`paths::HOLD_PROGRESS`].
+pub(crate) async fn progress(call: Call) -> Answer {
+    let device = call.app_caller().await?.device;
+    call.write_headers()?;
+    let request: HoldProgressRequest = call.json()?;
+    if request.eta_min > MAX_ETA_MIN {
+        return Err(Refusal::invalid(format!("eta_min is at most {MAX_ETA_MIN}")));
+    }
+    let caller = Caller::Device(device.clone());
+    call.write(paths::HOLD_PROGRESS, &caller, Fingerprint::Body, move |db, app, now_ms| {
+        stock::write(db, app, now_ms, |_| Ok(()))?;
+        let mut hold = own(db, &device, &request.hold)?;
+        if hold.state.is_live() {
+            hold.times = app.settings.holds.progress(&hold.times, now_ms, request.at_ms, request.eta_min).0;
+            hold.due_ms = Some(hold.times.until_ms);
+            reservations::save(db, &hold)?;
+        }
+        Ok(to_wire(&hold))
+    })
+    .await
+}
+
+/// POST [`paths::HOLD_RELEASES`].
+pub(crate) async fn release(call: Call) -> Answer {
+    let device = call.app_caller().await?.device;
+    call.write_headers()?;
+    let request: HoldReleaseRequest = call.json()?;
+    let caller = Caller::Device(device.clone());
+    call.write(paths::HOLD_RELEASES, &caller, Fingerprint::Body, move |db, app, now_ms| {
+        stock::write(db, app, now_ms, |book| {
+            let mut hold = own(db, &device, &request.hold)?;
+            let_go(db, book, &mut hold, now_ms)?;
+            Ok(to_wire(&hold))
+        })
+    })
+    .await
+}
+
+fn parts_of(db: &Connection, device: &DeviceId) -> Result<(MemberId, Vec<MemberId>), Fault> {
+    let member = devices::member_of(db, device)?;
+    let parts = members::parts(db, &member)?;
+    Ok((member, parts))
+}
+
+/// A hold of the device's member. Another's is none: ids of others are nobody's business.
+fn own(db: &Connection, device: &DeviceId, id: &HoldId) -> Result<Reservation, Fault> {
+    let (_, parts) = parts_of(db, device)?;
+    let hold = reservations::find(db, id)?.filter(|hold| hold.member.as_ref().is_some_and(|member| parts.contains(member)));
+    hold.ok_or_else(no_such_hold)
+}
+
+fn no_such_hold() -> Fault {
+    Refusal::new(Reason::NotFound, "there is no such hold: ask for the holds again").into()
+}
+
+/// Not coming: what was not picked is free at once, what was picked is put back by the staff.
+fn let_go(db: &Connection, book: &mut Book<'_>, hold: &mut Reservation, now_ms: i64) -> Result<(), Fault> {
+    if hold.state.is_live() {
+        hold.state = HoldState::Released;
+        end(hold, now_ms);
+        book.level(&hold.store, &hold.sku)?;
+        reservations::save(db, hold)?;
+    }
+    Ok(())
+}
+
+/// The member has nothing of it any more. The staff has something to do while it lies on the hold shelf.
+fn end(hold: &mut Reservation, now_ms: i64) {
+    (hold.reserves, hold.due_ms) = (false, None);
+    hold.ended_at_ms = hold.ended_at_ms.or(Some(now_ms));
+    hold.closed_at_ms = if hold.shelf_number.is_none() { hold.closed_at_ms.or(Some(now_ms)) } else { None };
+}
+
+/// To the hold shelf or back from it, once each.
+fn move_pieces(book: &mut Book<'_>, hold: &Reservation, from: StockState, to: StockState) -> Result<(), Fault> {
+    let which = if to == StockState::HoldShelf { "picked" } else { "back" };
+    let event = StockEvent {
+        source: SOURCE.to_owned(),
+        id: format!("{}/{which}", hold.id),
+        store: hold.store.clone(),
+        sku: hold.sku.clone(),
+        at_ms: book.now_after_counts(&hold.store, &hold.sku)?,
+        kind: StockEventKind::Move { quantity: hold.quantity, from, to },
+    };
+    book.hear(&event).map(drop)
+}
+
+/// Back on the sales floor, for the books.
+fn take_from_shelf(book: &mut Book<'_>, hold: &mut Reservation) -> Result<(), Fault> {
+    if hold.shelf_number.take().is_some() {
+        move_pieces(book, hold, StockState::HoldShelf, StockState::Sellable)?;
+    }
+    Ok(())
+}
+
+/// A till has posted a member's sale: what was held of it there is handed over, and nothing of it is reserved any more.
+pub(crate) fn bought(db: &Connection, app: &Shared, member: &MemberId, receipt: &Receipt, now_ms: i64) -> Result<(), Fault> {
+    let skus: Vec<Sku> = receipt.lines.iter().filter(|line| line.quantity > 0).map(|line| Sku::from(line.sku.as_str())).collect();
+    let parts = members::parts(db, member)?;
+    stock::write(db, app, now_ms, |book| {
+        let here = |hold: &Reservation| hold.store == receipt.store_id && skus.contains(&hold.sku);
+        for mut hold in reservations::of_member(db, &parts, now_ms.saturating_sub(SHOWN_MS))?.into_iter().filter(here) {
+            if hold.state.is_live() {
+                take_from_shelf(book, &mut hold)?;
+                hold.state = HoldState::HandedOver;
+            }
+            if hold.state == HoldState::HandedOver {
+                end(&mut hold, now_ms);
+                book.level(&hold.store, &hold.sku)?;
+                reservations::save(db, &hold)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Holds of a member's parts that are live or ended after `since_ms`, newest first.
+pub(crate) fn of_member(db: &Connection, parts: &[MemberId], since_ms: i64) -> Result<Vec<Hold>, Fault> {
+    Ok(reservations::of_member(db, parts, since_ms)?.iter().map(to_wire).collect())
+}
+
+/// Lets everything go that a member holds, and takes the member's name from what the staff still has to do.
+pub(crate) fn forget(db: &Connection, app: &Shared, member: &MemberId, now_ms: i64) -> Result<(), Fault> {
+    stock::write(db, app, now_ms, |book| {
+        for mut hold in reservations::of_member(db, std::slice::from_ref(member), now_ms)? {
+            let_go(db, book, &mut hold, now_ms)?;
+        }
+        Ok(())
+    })?;
+    reservations::forget(db, member)
+}
+
+fn to_wire(hold: &Reservation) -> Hold {
+    let id = hold.id.as_str();
+    let from = id.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+    Hold {
+        id: hold.id.clone(),
+        store: hold.store.clone(),
+        sku: hold.sku.clone(),
+        quantity: hold.quantity,
+        state: hold.state,
+        until_ms: hold.times.until_ms,
+        cap_ms: hold.times.cap_ms,
+        made_at_ms: hold.made_at_ms,
+        shelf_number: hold.shelf_number.clone(),
+        call: id.get(from..).unwrap_or(id).to_uppercase(),
+    }
+}

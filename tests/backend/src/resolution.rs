@@ -31,6 +31,10 @@ pub(crate) const RESOLVABLE: &[&str] = &[
     paths::FAVOURITES,
     paths::REACTIONS,
     paths::STORE_REACTIONS,
+    paths::HOLDS,
+    paths::HOLD_PROGRESS,
+    paths::HOLD_RELEASES,
+    paths::STORE_TASKS,
     paths::STOCK_EVENTS,
     paths::OPERATOR_STOCK,
 ];

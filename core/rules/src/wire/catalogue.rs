@@ -215,12 +215,13 @@ pub struct Reaction {
     pub sku: Sku,
     /// In which store.
     pub store: StoreId,
-    /// When, in milliseconds since the Unix epoch, by the trusted clock.
+    /// When, in milliseconds since the Unix epoch, by the trusted clock. A call with one that is more than 5 minutes ahead of the server is refused;
+    /// what is less ahead was just now.
     pub at_ms: i64,
 }
 
 request! {
-    /// What a member did in stores.
+    /// What a member did in stores. The same kind, variant, store and moment counts once.
     pub struct ReactionsRequest {
         /// At most 200 a call.
         pub reactions: Vec<Reaction>,

@@ -1,6 +1,9 @@
 //! Reviews: one a member and product, and verified for as long as the product is bought and kept, whatever came first.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use noren_rules::wire::*;
+use proptest::prelude::*;
 
 use crate::goods::*;
 use crate::support::*;
@@ -177,4 +180,98 @@ async fn what_is_no_review_is_refused_and_a_replay_adds_nothing() {
     world.products(vec![product("shirt", &["s1"])]).await;
     assert_eq!(world.record(&phone, "shirt").await.stars, 5);
     world.stop().await;
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Review { product: usize },
+    Buy { product: usize, variant: usize, pieces: i64, with_card: bool },
+    Claim { of: usize },
+    Return { of: usize, pieces: i64 },
+    Void { of: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let earlier = 0usize..12;
+    prop_oneof![
+        2 => (0usize..2).prop_map(|product| Step::Review { product }),
+        3 => (0usize..2, 0usize..2, 1i64..3, any::<bool>())
+            .prop_map(|(product, variant, pieces, with_card)| Step::Buy { product, variant, pieces, with_card }),
+        1 => earlier.clone().prop_map(|of| Step::Claim { of }),
+        2 => (earlier.clone(), 1i64..3).prop_map(|(of, pieces)| Step::Return { of, pieces }),
+        2 => earlier.prop_map(|of| Step::Void { of }),
+    ]
+}
+
+/// A slip: a sale, or a return of one.
+#[derive(Debug, Clone)]
+struct Slip {
+    product: usize,
+    sku: String,
+    of: Option<usize>,
+    pieces: i64,
+    owned: bool,
+    void: bool,
+    claim: Option<String>,
+}
+
+async fn run(steps: &[Step]) -> Result<(), TestCaseError> {
+    let world = world().await;
+    world.products((0..2).map(|at| product(&at.to_string(), &[&format!("{at}0"), &format!("{at}1")])).collect()).await;
+    let phone = world.phone(1, None).await;
+    let mut slips: BTreeMap<usize, Slip> = BTreeMap::new();
+    let mut reviewed = BTreeSet::new();
+    for (at, step) in steps.iter().enumerate() {
+        // What the server refuses has not happened.
+        match step {
+            Step::Review { product } => {
+                world.review(&phone, &opinion(&product.to_string(), 3, "")).await.ok::<Review>();
+                reviewed.insert(*product);
+            }
+            Step::Buy { product, variant, pieces, with_card } => {
+                let code = scanned(phone.enrolment.one_dimensional.ean13.clone(), world.now());
+                let customer = if *with_card { code } else { Customer::Anonymous };
+                let sku = format!("{product}{variant}");
+                let claim = world.sell(&sale(&at.to_string(), customer, vec![line(&sku, *pieces, pieces * 100)])).await.claim_code;
+                slips.insert(at, Slip { product: *product, sku, of: None, pieces: *pieces, owned: *with_card, void: false, claim });
+            }
+            Step::Claim { of } => {
+                let Some((slip, code)) = slips.get_mut(of).and_then(|slip| slip.claim.clone().map(|code| (slip, code))) else { continue };
+                let claim = ClaimRequest { claim_code: code };
+                slip.owned |= world.post(paths::CLAIMS, Some(&phone.token), &world.fresh_key(), &claim).await.status == 200;
+            }
+            Step::Return { of, pieces } => {
+                let Some(sale) = slips.get(of).cloned() else { continue };
+                let lines = vec![line(&sale.sku, -pieces, -pieces * 100)];
+                if world.till(paths::TILL_SALES, &returned(&at.to_string(), Some(&of.to_string()), lines)).await.status == 200 {
+                    slips.insert(at, Slip { of: Some(*of), pieces: -pieces, claim: None, ..sale });
+                }
+            }
+            Step::Void { of } => {
+                if world.till(paths::TILL_VOIDS, &VoidRequest { number: of.to_string() }).await.status == 200 {
+                    slips.get_mut(of).unwrap().void = true;
+                }
+            }
+        }
+    }
+    for product in reviewed {
+        let kept =
+            slips.iter().filter(|(_, sale)| sale.product == product && sale.of.is_none() && sale.owned && !sale.void).any(|(at, sale)| {
+                let back: i64 = slips.values().filter(|slip| slip.of == Some(*at) && !slip.void).map(|slip| slip.pieces).sum();
+                sale.pieces + back > 0
+            });
+        let page = world.reviews(&phone, &format!("product={product}")).await;
+        prop_assert_eq!(page.reviews[0].verified, kept, "product {}: {:?}", product, slips);
+    }
+    world.stop().await;
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_review_is_verified_exactly_while_something_is_kept(steps in prop::collection::vec(step(), 1..16)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run(&steps))?;
+    }
 }

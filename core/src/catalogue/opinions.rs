@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use noren_rules::ids::{ProductId, Sku, StoreId};
+use noren_rules::ids::{MemberId, ProductId, Sku, StoreId};
 use noren_rules::wire::{FavouriteRequest, Favourites, Review, ReviewRequest, paths};
 
 use super::endpoints::{self, MOST_NAMES, Names};
-use super::member_tables::KeptFavourites;
 use super::tables::{CatalogueStore, ProductNumber};
 use super::views::average_milli;
 use super::{
@@ -98,7 +97,12 @@ impl CatalogueService {
             None => (false, None),
         };
         core.collections.complete(FAVOURITES_COLLECTION, etag.as_deref(), core.clock.now().now_ms)?;
+        // They are favourites all the same where their products cannot be read yet.
+        if let Err(error) = self.fetch_liked(&card.member_id).await {
+            tracing::info!("products of favourites are asked for later: {error}");
+        }
         let mut report = FavouritesReport { changed, back_in_stock: Vec::new() };
+        // From here on nothing waits: what is noted as told is told.
         if let Some(mut kept) = core.catalogue.favourites(&card.member_id)? {
             let news = kept.said.back_in_stock.iter().filter(|note| !kept.told.contains(note));
             // What was back before this phone knew of any favourite is no news.
@@ -107,7 +111,6 @@ impl CatalogueService {
                 kept.told.clone_from(&kept.said.back_in_stock);
                 core.catalogue.save_favourites(&kept)?;
             }
-            self.fetch_liked(&kept).await?;
         }
         if report.changed {
             core.observers.tell(Change::Catalogue);
@@ -205,7 +208,8 @@ impl CatalogueService {
     }
 
     /// Products of favourites that are not known here, so that they can be read offline.
-    async fn fetch_liked(&self, kept: &KeptFavourites) -> Result<(), CatalogueError> {
+    async fn fetch_liked(&self, member: &MemberId) -> Result<(), CatalogueError> {
+        let Some(kept) = self.core.catalogue.favourites(member)? else { return Ok(()) };
         let mut skus = self.core.catalogue.unknown(kept.said.favourites.iter().map(|favourite| &favourite.sku))?;
         skus.truncate(MOST_NAMES);
         if !skus.is_empty() {

@@ -33,7 +33,7 @@ impl CatalogueService {
     }
 
     /// Reads what a camera or a hand scanner read, and leads to the product if it is one: by JAN, UPC and ITF-14 bars, GS1 element strings and Digital
-    /// Links, in-store codes whose item number is a sku, and the operator's own product links. `store` is where the phone is, if that is known: a known
+    /// Links, in-store codes (whole, or whose item number is a sku), and the operator's own product links. `store` is where the phone is, if that is known: a known
     /// variant that an enrolled member scans there is counted for the store, once a minute. Local, at once.
     ///
     /// # Errors
@@ -43,7 +43,10 @@ impl CatalogueService {
         let number = number(&scanned);
         let found = number.as_ref().map(|number| self.core.catalogue.by_number(number)).transpose()?.flatten();
         let Some((product, sku)) = found else {
-            return Ok(ScanView { scanned, product: None, not_known: number.map(|number| number.text()), counted: false });
+            // An in-store code of which nothing is known may be somebody's card: nobody is asked about it.
+            let may_ask = !matches!(&scanned, Scanned::InStore(own) if own.item.is_none());
+            let not_known = number.filter(|_| may_ask).map(ProductNumber::text);
+            return Ok(ScanView { scanned, product: None, not_known, counted: false });
         };
         let counted = self.scanned_in(store, sku.as_ref());
         Ok(ScanView { scanned, product: Some(self.seen(product, sku)?), not_known: None, counted })
@@ -102,7 +105,10 @@ fn number(scanned: &Scanned) -> Option<ProductNumber> {
     match scanned {
         Scanned::Product(product) => Some(ProductNumber::Gtin(product.gtin.clone())),
         Scanned::Gs1(elements) => elements.gtin().map(ProductNumber::Gtin),
-        Scanned::InStore(own) => own.item.clone().map(|item| ProductNumber::Sku(Sku(item))),
+        // Without a row in the prefix table the whole code may be printed on the shop's own goods.
+        Scanned::InStore(own) => {
+            Some(own.item.clone().map_or_else(|| ProductNumber::Any(own.code.clone()), |item| ProductNumber::Sku(Sku(item))))
+        }
         Scanned::Link(ScannedLink::Product(id)) => Some(ProductNumber::Any(id.clone())),
         Scanned::Link(_) | Scanned::Member(_) | Scanned::Url(_) => None,
     }

@@ -80,6 +80,12 @@ async fn codes_and_links_of_the_operators_lead_to_products_once_they_are_set_up(
     let unset = catalogue.scan(priced.as_bytes(), None).unwrap();
     assert!(matches!(&unset.scanned, Scanned::InStore(own) if own.item.is_none()) && unset.product.is_none() && unset.not_known.is_none());
     assert!(matches!(catalogue.scan(b"https://app.example.jp/product/tea", None).unwrap().scanned, Scanned::Url(_)));
+    phone.server.stock_shelves(|goods| {
+        goods.products.push(product("bento", "弁当", "Lunch box", vec![variant("B-1", Some(&code("211234567890")), None, None, 500)]));
+    });
+    catalogue.refresh_products(vec!["bento".into()]).await.unwrap();
+    let own = catalogue.scan(code("211234567890").as_bytes(), None).unwrap();
+    assert!(matches!(own.scanned, Scanned::InStore(_)) && own.product.unwrap().sku == Some("B-1".into()), "the shop's own bars");
     let bad = ScanSettings { prefixes: vec![PrefixRule { prefix: "49".into(), kind: PrefixKind::Member }], link_hosts: vec![] };
     assert!(matches!(catalogue.scan_settings(bad), Err(CatalogueError::BadSettings { .. })));
     let layout = ValueLayout { item_digits: 5, value_check_digit: false, value_digits: 5 };
@@ -262,7 +268,7 @@ async fn a_batch_is_never_larger_than_a_call_may_be() {
 }
 
 #[tokio::test]
-async fn a_scan_on_a_full_disk_or_by_a_revoked_device_still_shows_the_product() {
+async fn a_scan_by_a_revoked_device_still_shows_the_product_and_counts_nothing() {
     let phone = Phone::new();
     let noren = shopping(&phone).await;
     let device = phone.server.world.lock().unwrap().devices.keys().next().unwrap().clone();
@@ -347,11 +353,19 @@ async fn what_is_back_in_stock_is_told_once() {
     noren.outbox().send_due().await.unwrap();
     assert_eq!(catalogue.refresh_favourites().await.unwrap().back_in_stock, [back("T-1", 2)]);
     assert_eq!(catalogue.refresh_favourites().await.unwrap().back_in_stock, []);
-    assert_eq!(catalogue.favourites().unwrap().back_in_stock, [back("T-1", 2), back("T-1", 1)]);
+    // The products of it cannot be had: what is back is told all the same.
+    phone.server.stock_shelves(|goods| {
+        goods.back.insert(0, back("T-1", 3));
+        let liked = goods.favourites.values_mut().next().unwrap();
+        liked.push(noren_rules::wire::Favourite { sku: "赤/S".into(), watch: vec![], since_ms: 1 });
+    });
+    phone.server.next([Fault::None, Fault::Offline]);
+    assert_eq!(catalogue.refresh_favourites().await.unwrap().back_in_stock, [back("T-1", 3)]);
     phone.offline(true);
     assert!(catalogue.refresh_favourites().await.is_err());
     let view = catalogue.favourites().unwrap();
     assert!(view.freshness.last_error.is_some() && view.freshness.as_of_ms.is_some(), "last known, and marked");
+    assert_eq!(view.back_in_stock.len(), 3);
     catalogue.like(&"T-1".into(), false, vec![]).unwrap();
     assert!(catalogue.favourites().unwrap().back_in_stock.is_empty(), "of what is still liked");
 }

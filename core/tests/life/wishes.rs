@@ -69,7 +69,7 @@ async fn poll_some(noren: &Noren, polls: u8) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn what_is_liked_stands_at_once_and_in_the_end_and_each_reaction_counts_once(events in prop::collection::vec(event(), 1..30)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

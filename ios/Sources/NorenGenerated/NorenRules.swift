@@ -1472,9 +1472,9 @@ public struct HoldAlternative: Equatable, Hashable {
      */
     public let asOfMs: Int64
     /**
-     * Metres from the store that was asked for; 0 for the online shop.
+     * Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
      */
-    public let distanceM: UInt32
+    public let distanceM: UInt32?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -1492,8 +1492,8 @@ public struct HoldAlternative: Equatable, Hashable {
          * As of when.
          */asOfMs: Int64,
         /**
-         * Metres from the store that was asked for; 0 for the online shop.
-         */distanceM: UInt32) {
+         * Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
+         */distanceM: UInt32?) {
         self.store = store
         self.isEc = isEc
         self.available = available
@@ -1521,7 +1521,7 @@ public struct FfiConverterTypeHoldAlternative: FfiConverterRustBuffer {
                 isEc: FfiConverterBool.read(from: &buf),
                 available: FfiConverterUInt32.read(from: &buf),
                 asOfMs: FfiConverterInt64.read(from: &buf),
-                distanceM: FfiConverterUInt32.read(from: &buf)
+                distanceM: FfiConverterOptionUInt32.read(from: &buf)
         )
     }
 
@@ -1530,7 +1530,7 @@ public struct FfiConverterTypeHoldAlternative: FfiConverterRustBuffer {
         FfiConverterBool.write(value.isEc, into: &buf)
         FfiConverterUInt32.write(value.available, into: &buf)
         FfiConverterInt64.write(value.asOfMs, into: &buf)
-        FfiConverterUInt32.write(value.distanceM, into: &buf)
+        FfiConverterOptionUInt32.write(value.distanceM, into: &buf)
     }
 }
 
@@ -5540,6 +5540,10 @@ public enum Reason: Equatable, Hashable {
      */
     case claimRefused
     /**
+     * 409: the hold has moved on, so that this cannot be done with it any more. Ask for the tasks again.
+     */
+    case holdConflict
+    /**
      * 401: the record of a check-in is none, or not signed by the device that sends it.
      */
     case recordInvalid
@@ -5636,25 +5640,27 @@ public struct FfiConverterTypeReason: FfiConverterRustBuffer {
 
         case 18: return .claimRefused
 
-        case 19: return .recordInvalid
+        case 19: return .holdConflict
 
-        case 20: return .conditionOlder
+        case 20: return .recordInvalid
 
-        case 21: return .invalidRule
+        case 21: return .conditionOlder
 
-        case 22: return .notFound
+        case 22: return .invalidRule
 
-        case 23: return .cursorUnknown
+        case 23: return .notFound
 
-        case 24: return .tooLarge
+        case 24: return .cursorUnknown
 
-        case 25: return .methodNotAllowed
+        case 25: return .tooLarge
 
-        case 26: return .unavailable
+        case 26: return .methodNotAllowed
 
-        case 27: return .`internal`
+        case 27: return .unavailable
 
-        case 28: return .other
+        case 28: return .`internal`
+
+        case 29: return .other
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5736,44 +5742,48 @@ public struct FfiConverterTypeReason: FfiConverterRustBuffer {
             writeInt(&buf, Int32(18))
 
 
-        case .recordInvalid:
+        case .holdConflict:
             writeInt(&buf, Int32(19))
 
 
-        case .conditionOlder:
+        case .recordInvalid:
             writeInt(&buf, Int32(20))
 
 
-        case .invalidRule:
+        case .conditionOlder:
             writeInt(&buf, Int32(21))
 
 
-        case .notFound:
+        case .invalidRule:
             writeInt(&buf, Int32(22))
 
 
-        case .cursorUnknown:
+        case .notFound:
             writeInt(&buf, Int32(23))
 
 
-        case .tooLarge:
+        case .cursorUnknown:
             writeInt(&buf, Int32(24))
 
 
-        case .methodNotAllowed:
+        case .tooLarge:
             writeInt(&buf, Int32(25))
 
 
-        case .unavailable:
+        case .methodNotAllowed:
             writeInt(&buf, Int32(26))
 
 
-        case .`internal`:
+        case .unavailable:
             writeInt(&buf, Int32(27))
 
 
-        case .other:
+        case .`internal`:
             writeInt(&buf, Int32(28))
+
+
+        case .other:
+            writeInt(&buf, Int32(29))
 
         }
     }

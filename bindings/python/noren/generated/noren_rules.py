@@ -1555,7 +1555,7 @@ class HoldAlternative:
     """
     A store that has it.
 """
-    def __init__(self, *, store:StoreId, is_ec:bool, available:int, as_of_ms:int, distance_m:int):
+    def __init__(self, *, store:StoreId, is_ec:bool, available:int, as_of_ms:int, distance_m:typing.Optional[int]):
         self.store = store
         self.is_ec = is_ec
         self.available = available
@@ -1588,7 +1588,7 @@ class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
             is_ec=_UniffiFfiConverterBoolean.read(buf),
             available=_UniffiFfiConverterUInt32.read(buf),
             as_of_ms=_UniffiFfiConverterInt64.read(buf),
-            distance_m=_UniffiFfiConverterUInt32.read(buf),
+            distance_m=_UniffiFfiConverterOptionalUInt32.read(buf),
         )
 
     @staticmethod
@@ -1597,7 +1597,7 @@ class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.check_lower(value.is_ec)
         _UniffiFfiConverterUInt32.check_lower(value.available)
         _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
-        _UniffiFfiConverterUInt32.check_lower(value.distance_m)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.distance_m)
 
     @staticmethod
     def write(value, buf):
@@ -1605,7 +1605,7 @@ class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.write(value.is_ec, buf)
         _UniffiFfiConverterUInt32.write(value.available, buf)
         _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
-        _UniffiFfiConverterUInt32.write(value.distance_m, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.distance_m, buf)
 
 @dataclass
 class InStoreCode:
@@ -5198,52 +5198,57 @@ class Reason(enum.Enum):
     404: no receipt has this claim code, or it is over, or someone has claimed it.
 """
 
-    RECORD_INVALID = 18
+    HOLD_CONFLICT = 18
+    """
+    409: the hold has moved on, so that this cannot be done with it any more. Ask for the tasks again.
+"""
+
+    RECORD_INVALID = 19
     """
     401: the record of a check-in is none, or not signed by the device that sends it.
 """
 
-    CONDITION_OLDER = 19
+    CONDITION_OLDER = 20
     """
     409: a condition with this sequence or a later one is known.
 """
 
-    INVALID_RULE = 20
+    INVALID_RULE = 21
     """
     422: an offer, a place, a route or a stamp card that cannot be.
 """
 
-    NOT_FOUND = 21
+    NOT_FOUND = 22
     """
     404: there is no such thing.
 """
 
-    CURSOR_UNKNOWN = 22
+    CURSOR_UNKNOWN = 23
     """
     410: the cursor is from another life of the server. Start again from the beginning.
 """
 
-    TOO_LARGE = 23
+    TOO_LARGE = 24
     """
     413: the body is larger than the server reads.
 """
 
-    METHOD_NOT_ALLOWED = 24
+    METHOD_NOT_ALLOWED = 25
     """
     405: the path exists, the method does not.
 """
 
-    UNAVAILABLE = 25
+    UNAVAILABLE = 26
     """
     503: the server is stopping or over its load. Try again later.
 """
 
-    INTERNAL = 26
+    INTERNAL = 27
     """
     500: the server failed.
 """
 
-    OTHER = 27
+    OTHER = 28
     """
     A reason that this version does not know.
 """
@@ -5291,24 +5296,26 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
         if variant == 18:
             return Reason.CLAIM_REFUSED
         if variant == 19:
-            return Reason.RECORD_INVALID
+            return Reason.HOLD_CONFLICT
         if variant == 20:
-            return Reason.CONDITION_OLDER
+            return Reason.RECORD_INVALID
         if variant == 21:
-            return Reason.INVALID_RULE
+            return Reason.CONDITION_OLDER
         if variant == 22:
-            return Reason.NOT_FOUND
+            return Reason.INVALID_RULE
         if variant == 23:
-            return Reason.CURSOR_UNKNOWN
+            return Reason.NOT_FOUND
         if variant == 24:
-            return Reason.TOO_LARGE
+            return Reason.CURSOR_UNKNOWN
         if variant == 25:
-            return Reason.METHOD_NOT_ALLOWED
+            return Reason.TOO_LARGE
         if variant == 26:
-            return Reason.UNAVAILABLE
+            return Reason.METHOD_NOT_ALLOWED
         if variant == 27:
-            return Reason.INTERNAL
+            return Reason.UNAVAILABLE
         if variant == 28:
+            return Reason.INTERNAL
+        if variant == 29:
             return Reason.OTHER
         raise InternalError("Raw enum value doesn't match any cases")
 
@@ -5349,6 +5356,8 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
         if value == Reason.TOO_MANY_ATTEMPTS:
             return
         if value == Reason.CLAIM_REFUSED:
+            return
+        if value == Reason.HOLD_CONFLICT:
             return
         if value == Reason.RECORD_INVALID:
             return
@@ -5410,26 +5419,28 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
             buf.write_i32(17)
         if value == Reason.CLAIM_REFUSED:
             buf.write_i32(18)
-        if value == Reason.RECORD_INVALID:
+        if value == Reason.HOLD_CONFLICT:
             buf.write_i32(19)
-        if value == Reason.CONDITION_OLDER:
+        if value == Reason.RECORD_INVALID:
             buf.write_i32(20)
-        if value == Reason.INVALID_RULE:
+        if value == Reason.CONDITION_OLDER:
             buf.write_i32(21)
-        if value == Reason.NOT_FOUND:
+        if value == Reason.INVALID_RULE:
             buf.write_i32(22)
-        if value == Reason.CURSOR_UNKNOWN:
+        if value == Reason.NOT_FOUND:
             buf.write_i32(23)
-        if value == Reason.TOO_LARGE:
+        if value == Reason.CURSOR_UNKNOWN:
             buf.write_i32(24)
-        if value == Reason.METHOD_NOT_ALLOWED:
+        if value == Reason.TOO_LARGE:
             buf.write_i32(25)
-        if value == Reason.UNAVAILABLE:
+        if value == Reason.METHOD_NOT_ALLOWED:
             buf.write_i32(26)
-        if value == Reason.INTERNAL:
+        if value == Reason.UNAVAILABLE:
             buf.write_i32(27)
-        if value == Reason.OTHER:
+        if value == Reason.INTERNAL:
             buf.write_i32(28)
+        if value == Reason.OTHER:
+            buf.write_i32(29)
 
 
 

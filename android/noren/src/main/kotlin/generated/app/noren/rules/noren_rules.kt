@@ -1738,9 +1738,9 @@ data class HoldAlternative (
     val `asOfMs`: kotlin.Long
     ,
     /**
-     * Metres from the store that was asked for; 0 for the online shop.
+     * Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
      */
-    val `distanceM`: kotlin.UInt
+    val `distanceM`: kotlin.UInt?
 
 ){
 
@@ -1761,7 +1761,7 @@ public object FfiConverterTypeHoldAlternative: FfiConverterRustBuffer<HoldAltern
             FfiConverterBoolean.read(buf),
             FfiConverterUInt.read(buf),
             FfiConverterLong.read(buf),
-            FfiConverterUInt.read(buf),
+            FfiConverterOptionalUInt.read(buf),
         )
     }
 
@@ -1770,7 +1770,7 @@ public object FfiConverterTypeHoldAlternative: FfiConverterRustBuffer<HoldAltern
             FfiConverterBoolean.allocationSize(value.`isEc`) +
             FfiConverterUInt.allocationSize(value.`available`) +
             FfiConverterLong.allocationSize(value.`asOfMs`) +
-            FfiConverterUInt.allocationSize(value.`distanceM`)
+            FfiConverterOptionalUInt.allocationSize(value.`distanceM`)
     )
 
     override fun write(value: HoldAlternative, buf: ByteBuffer) {
@@ -1778,7 +1778,7 @@ public object FfiConverterTypeHoldAlternative: FfiConverterRustBuffer<HoldAltern
             FfiConverterBoolean.write(value.`isEc`, buf)
             FfiConverterUInt.write(value.`available`, buf)
             FfiConverterLong.write(value.`asOfMs`, buf)
-            FfiConverterUInt.write(value.`distanceM`, buf)
+            FfiConverterOptionalUInt.write(value.`distanceM`, buf)
     }
 }
 
@@ -4617,6 +4617,10 @@ enum class Reason {
      * 404: no receipt has this claim code, or it is over, or someone has claimed it.
      */
     CLAIM_REFUSED,
+    /**
+     * 409: the hold has moved on, so that this cannot be done with it any more. Ask for the tasks again.
+     */
+    HOLD_CONFLICT,
     /**
      * 401: the record of a check-in is none, or not signed by the device that sends it.
      */

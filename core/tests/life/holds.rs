@@ -101,7 +101,7 @@ async fn who_is_too_late_gets_the_nearest_to_the_phone() {
         is_ec: store == "ec",
         available: 3,
         as_of_ms: START_MS,
-        distance_m,
+        distance_m: Some(distance_m),
     };
     phone.server.stores(|depot| {
         depot.say("shibuya", &[("M", 0)]);

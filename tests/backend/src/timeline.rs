@@ -1,4 +1,4 @@
-//! What a member did, in one line: purchases of every channel, check-ins, reactions, reviews, favourites.
+//! What a member did, in one line: purchases of every channel, check-ins, reactions, holds, reviews, favourites.
 
 use noren_rules::wire::{MemberExport, TimelineEntry, TimelineKind};
 
@@ -14,9 +14,10 @@ pub(crate) fn of(export: &MemberExport) -> Vec<TimelineEntry> {
         .reactions
         .iter()
         .map(|reaction| entry(reaction.at_ms, TimelineKind::Reaction(reaction.kind), reaction.sku.as_str(), Some(&reaction.store)));
+    let holds = export.holds.iter().map(|hold| entry(hold.made_at_ms, TimelineKind::Hold, hold.id.as_str(), Some(&hold.store)));
     let reviews = export.reviews.iter().map(|written| entry(written.review.at_ms, TimelineKind::Review, written.product.as_str(), None));
     let favourites = export.favourites.iter().map(|liked| entry(liked.since_ms, TimelineKind::Favourite, liked.sku.as_str(), None));
-    let mut line: Vec<TimelineEntry> = receipts.chain(check_ins).chain(reactions).chain(reviews).chain(favourites).collect();
+    let mut line: Vec<TimelineEntry> = receipts.chain(check_ins).chain(reactions).chain(holds).chain(reviews).chain(favourites).collect();
     line.sort();
     line
 }

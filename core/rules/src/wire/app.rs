@@ -238,7 +238,7 @@ response! {
         /// What the member did with products in stores, oldest first.
         #[serde(default)]
         pub reactions: Vec<Reaction>,
-        /// Purchases of every channel, check-ins, reactions, reviews and favourites in one line, oldest first.
+        /// Purchases of every channel, check-ins, reactions, holds, reviews and favourites in one line, oldest first.
         #[serde(default)]
         pub timeline: Vec<TimelineEntry>,
     }
@@ -252,7 +252,7 @@ pub struct TimelineEntry {
     pub at_ms: i64,
     /// What.
     pub kind: TimelineKind,
-    /// Id of the receipt or the check-in, article code of the variant, id of the product of a review.
+    /// Id of the receipt, the check-in or the hold, article code of the variant, id of the product of a review.
     pub id: String,
     /// In which store, where it was in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,6 +270,8 @@ pub enum TimelineKind {
     CheckIn,
     /// Something with a product in a store.
     Reaction(ReactionKind),
+    /// A hold.
+    Hold,
     /// A review.
     Review,
     /// A variant that the member likes since then.

@@ -9,6 +9,7 @@ use noren_rules::wire::*;
 use proptest::prelude::*;
 
 use crate::goods::*;
+use crate::holds::{STORE, wish};
 use crate::reactions::{reaction, scan, shop};
 use crate::support::*;
 
@@ -140,6 +141,10 @@ async fn a_member_keeps_its_scans_when_it_becomes_another_and_has_one_timeline()
     let ahead = SaleRequest { channel: Channel::MobileOrder, sold_at_ms: t0 + 2 * DAY, ..in_store.clone() };
     world.sell(&SaleRequest { number: "mobile".to_owned(), ..ahead }).await;
     world.react(&old, &[reaction(ReactionKind::Question, "c1", "ginza", t0 + 2 * DAY + 1)]).await.ok::<ReactionsKept>();
+    world.location(STORE, false, true).await;
+    world.counted(&[STORE], &["s1"], 5).await;
+    world.hold(&new, &wish("s1")).await;
+    world.pass(1);
     let review = ReviewRequest { product: "shirt".into(), stars: 5, text: "良い".to_owned(), language: "ja".to_owned() };
     world.post(paths::REVIEWS, Some(&new.token), "review", &review).await.ok::<Review>();
     world.pass(1);
@@ -153,6 +158,7 @@ async fn a_member_keeps_its_scans_when_it_becomes_another_and_has_one_timeline()
         TimelineKind::Receipt(Channel::Ec),
         TimelineKind::Receipt(Channel::MobileOrder),
         TimelineKind::Reaction(ReactionKind::Question),
+        TimelineKind::Hold,
         TimelineKind::Review,
         TimelineKind::Favourite,
     ];

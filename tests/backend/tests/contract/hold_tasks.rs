@@ -67,7 +67,7 @@ async fn the_staff_sees_what_to_fetch_and_no_member() {
     // An old word on the way is not shown; a new one is.
     world.pass(12 * MINUTE);
     assert_eq!(world.tasks().await.iter().find(|task| task.hold.id == later.id).unwrap().eta_min, None);
-    let phone = world.again(phone).await;
+    let phone = world.renewed(phone).await;
     world.progress(&phone, &later, 21).await.ok::<Hold>();
     assert_eq!(world.tasks().await.iter().find(|task| task.hold.id == later.id).unwrap().eta_min, Some(21));
     // Another store's till has none of it.
@@ -131,7 +131,7 @@ async fn a_picked_hold_that_is_over_stays_a_task_until_it_is_put_back() {
     assert_eq!(world.try_done(&hold, TaskDone::HandedOver).await.refused(409), Reason::HoldConflict);
     let back = world.done(&hold, TaskDone::PutBack).await;
     assert_eq!((back.hold.state, back.hold.shelf_number), (HoldState::Expired, None));
-    let phone = world.again(phone).await;
+    let phone = world.renewed(phone).await;
     assert_eq!(world.available(&phone, STORE, "s").await, Some(Some(1)));
     world.stop().await;
 }
@@ -202,7 +202,7 @@ async fn handed_over_and_sold_counts_once_whoever_is_first() {
     world.buys_here(None, "4", "s").await;
     assert_eq!(available("s").await, 2);
     world.pass(10 * MINUTE);
-    let phone = world.again(phone).await;
+    let phone = world.renewed(phone).await;
     world.pass(4 * MINUTE);
     assert_eq!(world.available(&phone, STORE, "s").await, Some(Some(3)));
     // Another member's sale, or one in another store, hands nothing over.

@@ -67,12 +67,6 @@ impl World {
         self.post(paths::HOLD_RELEASES, Some(&phone.token), &self.fresh_key(), &request).await
     }
 
-    /// The phone with a fresh token.
-    pub async fn again(&self, phone: Phone) -> Phone {
-        let token = self.token(&phone.key).await.ok::<AccessToken>().token;
-        Phone { token, ..phone }
-    }
-
     pub async fn put_places(&self, places: Vec<PlaceInfo>) {
         let request = PutPlaces { places, routes: vec![], remove: vec![] };
         self.operator(paths::OPERATOR_PLACES, &request).await.ok::<Kept>();
@@ -190,7 +184,7 @@ async fn a_hold_lasts_while_the_shopper_comes_nearer_and_then_is_over() {
     assert_eq!((hold.state, hold.until_ms, hold.cap_ms), (HoldState::Requested, T0 + 30 * MINUTE, T0 + 120 * MINUTE));
     assert_eq!(hold.call, hold.id.as_str()[12..].to_uppercase());
     world.pass(15 * MINUTE);
-    let (phone, other) = (world.again(phone).await, world.again(other).await);
+    let (phone, other) = (world.renewed(phone).await, world.renewed(other).await);
     let nearer: Hold = world.progress(&phone, &hold, 18).await.ok();
     assert_eq!(nearer.until_ms, T0 + 43 * MINUTE);
     world.pass(3 * MINUTE);
@@ -201,7 +195,7 @@ async fn a_hold_lasts_while_the_shopper_comes_nearer_and_then_is_over() {
     assert_eq!(world.progress(&phone, &hold, 1_441).await.refused(400), Reason::InvalidRequest);
     assert_eq!(world.refused(&other, &wish("a")).await, HoldRefusal::InsufficientStock);
     world.pass(25 * MINUTE - 1);
-    let (phone, other) = (world.again(phone).await, world.again(other).await);
+    let (phone, other) = (world.renewed(phone).await, world.renewed(other).await);
     assert_eq!(world.holds(&phone).await[0].state, HoldState::Requested);
     world.pass(1);
     // Time alone ends it, whoever looks first: the piece is free at once.
@@ -217,7 +211,7 @@ async fn a_hold_lasts_while_the_shopper_comes_nearer_and_then_is_over() {
     world.hold(&phone, &wish("a")).await;
     // What is over is shown for a day.
     world.pass(DAY - 1);
-    let phone = world.again(phone).await;
+    let phone = world.renewed(phone).await;
     let states: Vec<_> = world.holds(&phone).await.iter().map(|hold| hold.state).collect();
     assert_eq!(states, [HoldState::Expired, HoldState::Expired]);
     world.pass(10);
@@ -242,7 +236,7 @@ async fn nothing_new_is_not_sent_again() {
     world.pass(MINUTE);
     assert_eq!(ask(&etag).await, (304, etag.clone()));
     world.pass(30 * MINUTE);
-    let phone = world.again(phone).await;
+    let phone = world.renewed(phone).await;
     let request = world.http.get(format!("{}{}", world.url, paths::HOLDS)).bearer_auth(&phone.token).header("if-none-match", &etag);
     assert_eq!(request.send().await.unwrap().status().as_u16(), 200, "it is over now");
     world.stop().await;

@@ -54,12 +54,18 @@ def quantiles(samples):
     return {name: round(ordered[min(len(ordered) * at // 100, len(ordered) - 1)] / 1000, 2) for name, at in (("p50", 50), ("p99", 99))}
 
 
-def main():
-    cache, directory, runs = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def opened(cache, directory):
+    """A core in a directory of its own over somebody's cache."""
     os.mkdir(directory)
     settings = AppSettings(directory=directory, backend_url="http://127.0.0.1:9", language="en", boot_id="1")
     core = AppCore.open(settings, Safe(), NoKey())
     os.symlink(os.path.abspath(cache), os.path.join(directory, "cache.db"))
+    return core
+
+
+def main():
+    cache, directory, runs = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    core = opened(cache, directory)
 
     raw = sqlite3.connect(f"file:{cache}?mode=ro", uri=True)
     sql = f"SELECT {COLUMNS} FROM receipts WHERE pos < ? ORDER BY pos DESC LIMIT 50"
@@ -89,4 +95,5 @@ def main():
     print(json.dumps(line, separators=(",", ":"), ensure_ascii=False))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -254,6 +254,68 @@ public final class NorenApp: Sendable {
     /// Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses.
     public func checkAsset(_ asset: AssetInfo, bytes: Data) async throws { try await local { try $0.checkAsset(asset: asset, bytes: bytes) } }
 
+    // MARK: Stock and holds
+
+    /// Brings what has changed in the stores whose stock is kept, and in `stores`. The server learns their ids, never where the phone is: `at` stays here.
+    @discardableResult
+    public func refreshStock(_ stores: [StoreId] = [], at: LatLon? = nil) async throws -> StockReport {
+        try await remote { try await $0.refreshStock(stores: stores, at: at, cancel: $1) }
+    }
+
+    /// Where each variant is: the nearest stores that have it, the online shop, and what to do next. One call for a whole matrix of colours and sizes.
+    public func nearestStock(_ question: StockQuestion, at: LatLon? = nil) async throws -> StockMatrix {
+        try await local { try $0.nearestStock(question: question, at: at) }
+    }
+
+    /// What is known of a variant in a store; nil when nothing was ever heard of that store.
+    public func stockIn(_ store: StoreId, sku: Sku, inMin: UInt32 = 0, quantity: UInt32 = 1) async throws -> StoreAnswer? {
+        try await local { try $0.stockIn(store: store, sku: sku, arrival: Arrival(inMin: inMin, quantity: quantity)) }
+    }
+
+    /// Keeps a store's stock on the phone until it is unpinned.
+    public func pinStore(_ store: StoreId, pinned: Bool = true) async throws { try await local { try $0.pinStore(store: store, pinned: pinned) } }
+
+    /// The stores whose stock is kept, pinned ones first.
+    public func stockStores() async throws -> [StockStoreView] { try await local { try $0.stockStores() } }
+
+    /// Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes.
+    public func hold(_ wish: HoldWish, at: LatLon? = nil) async throws -> HoldOutcome {
+        try await remote { try await $0.hold(wish: wish, at: at, cancel: $1) }
+    }
+
+    /// Holds and wishes, newest first.
+    public func holds() async throws -> HoldPage { try await local { try $0.holds() } }
+
+    /// Asks what the stores have done about the member's holds. True when something is different.
+    @discardableResult
+    public func refreshHolds() async throws -> Bool { try await remote { try await $0.refreshHolds(cancel: $1) } }
+
+    /// Still coming, in so many minutes.
+    @discardableResult
+    public func stillComing(_ hold: HoldId, etaMin: UInt32) async throws -> Submission {
+        try await remote { try await $0.stillComing(hold: hold, etaMin: etaMin, cancel: $1) }
+    }
+
+    /// Not coming: the piece is free again.
+    @discardableResult
+    public func releaseHold(_ hold: HoldId) async throws -> Submission { try await remote { try await $0.releaseHold(hold: hold, cancel: $1) } }
+
+    /// Takes a wish away that was never sent, was refused, or is over.
+    public func takeBackHold(_ key: IdempotencyKey) async throws { try await local { try $0.takeBackHold(key: key) } }
+
+    /// Whether a hold is released by itself when the way has clearly led away; without it that is only proposed.
+    public func releaseWhenAway(_ wanted: Bool = true) async throws { try await local { try $0.releaseWhenAway(wanted: wanted) } }
+
+    /// Takes fixes on the way and answers how it goes for each live hold; ``sendDue()`` tells the minutes. No position leaves the phone.
+    public func onTheWay(_ observations: [Observation]) async throws -> [HoldTrip] {
+        try await local { try $0.onTheWay(observations: observations) }
+    }
+
+    /// Where else it is, and in which other sizes, when the store did not find what was held.
+    public func insteadOfHold(_ hold: HoldId, at: LatLon? = nil) async throws -> StockMatrix {
+        try await local { try $0.insteadOfHold(hold: hold, at: at) }
+    }
+
     // MARK: The outbox
 
     /// Sends what is due: when the app comes to the front, and when a background task runs.

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use data::History;
-use measures::{card, fences, files, ingest, page, search, totals};
+use measures::{card, fences, files, ingest, page, search, stock, totals};
 use report::{Outcome, say};
 use words::Words;
 
@@ -103,6 +103,21 @@ enum Measure {
         #[arg(long, default_value_t = 1_000)]
         runs: usize,
     },
+    /// Stock at the stress size: the nearest stores for twelve variants, deltas, the size of the file.
+    Stock {
+        /// Stores.
+        #[arg(long, default_value_t = 1_000)]
+        stores: usize,
+        /// Variants that each of them has.
+        #[arg(long, default_value_t = 10_000)]
+        variants: usize,
+        /// Questions of each kind.
+        #[arg(long, default_value_t = 1_000)]
+        runs: usize,
+        /// Keep the files here; they are thrown away without it.
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+    },
     /// The peak of memory of taking receipts in: before and after, in KB. `ingest` runs it as a process of its own.
     #[command(hide = true)]
     IngestMemory {
@@ -136,6 +151,10 @@ fn run(measure: &Measure) -> Outcome {
         Measure::Day { seed, times } => day::run(*seed, *times),
         Measure::Ingest { receipts } => ingest::run(*receipts),
         Measure::Files { receipts, runs } => files::run(*receipts, *runs),
+        Measure::Stock { stores, variants, runs, keep } => {
+            let thrown_away = tempfile::tempdir()?;
+            stock::run(keep.as_deref().unwrap_or(thrown_away.path()), *stores, *variants, *runs)
+        }
         Measure::IngestMemory { receipts } => ingest::memory_of_this_process(*receipts),
         Measure::History { receipts, hard_receipts, hard_titles, runs, only, keep } => {
             let thrown_away = tempfile::tempdir()?;

@@ -69,13 +69,15 @@ impl Samples {
     }
 
     pub(crate) fn quantiles(&self) -> Quantiles {
+        Quantiles { p50: self.at(50), p99: self.at(99) }
+    }
+
+    /// So many per cent took at most this, in microseconds.
+    pub(crate) fn at(&self, per_cent: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
-        let at = |per_cent: usize| {
-            let index = (sorted.len().saturating_mul(per_cent) / 100).min(sorted.len().saturating_sub(1));
-            sorted.get(index).map_or(0.0, |duration| round(duration.as_secs_f64() * 1e6))
-        };
-        Quantiles { p50: at(50), p99: at(99) }
+        let index = (sorted.len().saturating_mul(per_cent) / 100).min(sorted.len().saturating_sub(1));
+        sorted.get(index).map_or(0.0, |duration| round(duration.as_secs_f64() * 1e6))
     }
 }
 

@@ -6,4 +6,5 @@ pub(crate) mod files;
 pub(crate) mod ingest;
 pub(crate) mod page;
 pub(crate) mod search;
+pub(crate) mod stock;
 pub(crate) mod totals;

@@ -1,8 +1,8 @@
 //! Search by one, two and more characters, beside looking at every line.
 
 use noren_core::purchases::HistoryStore;
-use noren_rules::fold::fold;
 use noren_core::storage::Database;
+use noren_rules::fold::fold;
 
 use crate::raw;
 use crate::report::{Line, Outcome, Samples, check, say};

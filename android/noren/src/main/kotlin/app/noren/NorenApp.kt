@@ -18,6 +18,10 @@ import app.noren.core.FavouritesView
 import app.noren.core.ForgetReport
 import app.noren.core.Freshness
 import app.noren.core.HistoryPage
+import app.noren.core.HoldOutcome
+import app.noren.core.HoldPage
+import app.noren.core.HoldTrip
+import app.noren.core.HoldWish
 import app.noren.core.IntentState
 import app.noren.core.IntentView
 import app.noren.core.MemberState
@@ -37,17 +41,25 @@ import app.noren.core.ScanView
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
 import app.noren.core.StampCardView
+import app.noren.core.StockMatrix
+import app.noren.core.StockQuestion
+import app.noren.core.StockReport
+import app.noren.core.StockStoreView
+import app.noren.core.StoreAnswer
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
 import app.noren.ffi.AppCore
 import app.noren.ffi.AppSettings
 import app.noren.ffi.CancelToken
+import app.noren.ffi.LatLon
 import app.noren.ffi.NorenException
+import app.noren.rules.Arrival
 import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
 import app.noren.rules.Channel
 import app.noren.rules.Fit
+import app.noren.rules.HoldId
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
 import app.noren.rules.PlaceId
@@ -276,6 +288,52 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
 
     /** Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. */
     suspend fun checkAsset(asset: AssetInfo, bytes: ByteArray) = local { checkAsset(asset, bytes) }
+
+    /**
+     * Brings what has changed in the stores whose stock is kept, and in [stores]. The server learns their ids, never where the phone is: [at] stays
+     * here.
+     */
+    suspend fun refreshStock(stores: List<StoreId> = emptyList(), at: LatLon? = null): StockReport = remote { refreshStock(stores, at, it) }
+
+    /** Where each variant is: the nearest stores that have it, the online shop, and what to do next. One call for a whole matrix of colours and sizes. */
+    suspend fun nearestStock(question: StockQuestion, at: LatLon? = null): StockMatrix = local { nearestStock(question, at) }
+
+    /** What is known of a variant in a store; null when nothing was ever heard of that store. */
+    suspend fun stockIn(store: StoreId, sku: Sku, inMin: UInt = 0u, quantity: UInt = 1u): StoreAnswer? =
+        local { stockIn(store, sku, Arrival(inMin, quantity)) }
+
+    /** Keeps a store's stock on the phone until it is unpinned. */
+    suspend fun pinStore(store: StoreId, pinned: Boolean = true) = local { pinStore(store, pinned) }
+
+    /** The stores whose stock is kept, pinned ones first. */
+    suspend fun stockStores(): List<StockStoreView> = local { stockStores() }
+
+    /** Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. */
+    suspend fun hold(wish: HoldWish, at: LatLon? = null): HoldOutcome = remote { hold(wish, at, it) }
+
+    /** Holds and wishes, newest first. */
+    suspend fun holds(): HoldPage = local { holds() }
+
+    /** Asks what the stores have done about the member's holds. True when something is different. */
+    suspend fun refreshHolds(): Boolean = remote { refreshHolds(it) }
+
+    /** Still coming, in so many minutes. */
+    suspend fun stillComing(hold: HoldId, etaMin: UInt): Submission = remote { stillComing(hold, etaMin, it) }
+
+    /** Not coming: the piece is free again. */
+    suspend fun releaseHold(hold: HoldId): Submission = remote { releaseHold(hold, it) }
+
+    /** Takes a wish away that was never sent, was refused, or is over. */
+    suspend fun takeBackHold(key: IdempotencyKey) = local { takeBackHold(key) }
+
+    /** Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. */
+    suspend fun releaseWhenAway(wanted: Boolean = true) = local { releaseWhenAway(wanted) }
+
+    /** Takes fixes on the way and answers how it goes for each live hold; [sendDue] tells the minutes. No position leaves the phone. */
+    suspend fun onTheWay(observations: List<Observation>): List<HoldTrip> = local { onTheWay(observations) }
+
+    /** Where else it is, and in which other sizes, when the store did not find what was held. */
+    suspend fun insteadOfHold(hold: HoldId, at: LatLon? = null): StockMatrix = local { insteadOfHold(hold, at) }
 
     /** Sends what is due: when the app comes to the front, and when a job of the system runs. */
     suspend fun sendDue(): SendReport = remote { sendDue(it) }

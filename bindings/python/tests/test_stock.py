@@ -2,6 +2,7 @@
 
 import math
 import time
+import uuid
 
 import pytest
 from noren import (
@@ -39,7 +40,7 @@ def count(shop, name: str, **levels: int) -> None:
     events = [
         {
             "source": "count",
-            "id": f"{name}-{sku}-{time.time_ns()}",
+            "id": str(uuid.uuid4()),
             "store": name,
             "sku": sku,
             "at_ms": now_ms(),
@@ -131,7 +132,7 @@ async def test_a_hold_is_kept_when_it_is_picked(shop, phone):
     shop.till("/v1/store/tasks", {"hold": held.hold.id, "done": {"picked": {"shelf_number": "12"}}})
     assert await app.refresh_holds() and not await app.refresh_holds()
     [view] = (await app.holds()).holds
-    assert (view.words_ja, view.standing.state) == ("取り置き済み・棚番 12", HoldState.PICKED)
+    assert (view.words_ja, view.standing.state) == ("取り置き済み・棚番 12", HoldState.PICKED), "and not the refused one"
     assert 28 <= view.minutes_left <= 30
     assert await app.release_hold(held.hold.id) == Submission.DONE()
     [view] = (await app.holds()).holds

@@ -310,6 +310,8 @@ impl HoldsService {
         match (note.answer, note.standing) {
             (Some(HoldAnswer { hold: Some(hold), .. }), _) => Ok(HoldOutcome::Held { hold: self.view(&book, &hold) }),
             (Some(HoldAnswer { alternatives, .. }), HoldStanding::Refused { reason }) => {
+                // It is answered here and now: the list shows only what came while nobody waited.
+                core.holds.forget_wish(key)?;
                 Ok(HoldOutcome::Refused { reason, alternatives: self.choices(&book, alternatives, position) })
             }
             (_, HoldStanding::NotTaken { code }) => {
@@ -318,7 +320,10 @@ impl HoldsService {
                 self.take_back(key)?;
                 Err(refused(code, detail))
             }
-            (_, HoldStanding::Over) => Ok(HoldOutcome::Over),
+            (_, HoldStanding::Over) => {
+                self.take_back(key)?;
+                Ok(HoldOutcome::Over)
+            }
             _ => Ok(HoldOutcome::Waiting { key: key.clone(), until_ms: note.until_ms }),
         }
     }

@@ -96,7 +96,7 @@ async fn offline_it_waits_a_second_tap_makes_no_second_one_and_after_ten_minutes
 async fn who_is_too_late_gets_the_nearest_to_the_phone() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;
-    let alternative = |store: &str, distance_m| HoldAlternative {
+    let alternative = |store: &str, distance_m: u32| HoldAlternative {
         store: store.into(),
         is_ec: store == "ec",
         available: 3,
@@ -120,6 +120,15 @@ async fn who_is_too_late_gets_the_nearest_to_the_phone() {
     }
     let far = HoldWish { eta_min: 500, ..wish("L") };
     assert!(matches!(noren.holds().hold(&far, None).await.unwrap(), HoldOutcome::Refused { reason: HoldRefusal::TooFar, .. }));
+    assert!(noren.holds().list().unwrap().holds.is_empty(), "what was answered at once is not told again");
+    // Refused while nobody waited for it: the list tells it, and it can be taken away.
+    phone.offline(true);
+    let HoldOutcome::Waiting { key, .. } = noren.holds().hold(&far, None).await.unwrap() else { panic!() };
+    phone.offline(false);
+    noren.outbox().network_returned().await.unwrap();
+    assert_eq!(only(&noren).standing, HoldStanding::Refused { reason: HoldRefusal::TooFar });
+    noren.holds().take_back(&key).unwrap();
+    assert!(noren.holds().list().unwrap().holds.is_empty());
 }
 
 #[tokio::test]

@@ -17,15 +17,21 @@ use std::sync::Arc;
 
 use noren_backend::{Backend, Settings};
 use noren_core::catalogue::CatalogueError;
+use noren_core::check_in::Observation;
+use noren_core::holds::{HoldOutcome, HoldStanding, HoldWish};
+use noren_core::member::Symbology;
 use noren_core::net::Transport;
 use noren_core::stock::{NextStep, StoreAnswer, VariantStock};
 use noren_rules::catalogue::{Fit, SizeMm};
 use noren_rules::geo::Position;
+use noren_rules::holds::HoldState;
 use noren_rules::ids::{Sku, StoreId};
 use noren_rules::stock::{Arrival, Band};
-use noren_rules::wire::Customer;
+use noren_rules::wire::{Customer, HoldRefusal, TaskDone};
+use noren_tour::drives::DriveFix;
 use noren_tour::stores::{
     ARRIVES_MIN, Basket, CHAIN, ChainOperator, EC, Fed, Feed, NOON_MIN, StoreShopper, StoreTill, StoryDays, TRANSFER, TwoDays, products,
+    walk,
 };
 use noren_tour::travel::StoryClock;
 use support::wire::{Coordinates, Recorder};
@@ -260,4 +266,102 @@ async fn a_scan_becomes_the_credit_of_its_store_three_days_later() {
     let camera = catalogue.find("4547410260649", None).await.unwrap().unwrap();
     let niche = |width_mm, depth_mm| catalogue.fits(&camera.id, &SizeMm { width_mm, depth_mm, height_mm: 110 }).unwrap();
     assert_eq!([niche(120, 60), niche(90, 150), niche(90, 90)], [Some(Fit::AsItIs), Some(Fit::Turned), Some(Fit::TooLarge)]);
+}
+
+fn wish(store: usize, eta_min: u32) -> HoldWish {
+    HoldWish { store: id(store), sku: WANTED.into(), quantity: 1, eta_min }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_phones_one_holds_the_last_and_the_other_gets_the_nearest_alternative() {
+    let scene = Scene::at_noon().await;
+    let other = phone(&scene.folder.path().join("other"), &scene.backend, &Recorder::new(), &scene.clock).await;
+    for phone in [&scene.phone, &other] {
+        phone.prepare(&door(EKIMAE), "しょうゆ").await.unwrap();
+    }
+    let (first, second) = (wish(BIKAN, 10), wish(BIKAN, 10));
+    let here = door(EKIMAE);
+    let (mine, others) = (scene.phone.noren().holds(), other.noren().holds());
+    let (first, second) = tokio::join!(mine.hold(&first, Some(&here)), others.hold(&second, Some(&here)));
+    let outcomes = [first.unwrap(), second.unwrap()];
+    let held = outcomes.iter().filter(|outcome| matches!(outcome, HoldOutcome::Held { .. })).count();
+    assert_eq!(held, 1, "{outcomes:?}");
+    let refused = outcomes.iter().find_map(|outcome| match outcome {
+        HoldOutcome::Refused { reason, alternatives } => Some((reason, alternatives)),
+        _ => None,
+    });
+    let (reason, alternatives) = refused.unwrap();
+    assert_eq!(*reason, HoldRefusal::InsufficientStock);
+    let nearest_first: Vec<_> = alternatives.iter().map(|other| (other.store.as_str(), other.available, other.is_ec)).collect();
+    assert_eq!(nearest_first, [(CHAIN[NAKASHO].id, 5, false), (CHAIN[MIZUSHIMA].id, 3, false), (EC, 40, true)]);
+
+    // Nothing is left for anybody, and nobody may ask for it twice.
+    scene.phone.look_again(&here).await.unwrap();
+    assert_eq!(scene.answer(BIKAN, WANTED).answer.quantity, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_is_walked_to_picked_and_handed_over_and_no_coordinate_leaves_the_phone() {
+    let scene = Scene::at_noon().await;
+    let (from, to) = (door(EKIMAE), door(BIKAN));
+    scene.phone.prepare(&from, "しょうゆ").await.unwrap();
+    scene.phone.noren().catalogue().scan(SCANNED.as_bytes(), Some(&id(EKIMAE))).unwrap();
+    let holds = scene.phone.noren().holds();
+    let HoldOutcome::Held { hold } = holds.hold(&wish(BIKAN, 11), Some(&from)).await.unwrap() else { panic!("not held") };
+    assert_eq!(hold.standing, HoldStanding::Known { state: HoldState::Requested });
+    assert!(
+        hold.words_ja.contains("まだ") && hold.words_en.contains("not kept yet"),
+        "only what was picked is promised: {}",
+        hold.words_en
+    );
+
+    let till = scene.feed().till(BIKAN, 0).unwrap();
+    let fixes = walk(&from, &to, scene.clock.now_ms(), 1);
+    let mut told = Vec::new();
+    for batch in fixes.chunks(12) {
+        scene.clock.pass_until_ms(batch.last().unwrap().at_ms);
+        let observations: Vec<Observation> = batch.iter().map(DriveFix::observation).collect();
+        let [trip] = &holds.on_the_way(&observations).unwrap()[..] else { panic!("one hold, one trip") };
+        assert!(!trip.turned_away && !trip.released);
+        if trip.told {
+            scene.phone.noren().outbox().send_due().await.unwrap();
+            told.push(trip.eta_min.unwrap());
+            let tasks = till.tasks().await.unwrap().tasks;
+            assert_eq!(tasks.iter().map(|task| (task.hold.quantity, task.eta_min)).collect::<Vec<_>>(), [(1, trip.eta_min)]);
+        }
+    }
+    assert!(told.len() >= 3 && told.is_sorted_by(|a, b| a > b) && *told.last().unwrap() <= 3, "{told:?}");
+
+    let task = till.tasks().await.unwrap().tasks.remove(0);
+    assert_eq!((task.shelf.as_deref(), task.variant.trim()), (Some("1F A-3"), "1 L"));
+    assert_eq!(task.hold.call, hold.call);
+    till.done(&task.hold.id, TaskDone::Picked { shelf_number: "H-3".to_owned() }).await.unwrap();
+    holds.refresh().await.unwrap();
+    let picked = holds.list().unwrap().holds.remove(0);
+    assert_eq!((picked.standing, picked.shelf_number.as_deref()), (HoldStanding::Known { state: HoldState::Picked }, Some("H-3")));
+    assert!(picked.words_ja.contains("H-3") && picked.words_en.contains("H-3"));
+
+    // At the till: the member code, one scan; the hold is over by the sale.
+    let card = scene.phone.noren().member().card(Symbology::Qr).unwrap();
+    let (sold_at_ms, business_date) = (scene.clock.now_ms(), scene.days.date(NOON_MIN).unwrap());
+    let customer = Customer::Scanned { text: card.text, at_ms: sold_at_ms };
+    let lines = [(WANTED.into(), 1)];
+    let answer = till.sell(Basket { number: "H-1", sold_at_ms, business_date, lines: &lines, customer }).await.unwrap();
+    assert!(answer.member_found);
+    holds.refresh().await.unwrap();
+    scene.phone.noren().purchases().refresh().await.unwrap();
+    assert_eq!(holds.list().unwrap().holds[0].standing, HoldStanding::Known { state: HoldState::HandedOver });
+    let receipt = scene.phone.noren().purchases().page(None, 1).unwrap().receipts.remove(0);
+    assert_eq!((receipt.total_minor, receipt.store_name.as_str()), (498, CHAIN[BIKAN].name));
+    // One of two bottles is gone, and the other is never promised.
+    scene.phone.look_again(&to).await.unwrap();
+    assert_eq!(scene.answer(BIKAN, WANTED).answer.quantity, Some(0));
+    assert!(scene.operator.flags().await.unwrap().flags.is_empty());
+
+    let sought = Coordinates::of(fixes.iter().flat_map(|fix| [fix.shown, fix.true_position]).chain([from, to]));
+    let sent = scene.network.sent.lock().unwrap();
+    assert!(sent.iter().filter(|request| request.url.ends_with("/v1/holds/progress")).count() == told.len());
+    for request in sent.iter() {
+        assert_eq!(sought.found_in(request), None, "{request:?}");
+    }
 }

@@ -79,7 +79,10 @@ async fn two_phones_race_for_the_last_piece_and_one_holds_it() {
     world.put_places(vec![store_at(STORE, 0.0), store_at("far", 9_000.0), store_at("near", 700.0)]).await;
     world.location(STORE, false, true).await;
     world.location("web", true, false).await;
-    world.counted(&["far", "near", "web", "nowhere-known"], &["a"], 120).await;
+    // A store whose place nobody has given is an alternative, a warehouse is none.
+    world.location("nowhere-known", false, true).await;
+    world.location("warehouse", false, false).await;
+    world.counted(&["far", "near", "web", "nowhere-known", "warehouse"], &["a"], 120).await;
     world.counted(&[STORE], &["a"], 1).await;
     let mut phones = Vec::new();
     for seed in 1..=50 {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use noren_core::check_in::Observation;
 use noren_rules::check_in::Fix;
 use noren_rules::geo::Position;
 
@@ -34,6 +35,20 @@ impl DriveFix {
     pub fn fix(&self) -> Fix {
         let (accuracy_m, speed_mps) = (Some(self.accuracy_m), Some(self.speed_mps));
         Fix { accuracy_m, speed_mps, mock: self.mock, ..Fix::new(self.shown, self.at_ms) }
+    }
+
+    /// What the app hands to the core.
+    #[must_use]
+    pub fn observation(&self) -> Observation {
+        Observation::Fix {
+            lat_deg: self.shown.lat_deg(),
+            lon_deg: self.shown.lon_deg(),
+            at_ms: self.at_ms,
+            boot_ms: None,
+            accuracy_m: Some(self.accuracy_m),
+            speed_mps: Some(self.speed_mps),
+            mock: self.mock,
+        }
     }
 }
 

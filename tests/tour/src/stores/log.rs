@@ -33,6 +33,9 @@ const LEFT_AT_NOON: [(usize, &str, i64); 6] =
 /// The transfer from the warehouse: to which store, what, how many.
 pub const TRANSFER: (usize, &str, i64) = (0, "soy-1000", 6);
 
+/// What the shopper of the story buys, which the log cannot sell any more: where, what, how many, and from when on.
+const STORY_SALE: (usize, &str, i64, i64) = (1, "soy-1000", 1, NOON_MIN);
+
 /// An invoice of the log, sold by the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSale {
@@ -144,9 +147,13 @@ fn sold(sales: &[LogSale], store: usize, sku: &Sku, before_min: i64) -> i64 {
 fn sell_what_is_there(sales: &mut Vec<LogSale>, mut shelf: BTreeMap<(usize, Sku), i64>) {
     let (to, what, pieces) = TRANSFER;
     let mut on_the_way = pieces;
+    let (at, bought, mut hers, from_min) = STORY_SALE;
     for sale in sales.iter_mut() {
         if sale.at_min >= ARRIVES_MIN {
             *shelf.entry((to, what.into())).or_default() += std::mem::take(&mut on_the_way);
+        }
+        if sale.at_min >= from_min {
+            *shelf.entry((at, bought.into())).or_default() -= std::mem::take(&mut hers);
         }
         for (sku, quantity) in &mut sale.lines {
             let left = shelf.entry((sale.store, sku.clone())).or_default();

@@ -1,5 +1,7 @@
-//! The tour: from an empty phone to a searchable purchase history, on real sales data, with the network cut in the middle.
+//! The tour: from an empty phone to a searchable purchase history, past real service areas, and to the last bottle on a shelf; on real sales data,
+//! with the network cut in the middle of each.
 
+mod chance;
 mod network;
 mod shop;
 mod shopper;
@@ -114,6 +116,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     network.restore();
     traveller::play(&show, folder.path(), &backend, &network, &clock, options.till_language).await?;
     stores::play(&show, folder.path(), &backend, &network, &clock).await?;
+    chance::play(&show)?;
     backend.shutdown().await;
     show.end(&[
         "cargo run -- serve            the backend for your own app",

@@ -91,7 +91,7 @@ impl Traveller {
             for fix in batch {
                 observations.extend(said.system.region_events(fix, self.clock_of(fix.at_ms)));
                 if said.system.wants_fixes || !observations.is_empty() {
-                    observations.push(self.observation(fix));
+                    observations.push(DriveFix { at_ms: self.clock_of(fix.at_ms), ..*fix }.observation());
                 }
             }
             if observations.is_empty() {
@@ -106,18 +106,6 @@ impl Traveller {
             said.take(report, last.at_ms);
         }
         Ok(())
-    }
-
-    fn observation(&self, fix: &DriveFix) -> Observation {
-        Observation::Fix {
-            lat_deg: fix.shown.lat_deg(),
-            lon_deg: fix.shown.lon_deg(),
-            at_ms: self.clock_of(fix.at_ms),
-            boot_ms: None,
-            accuracy_m: Some(fix.accuracy_m),
-            speed_mps: Some(fix.speed_mps),
-            mock: fix.mock,
-        }
     }
 
     /// The coupons as they stand at the shop of a place.

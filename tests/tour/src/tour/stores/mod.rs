@@ -1,5 +1,6 @@
 //! The shopper who asks: is it on the shelf, in my size, when I get there?
 
+mod hold;
 mod later;
 mod words;
 
@@ -28,6 +29,8 @@ const ACCOUNT: &str = "hana@example.com";
 /// What all acts of the stores share.
 struct Scene<'a> {
     show: &'a Show,
+    folder: &'a Path,
+    server: &'a Server,
     network: &'a Network,
     clock: &'a StoryClock,
     operator: ChainOperator,
@@ -44,6 +47,8 @@ pub(super) async fn play(show: &Show, folder: &Path, server: &Server, network: &
     clock.pass_until_ms(days.at_ms(NOON_MIN));
     let scene = Scene {
         show,
+        folder,
+        server,
         network,
         clock,
         operator: ChainOperator::new(&server.url(), noren_backend::DEMO_OPERATOR_TOKEN, transport.clone(), clock),
@@ -54,8 +59,8 @@ pub(super) async fn play(show: &Show, folder: &Path, server: &Server, network: &
     };
     scene.the_chain_opens().await?;
     let product = scene.in_the_store().await?;
-    network.restore();
-    scene.hana.deliver().await.map_err(Failure::failed)?;
+    scene.the_last_bottle(&product).await?;
+    scene.the_walk().await?;
     scene.the_afternoon(&product).await?;
     scene.three_days_later(&product).await
 }
@@ -107,13 +112,10 @@ impl Scene<'_> {
         show.fact(SCANNED, &words::described(&product))?;
         let matrix = self.hana.where_is(&product, &WANTED.into(), Some(&store.store_id()), &here).map_err(Failure::failed)?;
         for variant in &matrix.variants {
-            for answer in &variant.here {
-                show.fact(&format!("{} here", words::size(&product, &variant.sku)), &words::answered(answer))?;
-            }
-        }
-        for variant in matrix.variants.iter().filter(|variant| variant.sku.as_str() == WANTED) {
-            for answer in variant.stores.iter().chain(&variant.online) {
-                show.fact(&format!("{} nearby", words::size(&product, &variant.sku)), &words::answered(answer))?;
+            let nearby = variant.stores.iter().chain(&variant.online).filter(|_| variant.sku.as_str() == WANTED);
+            let here = variant.here.iter().map(|answer| ("here", answer));
+            for (where_, answer) in here.chain(nearby.map(|answer| ("nearby", answer))) {
+                show.fact(&format!("{} {where_}", words::size(&product, &variant.sku)), &words::answered(answer))?;
             }
         }
         let steps: Vec<String> = matrix.next_steps.iter().map(|step| words::step(&product, step)).collect();

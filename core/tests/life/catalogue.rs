@@ -504,3 +504,24 @@ async fn another_member_on_the_phone_finds_the_catalogue_and_nothing_of_the_one_
     assert!(noren.outbox().waiting().unwrap().is_empty());
     assert_eq!(catalogue.product(&"tea".into()).unwrap().title, "おーいお茶");
 }
+
+#[tokio::test]
+async fn what_was_seen_is_bounded_and_favourites_stay() {
+    let phone = Phone::new();
+    let noren = shopping(&phone).await;
+    let catalogue = noren.catalogue();
+    catalogue.refresh_products(vec!["shirt".into()]).await.unwrap();
+    catalogue.like(&"T-1".into(), true, vec![]).unwrap();
+    let ids: Vec<String> = (0..5_000).map(|n| format!("q{n}")).collect();
+    phone.server.stock_shelves(|goods| {
+        goods.products.extend(ids.iter().map(|id| product(id, "品", "thing", vec![variant(&format!("{id}-1"), None, None, None, 1)])));
+    });
+    for chunk in ids.chunks(200) {
+        phone.clock.pass(1_000);
+        assert_eq!(catalogue.refresh_products(chunk.iter().map(|id| id.as_str().into()).collect()).await.unwrap(), 200);
+    }
+    assert_eq!(catalogue.product(&"shirt".into()), Err(CatalogueError::NoSuchProduct), "not looked at for the longest time");
+    assert_eq!(catalogue.product(&"q0".into()), Err(CatalogueError::NoSuchProduct), "5,000 in all");
+    assert!(catalogue.product(&"tea".into()).is_ok(), "liked, though the server has not heard of it yet");
+    assert!(catalogue.product(&"q1".into()).is_ok() && catalogue.product(&"q4999".into()).is_ok());
+}

@@ -1,15 +1,16 @@
-//! What sells: pieces by day and article, counted with each receipt, so that a ranking reads at most 28 days and not every receipt of them.
+//! What sells, in one store or in all: pieces by day and article, counted with each receipt, so that a ranking reads at most 28 days and not
+//! every receipt of them.
 //!
-//! A return, an amendment or a cancellation takes its pieces from the day of the sale that it belongs to; a return that names no sale from
-//! its own. Days are days of UTC by the time of the sale; a sale of a clock that is ahead counts when its day has come.
+//! A return, an amendment or a cancellation takes its pieces from the day and store of the sale that it belongs to; a return that names no
+//! sale from its own. Days are days of UTC by the time of the sale; a sale of a clock that is ahead counts when its day has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use noren_rules::catalogue::{Sold, rank};
 use noren_rules::ids::ProductId;
 use noren_rules::receipt::Receipt;
 use noren_rules::wire::{RankedProduct, Ranking};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 
 use crate::fault::{Fault, Refusal};
@@ -17,6 +18,8 @@ use crate::http::{Answer, Call, json_with_etag};
 use crate::store::to_uint;
 use crate::{catalogue, receipts};
 
+/// All stores, where the name of one could stand.
+const ALL_STORES: &str = "";
 /// Today and the days before it that count.
 const DAYS: i64 = 28;
 const DAY_MS: i64 = 86_400_000;
@@ -26,30 +29,36 @@ const MAX_LIMIT: usize = 100;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RankingQuery {
+    store: Option<String>,
     limit: Option<usize>,
 }
 
 /// GET [`noren_rules::wire::paths::RANKING`].
 pub(crate) async fn get(call: Call) -> Answer {
-    call.app_caller().await?;
+    call.any_caller().await?;
     let query: RankingQuery = call.query()?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Refusal::invalid(format!("limit is 1 to {MAX_LIMIT}")));
     }
+    if query.store.as_deref() == Some(ALL_STORES) {
+        return Err(Refusal::invalid("store is the id of one; leave it out for all"));
+    }
+    let store = query.store.unwrap_or_else(|| ALL_STORES.to_owned());
     let as_of_ms = call.app.now_ms();
-    let read = call.app.store.read(move |db| Ok(Ranking { products: ranked(db, limit, as_of_ms)?, as_of_ms }));
+    let read = call.app.store.read(move |db| Ok(Ranking { products: ranked(db, &store, limit, as_of_ms)?, as_of_ms }));
     let ranking = read.await.map_err(Fault::into_refusal)?;
     // The clock alone makes no other ranking.
     let named = Ranking { as_of_ms: 0, ..ranking.clone() };
     json_with_etag(&call, &ranking, &named)
 }
 
-fn ranked(db: &Connection, limit: usize, now_ms: i64) -> Result<Vec<RankedProduct>, Fault> {
+fn ranked(db: &Connection, store: &str, limit: usize, now_ms: i64) -> Result<Vec<RankedProduct>, Fault> {
     let today = now_ms.div_euclid(DAY_MS);
-    let mut statement =
-        db.prepare_cached("SELECT v.product, d.quantity FROM sold_days d JOIN variants v ON v.sku = d.sku WHERE d.day BETWEEN ?1 AND ?2")?;
-    let rows = statement.query_map([first_day(today), today], |row| Ok((ProductId(row.get(0)?), row.get::<_, i64>(1)?)))?;
+    let mut statement = db.prepare_cached(
+        "SELECT v.product, d.quantity FROM sold_days d JOIN variants v ON v.sku = d.sku WHERE d.store = ?1 AND d.day BETWEEN ?2 AND ?3",
+    )?;
+    let rows = statement.query_map(params![store, first_day(today), today], |row| Ok((ProductId(row.get(0)?), row.get::<_, i64>(1)?)))?;
     let mut sold: BTreeMap<ProductId, i64> = BTreeMap::new();
     for row in rows {
         let (product, quantity) = row?;
@@ -81,23 +90,23 @@ pub(crate) fn uncount(db: &Connection, receipt: &Receipt, now_ms: i64) -> Result
 
 fn add(db: &Connection, receipt: &Receipt, sign: i64, now_ms: i64) -> Result<(), Fault> {
     let first = first_day(now_ms.div_euclid(DAY_MS));
-    db.prepare_cached("DELETE FROM sold_days WHERE day < ?1")?.execute([first])?;
     let sale = receipt.of.as_ref().map(|sale| receipts::load(db, sale)).transpose()?;
-    let day = sale.as_ref().unwrap_or(receipt).sold_at_ms.div_euclid(DAY_MS);
-    if day < first {
-        return Ok(());
-    }
+    let sale = sale.as_ref().unwrap_or(receipt);
+    let day = sale.sold_at_ms.div_euclid(DAY_MS);
     let mut pieces: BTreeMap<&str, i64> = BTreeMap::new();
-    for line in &receipt.lines {
+    for line in receipt.lines.iter().filter(|_| day >= first) {
         let sum = pieces.entry(&line.sku).or_default();
-        *sum = sum.saturating_add(line.quantity);
+        *sum = sum.saturating_add(line.quantity.saturating_mul(sign));
     }
-    let mut counted = db.prepare_cached("SELECT quantity FROM sold_days WHERE day = ?1 AND sku = ?2")?;
-    let mut keep = db.prepare_cached("INSERT OR REPLACE INTO sold_days (day, sku, quantity) VALUES (?1, ?2, ?3)")?;
-    for (sku, quantity) in pieces {
-        let mut rows = counted.query(params![day, sku])?;
-        let before: i64 = rows.next()?.map_or(Ok(0), |row| row.get(0))?;
-        keep.execute(params![day, sku, before.saturating_add(quantity.saturating_mul(sign))])?;
+    let mut forget = db.prepare_cached("DELETE FROM sold_days WHERE store = ?1 AND day < ?2")?;
+    let mut counted = db.prepare_cached("SELECT quantity FROM sold_days WHERE store = ?1 AND day = ?2 AND sku = ?3")?;
+    let mut keep = db.prepare_cached("INSERT OR REPLACE INTO sold_days (store, day, sku, quantity) VALUES (?1, ?2, ?3, ?4)")?;
+    for store in BTreeSet::from([ALL_STORES, sale.store_id.as_str()]) {
+        forget.execute(params![store, first])?;
+        for (sku, quantity) in &pieces {
+            let before: Option<i64> = counted.query_row(params![store, day, sku], |row| row.get(0)).optional()?;
+            keep.execute(params![store, day, sku, before.unwrap_or(0).saturating_add(*quantity)])?;
+        }
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ pub mod paths {
     pub const OPERATOR_FUNNEL: &str = "/v1/operator/funnel";
     /// GET, app token, `?ids=&skus=&gtins=` (with commas, 200 in all) or `?text=&limit=`: [`super::ProductPage`].
     pub const PRODUCTS: &str = "/v1/products";
-    /// GET, app token, `?limit=`, ETag: [`super::Ranking`].
+    /// GET, any token, `?store=&limit=`, ETag: [`super::Ranking`] of a store, or of all without one.
     pub const RANKING: &str = "/v1/ranking";
     /// GET, app token, `?product=&cursor=&limit=`: [`super::ReviewPage`]. POST, app token: [`super::ReviewRequest`] to [`super::Review`].
     pub const REVIEWS: &str = "/v1/reviews";

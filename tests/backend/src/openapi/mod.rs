@@ -168,7 +168,7 @@ impl Operation {
                 ("text", "Part of a title, a reading or a brand; instead of the others."),
                 ("limit", "Of a search: 1 to 100; 20 when absent."),
             ],
-            paths::RANKING => &[("limit", "1 to 100; 20 when absent.")],
+            paths::RANKING => &[("store", "Only what this store sold; absent: all stores."), ("limit", "1 to 100; 20 when absent.")],
             paths::REVIEWS => &[
                 ("product", "The product's id."),
                 ("cursor", "`next` of the page before; absent at the beginning."),

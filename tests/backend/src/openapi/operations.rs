@@ -181,7 +181,12 @@ pub(super) fn operations() -> Vec<Operation> {
         ),
         read::<Funnel>(paths::OPERATOR_FUNNEL, Operator, "From check-in to sale, counted.", &[(404, "not_found: no such offer")]),
         read::<ProductPage>(paths::PRODUCTS, App, "Products by ids, article codes and GTINs, or by text.", &[]),
-        read::<Ranking>(paths::RANKING, App, "What sells, by the sales of the last 28 days; with ETag and If-None-Match.", &[]),
+        read::<Ranking>(
+            paths::RANKING,
+            Anyone,
+            "What sells in a store or in all, by the sales of the last 28 days; with ETag and If-None-Match.",
+            &[],
+        ),
         read::<ReviewPage>(
             paths::REVIEWS,
             App,

@@ -14,16 +14,19 @@ CREATE TABLE variants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX variants_by_product ON variants (product);
 
--- Pieces sold by day of UTC and article, less what came back of those sales; the last 28 days. What was sold before this schema counts too.
+-- Pieces sold by store, day of UTC and article, less what came back of those sales; the last 28 days. Without a store's name: all of them.
+-- What was sold before this schema counts too.
 CREATE TABLE sold_days (
-    day INTEGER NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, PRIMARY KEY (day, sku)
+    store TEXT NOT NULL, day INTEGER NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, PRIMARY KEY (store, day, sku)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO sold_days (day, sku, quantity)
-    SELECT json_extract(COALESCE(s.content, r.content), '$.sold_at_ms') / 86400000, line.value ->> '$.sku',
-           CAST(TOTAL(line.value ->> '$.quantity') AS INTEGER)
+INSERT INTO sold_days (store, day, sku, quantity)
+    SELECT json_extract(COALESCE(s.content, r.content), '$.store_id'), json_extract(COALESCE(s.content, r.content), '$.sold_at_ms') / 86400000,
+           line.value ->> '$.sku', CAST(TOTAL(line.value ->> '$.quantity') AS INTEGER)
     FROM receipts r LEFT JOIN receipts s ON s.id = r.of_receipt JOIN json_each(r.content, '$.lines') line
     WHERE NOT EXISTS (SELECT 1 FROM receipt_voids v WHERE v.receipt = r.id)
-    GROUP BY 1, 2;
+    GROUP BY 1, 2, 3;
+INSERT OR REPLACE INTO sold_days (store, day, sku, quantity)
+    SELECT '', day, sku, CAST(TOTAL(quantity) AS INTEGER) FROM sold_days GROUP BY day, sku;
 
 -- Reviews outlive the product's place in the catalogue. Without a member: it was erased, and only the stars count.
 CREATE TABLE reviews (

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use noren_backend::DEMO_OPERATOR_TOKEN;
 use noren_rules::receipt::{Channel, Receipt};
 use noren_rules::wire::*;
 use proptest::prelude::*;
@@ -19,8 +20,13 @@ impl World {
     }
 
     async fn sells(&self, number: &str, day: i64, channel: Channel, sku: &str, quantity: i64) -> Got {
+        self.sells_in("shibuya", number, day, channel, sku, quantity).await
+    }
+
+    async fn sells_in(&self, store: &str, number: &str, day: i64, channel: Channel, sku: &str, quantity: i64) -> Got {
         let lines = vec![line(sku, quantity, quantity * 100)];
-        let request = SaleRequest { channel, sold_at_ms: T0 + day * DAY, ..sale(number, Customer::Anonymous, lines) };
+        let sold_at_ms = T0 + day * DAY;
+        let request = SaleRequest { channel, sold_at_ms, store_id: store.into(), ..sale(number, Customer::Anonymous, lines) };
         self.till(paths::TILL_SALES, &request).await
     }
 }
@@ -62,9 +68,17 @@ async fn equals_share_a_rank_and_what_came_back_was_not_sold() {
     world.till(paths::TILL_VOIDS, &VoidRequest { number: "3".to_owned() }).await.ok::<SaleAnswer>();
     assert_eq!(ask().await, 200);
     assert_eq!(world.ranking(&phone, "").await, ranked(&[(1, 5, "d"), (2, 4, "b"), (3, 1, "c")]));
-    for query in ["?limit=0", "?limit=101", "?limit=-1", "?store=x"] {
+    for query in ["?limit=0", "?limit=101", "?limit=-1", "?store=", "?shop=x"] {
         assert_eq!(world.get(&format!("{}{query}", paths::RANKING), Some(&phone.token)).await.refused(400), Reason::InvalidRequest);
     }
+    // What one store sold, as its shelves are planned: for the operator's systems too.
+    world.sells_in("ginza", "8", 0, Channel::Store, "c1", 7).await.ok::<SaleAnswer>();
+    world.sell(&SaleRequest { store_id: "shibuya".into(), ..returned("9", Some("8"), vec![line("c1", -1, -100)]) }).await;
+    assert_eq!(world.ranking(&phone, "?store=ginza").await, ranked(&[(1, 6, "c")]), "brought back elsewhere");
+    assert_eq!(world.ranking(&phone, "").await, ranked(&[(1, 7, "c"), (2, 5, "d"), (3, 4, "b")]));
+    assert_eq!(world.ranking(&phone, "?store=nowhere").await, []);
+    let by_operator = world.get(&format!("{}?store=ginza", paths::RANKING), Some(DEMO_OPERATOR_TOKEN)).await;
+    assert_eq!(by_operator.ok::<Ranking>().products.len(), 1);
     world.stop().await;
 }
 
@@ -88,7 +102,7 @@ async fn twenty_eight_days_count_and_a_return_goes_with_its_sale() {
 }
 
 /// What a clerk would do with all receipts on the table.
-fn from_raw_rows(directory: &Path, now_ms: i64) -> Vec<(u32, u64, String)> {
+fn from_raw_rows(directory: &Path, store: Option<&str>, now_ms: i64) -> Vec<(u32, u64, String)> {
     let database = rusqlite::Connection::open(directory.join("backend.sqlite")).unwrap();
     let mut statement =
         database.prepare("SELECT content, EXISTS (SELECT 1 FROM receipt_voids v WHERE v.receipt = receipts.id) FROM receipts").unwrap();
@@ -102,7 +116,8 @@ fn from_raw_rows(directory: &Path, now_ms: i64) -> Vec<(u32, u64, String)> {
     let mut sold: BTreeMap<String, i64> = BTreeMap::new();
     for (receipt, _) in receipts.values().filter(|(_, voided)| !voided) {
         let sale = receipt.of.as_ref().map_or(receipt, |of| &receipts[of].0);
-        if (today - 27..=today).contains(&(sale.sold_at_ms / DAY)) {
+        let is_here = store.is_none_or(|store| sale.store_id.as_str() == store);
+        if is_here && (today - 27..=today).contains(&(sale.sold_at_ms / DAY)) {
             for line in &receipt.lines {
                 *sold.entry(line.sku[..1].to_owned()).or_default() += line.quantity;
             }
@@ -114,9 +129,11 @@ fn from_raw_rows(directory: &Path, now_ms: i64) -> Vec<(u32, u64, String)> {
     rows.iter().map(|(sold, id)| (rank(*sold), sold.unsigned_abs(), id.clone())).collect()
 }
 
+const STORES: [&str; 2] = ["shibuya", "ginza"];
+
 #[derive(Debug, Clone)]
 enum Step {
-    Sale { day: i64, sku: usize, quantity: i64 },
+    Sale { store: usize, day: i64, sku: usize, quantity: i64 },
     Return { of: usize, quantity: i64 },
     Unlinked { sku: usize },
     Void { of: usize },
@@ -125,7 +142,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (-30i64..=1, 0usize..8, 1i64..6).prop_map(|(day, sku, quantity)| Step::Sale { day, sku, quantity }),
+        4 => (0usize..2, -30i64..=1, 0usize..8, 1i64..6).prop_map(|(store, day, sku, quantity)| Step::Sale { store, day, sku, quantity }),
         2 => (0usize..40, 1i64..3).prop_map(|(of, quantity)| Step::Return { of, quantity }),
         1 => (0usize..8).prop_map(|sku| Step::Unlinked { sku }),
         2 => (0usize..40).prop_map(|of| Step::Void { of }),
@@ -145,9 +162,9 @@ async fn run(steps: &[Step]) -> Result<(), TestCaseError> {
         let number = at.to_string();
         // What cannot be is refused, and counts nothing.
         match step {
-            Step::Sale { day, sku, quantity } => {
+            Step::Sale { store, day, sku, quantity } => {
                 sales.insert(at, *sku);
-                world.sells(&number, passed + day, Channel::Store, &skus[*sku], *quantity).await;
+                world.sells_in(STORES[*store], &number, passed + day, Channel::Store, &skus[*sku], *quantity).await;
             }
             Step::Return { of, quantity } => {
                 let Some(sku) = sales.get(of) else { continue };
@@ -166,8 +183,12 @@ async fn run(steps: &[Step]) -> Result<(), TestCaseError> {
         }
     }
     let phone = world.renewed(phone).await;
+    for store in STORES {
+        let ranked = world.ranking(&phone, &format!("?store={store}")).await;
+        prop_assert_eq!(ranked, from_raw_rows(directory.path(), Some(store), world.now()), "{}", store);
+    }
     let ranked = world.ranking(&phone, "").await;
-    prop_assert_eq!(ranked, from_raw_rows(directory.path(), world.now()));
+    prop_assert_eq!(ranked, from_raw_rows(directory.path(), None, world.now()));
     world.stop().await;
     Ok(())
 }

@@ -35,7 +35,7 @@ impl Dice {
     }
 
     /// From `least` to `most`, both included.
-    pub(crate) fn from_to(&mut self, least: i64, most: i64) -> i64 {
+    pub(crate) fn between(&mut self, least: i64, most: i64) -> i64 {
         let choices = u64::try_from(most.saturating_sub(least)).unwrap_or(0).saturating_add(1);
         least.saturating_add(i64::try_from(self.next() % choices).unwrap_or(0))
     }

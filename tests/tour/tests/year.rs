@@ -18,6 +18,8 @@ fn what_is_said_is_what_comes() {
     let calibration = &*CALIBRATION;
     let fitted = &calibration.fitted;
     assert!(fitted.ece <= MOST, "{:.4}", fitted.ece);
+    // For who is there soon as for who comes in hours.
+    assert!(calibration.fitted_soon.ece <= MOST && calibration.fitted_later.ece <= MOST, "{calibration:?}");
     // And not because everything is the same: chances of all sizes are said, and to say the mean of what came would be worse.
     assert!(fitted.bins.iter().all(|bin| bin.questions > 0) && fitted.all.questions > 50_000, "{:?}", fitted.bins);
     let mean = fitted.all.there;

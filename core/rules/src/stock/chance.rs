@@ -33,12 +33,20 @@ pub struct ChanceModel {
     pub error_permille: u32,
     /// How much that grows a day without proof, in millionths.
     pub error_per_day_ppm: u32,
+    /// Minutes in which a day's demand comes, 1 to 1,440: who is on the way comes in those.
+    #[serde(default = "cold_trading_min")]
+    pub trading_min: u32,
+}
+
+/// Ten hours: shops are open for longer, and some of it is quiet.
+fn cold_trading_min() -> u32 {
+    600
 }
 
 impl Default for ChanceModel {
     /// A cold start, before anything was fitted: shoppers who take one or two pieces, and of records of one piece every twentieth wrong.
     fn default() -> Self {
-        Self { dispersion_milli: 1_000, error_permille: 50, error_per_day_ppm: 1_000 }
+        Self { dispersion_milli: 1_000, error_permille: 50, error_per_day_ppm: 1_000, trading_min: cold_trading_min() }
     }
 }
 
@@ -80,7 +88,7 @@ impl ChanceModel {
     #[must_use]
     pub fn chance_permille(&self, question: &ChanceQuestion) -> u32 {
         let Some(spare) = question.available.checked_sub(question.quantity.max(1)) else { return 0 };
-        let days = trading_days(question.until_ms);
+        let days = self.trading_days(question.until_ms);
         let mean = f64::from(question.sold_per_day_milli) / 1_000.0 * days;
         let right = 1.0 - f64::from(question.error_permille.min(1_000)) / 1_000.0;
         // A millionth for rounding: 0.9 times 1,000 is 900.
@@ -107,16 +115,17 @@ impl ChanceModel {
         permille((odds / (1.0 + odds) * 1_000.0).min(SUREST_PERMILLE).round())
     }
 
+    /// How many days of demand come in this time: of a part of a day as much as if all of it were opening hours.
+    fn trading_days(&self, milliseconds: i64) -> f64 {
+        let days = days(milliseconds);
+        let quicker = 1_440.0 / f64::from(self.trading_min.clamp(1, 1_440));
+        days.floor() + (days.fract() * quicker).min(1.0)
+    }
+
     /// The size of the demand of so many days.
     fn size(&self, days: f64) -> f64 {
         f64::from(self.dispersion_milli.max(1)) / 1_000.0 * days
     }
-}
-
-/// Of a day, what is traded in: the doors are open for half of it, and who is on the way comes while they are.
-fn trading_days(milliseconds: i64) -> f64 {
-    let days = days(milliseconds);
-    days.floor() + (2.0 * days.fract()).min(1.0)
 }
 
 /// Visits that take this mean of pieces, in a demand of this size: -ln p(0).
@@ -195,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_can_go_wrong_is_in_the_chance() {
-        let model = ChanceModel::default();
+        let model = ChanceModel { trading_min: 720, ..ChanceModel::default() };
         assert_eq!(model.chance_permille(&question(0)), 0);
         assert_eq!(model.chance_permille(&ChanceQuestion { quantity: 3, ..question(2) }), 0);
         // Enough for everybody: only the record can be wrong.
@@ -209,12 +218,18 @@ mod tests {
         assert!(after(12) == after(24) && after(24) > after(30), "{} {} {}", after(12), after(24), after(30));
     }
 
+    #[test]
+    fn a_model_of_before_is_read() {
+        let read: ChanceModel = serde_json::from_str(r#"{"dispersion_milli":1000,"error_permille":50,"error_per_day_ppm":1000}"#).unwrap();
+        assert_eq!(read, ChanceModel::default());
+    }
+
     const DAY: i64 = 86_400_000;
     const SEEN: RecordEvidence = RecordEvidence { on_hand: 1, since_proven_ms: 0, sold_per_day_milli: 0, not_found: 0, found: 0 };
 
     #[test]
     fn a_record_is_doubted_by_what_was_seen() {
-        let model = ChanceModel { dispersion_milli: 1_000, error_permille: 20, error_per_day_ppm: 500 };
+        let model = ChanceModel { dispersion_milli: 1_000, error_permille: 20, error_per_day_ppm: 500, trading_min: 720 };
         let error = |seen: RecordEvidence| model.record_error_permille(&seen);
         assert_eq!(error(SEEN), 20);
         assert_eq!(error(RecordEvidence { on_hand: 4, ..SEEN }), 5);
@@ -230,10 +245,11 @@ mod tests {
     }
 
     fn model() -> impl Strategy<Value = ChanceModel> {
-        (any::<u32>(), any::<u32>(), any::<u32>()).prop_map(|(dispersion_milli, error_permille, error_per_day_ppm)| ChanceModel {
+        any::<[u32; 4]>().prop_map(|[dispersion_milli, error_permille, error_per_day_ppm, trading_min]| ChanceModel {
             dispersion_milli,
             error_permille,
             error_per_day_ppm,
+            trading_min,
         })
     }
 

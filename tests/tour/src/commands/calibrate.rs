@@ -11,8 +11,8 @@ use crate::tour::target;
 /// Hold the chance that a product is there on arrival against nine months of real demand.
 ///
 /// Prints one line for each twentieth of what was said, {"said":…,"there":…,"questions":N}, of the model that is fitted to February to April in the months
-/// May to August, which it has not seen; then one line a model, {"model":"fitted"|"cold_start"|"wrong"|"books_alone","ece":…,"brier":…,…}; and writes the
-/// reliability curve as PNG. No network; the same in every run.
+/// May to August, which it has not seen; then one line a model, {"model":"fitted"|"cold_start"|"wrong"|…,"ece":…,"brier":…,…}, and last the fitted model as a
+/// backend's setting; and writes the reliability curve as PNG. No network; the same in every run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Calibrate {
     /// Where the picture goes; target/tour/calibration.png where this is left out.
@@ -45,6 +45,8 @@ pub(crate) fn run(args: &Calibrate) -> Result<(), Failure> {
     }
     let models = [
         ("fitted", &calibration.fitted),
+        ("fitted_soon", &calibration.fitted_soon),
+        ("fitted_later", &calibration.fitted_later),
         ("cold_start", &calibration.cold_start),
         ("wrong", &calibration.wrong),
         ("books_alone", &calibration.books_alone),
@@ -52,6 +54,7 @@ pub(crate) fn run(args: &Calibrate) -> Result<(), Failure> {
     for (name, figures) in models {
         output::json(&line(name, figures))?;
     }
+    output::json(&calibration.model)?;
     let png = year::draw(&calibration).map_err(Failure::failed)?;
     let written = match &args.picture {
         None => target::write("calibration.png", &png)?,

@@ -14,7 +14,7 @@ pub(super) struct Asked {
     /// As of when the phone's stock was.
     heard_at: Minute,
     pub(super) at: Minute,
-    in_min: i64,
+    pub(super) in_min: i64,
     quantity: i64,
     books: i64,
     sold_per_day_milli: i64,

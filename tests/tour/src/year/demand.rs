@@ -44,7 +44,7 @@ pub(super) fn read() -> Result<Demand, String> {
         let next = items.len();
         wishes.push(Wish {
             at: minute(at).ok_or_else(unreadable)?,
-            store: usize::try_from(Dice::new(invoice.parse().map_err(|_| unreadable())?).from_to(0, STORES - 1))
+            store: usize::try_from(Dice::new(invoice.parse().map_err(|_| unreadable())?).between(0, STORES - 1))
                 .map_err(|_| unreadable())?,
             item: *items.entry(code.to_owned()).or_insert(next),
             quantity: quantity.parse().map_err(|_| unreadable())?,

@@ -122,12 +122,14 @@ fn figures(marks: &mut Vec<Mark>, calibration: &Calibration) {
     model("Cold start, nothing fitted", &calibration.cold_start, INK);
     model("Wrong on purpose: Poisson, books always right", &calibration.wrong, RED);
     model("The books alone: in stock is in stock", &calibration.books_alone, INK);
+    let (soon, later) = (calibration.fitted_soon.ece, calibration.fitted_later.ece);
+    line(format!("fitted, arrival within 90 min: {soon:.4}, in 2 to 6 hours: {later:.4}"), QUIET, false, 12.0, 34.0);
     line(
         format!("{} questions, {} of them answered as likely", calibration.fitted.all.questions, calibration.fitted.likely.questions),
         QUIET,
         false,
         12.0,
-        34.0,
+        18.0,
     );
     line(format!("{} more were answered as unknown", calibration.unknown), QUIET, false, 12.0, 18.0);
     line("faint: fewer than 100 questions".to_owned(), QUIET, false, 12.0, 18.0);

@@ -77,3 +77,20 @@ impl Sum {
 fn count(number: usize) -> f64 {
     number as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_are_those_of_their_definitions() {
+        let figures = Figures::of([(900, true), (900, true), (900, true), (900, false), (100, false), (1_000, true)].into_iter());
+        // Four in the bin from 0.90 on, of which three came: 0.15 off. One at 0.1: 0.1 off. One at 1: right.
+        assert!((figures.ece - (4.0 * 0.15 + 0.1) / 6.0).abs() < 1e-9, "{}", figures.ece);
+        assert!((figures.brier - (3.0 * 0.01 + 0.81 + 0.01) / 6.0).abs() < 1e-9, "{}", figures.brier);
+        assert_eq!((figures.all.questions, figures.likely.questions), (6, 5));
+        assert!((figures.likely.there - 0.8).abs() < 1e-9 && (figures.likely.said - 0.92).abs() < 1e-9);
+        assert_eq!(figures.bins.iter().map(|bin| bin.questions).sum::<usize>(), 6);
+        assert!(Figures::of(std::iter::empty()).ece.abs() < 1e-9);
+    }
+}

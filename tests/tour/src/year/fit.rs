@@ -5,7 +5,7 @@ use noren_rules::stock::{Band, ChanceModel};
 use super::asked::Asked;
 use super::figures::Figures;
 
-/// Every so many-th question is enough to fit three numbers.
+/// Every so many-th question is enough to fit four numbers.
 const EVERY: usize = 5;
 /// Steps, in percent, by which each number is raised and lowered until nothing is gained.
 const STEPS: [u64; 4] = [300, 70, 25, 8];
@@ -44,7 +44,7 @@ pub(super) fn fit(asked: &[Asked]) -> ChanceModel {
 }
 
 /// The models beside this one.
-fn neighbours(model: &ChanceModel, step: u64) -> [ChanceModel; 6] {
+fn neighbours(model: &ChanceModel, step: u64) -> [ChanceModel; 8] {
     let more = |number: u32| u32::try_from(u64::from(number) * (100 + step) / 100 + 1).unwrap_or(u32::MAX);
     let less = |number: u32| u32::try_from(u64::from(number) * 100 / (100 + step)).unwrap_or(0);
     [
@@ -54,5 +54,7 @@ fn neighbours(model: &ChanceModel, step: u64) -> [ChanceModel; 6] {
         ChanceModel { error_permille: less(model.error_permille), ..*model },
         ChanceModel { error_per_day_ppm: more(model.error_per_day_ppm), ..*model },
         ChanceModel { error_per_day_ppm: less(model.error_per_day_ppm), ..*model },
+        ChanceModel { trading_min: more(model.trading_min).min(1_440), ..*model },
+        ChanceModel { trading_min: less(model.trading_min).max(60), ..*model },
     ]
 }

@@ -45,6 +45,10 @@ pub struct Calibration {
     pub fitted_on: usize,
     /// The fitted model in the months that it was not fitted to.
     pub fitted: Figures,
+    /// Of these the questions of shoppers who are there within 90 minutes.
+    pub fitted_soon: Figures,
+    /// And of those who come in two to six hours.
+    pub fitted_later: Figures,
     /// [`ChanceModel::default`], before anything is fitted, in the same months.
     pub cold_start: Figures,
     /// A model that is wrong on purpose, in the same months: Poisson demand and books that are never wrong.
@@ -60,10 +64,10 @@ pub struct Calibration {
 }
 
 /// A model that is wrong on purpose: as good as Poisson, and records are never wrong.
-pub const WRONG: ChanceModel = ChanceModel { dispersion_milli: 4_000_000_000, error_permille: 0, error_per_day_ppm: 0 };
+pub const WRONG: ChanceModel = ChanceModel { dispersion_milli: 4_000_000_000, error_permille: 0, error_per_day_ppm: 0, trading_min: 1_440 };
 
 /// What [`run`] fits: for a backend of these stores.
-pub const FITTED: ChanceModel = ChanceModel { dispersion_milli: 512, error_permille: 290, error_per_day_ppm: 6_298 };
+pub const FITTED: ChanceModel = ChanceModel { dispersion_milli: 407, error_permille: 190, error_per_day_ppm: 18_071, trading_min: 224 };
 
 /// Lives through the year, fits the model to its first months and measures it on the others. The same in every run.
 ///
@@ -77,9 +81,16 @@ pub fn run() -> Result<Calibration, String> {
     let is_known = |asked: &&Asked| asked.answer(&model).band != Band::Unknown;
     let (known, too_few): (Vec<&Asked>, Vec<&Asked>) = after.iter().filter(is_known).partition(|asked| asked.is_in_the_books());
     let by = |model: &ChanceModel| Figures::of(known.iter().filter_map(|asked| Some((asked.answer(model).chance_permille?, asked.there))));
+    let fitted = |chosen: &dyn Fn(&Asked) -> bool| {
+        Figures::of(
+            known.iter().filter(|asked| chosen(asked)).filter_map(|asked| Some((asked.answer(&model).chance_permille?, asked.there))),
+        )
+    };
     Ok(Calibration {
         fitted_on: before.len(),
         fitted: by(&model),
+        fitted_soon: fitted(&|asked| asked.in_min <= 90),
+        fitted_later: fitted(&|asked| asked.in_min > 90),
         cold_start: by(&ChanceModel::default()),
         wrong: by(&WRONG),
         books_alone: Figures::of(known.iter().map(|asked| (1_000, asked.there))),

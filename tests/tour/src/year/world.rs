@@ -52,9 +52,9 @@ impl Shelf {
         if let Some((_, pieces)) = self.delivery.take_if(|(due, _)| *due <= day) {
             self.books += pieces;
             // One delivery in fifty is short, one in a hundred has more than its note says, and one in two hundred goes to another shelf.
-            self.there += match dice.from_to(1, 200) {
-                1..=4 => pieces - dice.from_to(1, (pieces / 3).max(1)),
-                5..=6 => pieces + dice.from_to(1, (pieces / 4).max(1)),
+            self.there += match dice.between(1, 200) {
+                1..=4 => pieces - dice.between(1, (pieces / 3).max(1)),
+                5..=6 => pieces + dice.between(1, (pieces / 4).max(1)),
                 7 => 0,
                 _ => pieces,
             };
@@ -70,7 +70,7 @@ impl Shelf {
         let rate = self.sold_per_day_milli();
         let (reorder_at, up_to) = (rate * 2 / 1_000 + 1, rate * self.cover_days / 1_000 + 6);
         if self.delivery.is_none() && self.books <= reorder_at {
-            self.delivery = Some((day + dice.from_to(1, 3), up_to - self.books.max(0)));
+            self.delivery = Some((day + dice.between(1, 3), up_to - self.books.max(0)));
         }
     }
 
@@ -123,7 +123,7 @@ pub(super) fn live(demand: &Demand, seed: u64) -> Vec<Asked> {
 }
 
 fn new_shelf(dice: &mut Dice) -> Shelf {
-    let (there, count_days) = (dice.from_to(10, 40), dice.from_to(30, 60));
+    let (there, count_days) = (dice.between(10, 40), dice.between(30, 60));
     Shelf {
         there,
         books: there,
@@ -131,9 +131,9 @@ fn new_shelf(dice: &mut Dice) -> Shelf {
         not_found: 0,
         said_at: 0,
         sold: Vec::new(),
-        cover_days: dice.from_to(2, 8),
+        cover_days: dice.between(2, 8),
         count_days,
-        next_count: dice.from_to(1, count_days),
+        next_count: dice.between(1, count_days),
         delivery: None,
     }
 }
@@ -160,11 +160,11 @@ impl World {
 
     fn losses(&mut self, day: i64, happens: &mut Vec<(Minute, usize, Happening)>) {
         for shelf in 0..self.shelves.len() {
-            let at = day * DAY + self.dice.from_to(OPENS, CLOSES);
-            match self.dice.from_to(1, 1_000) {
-                1..=5 => happens.push((at, shelf, Happening::Lost(self.dice.from_to(1, 3)))),
+            let at = day * DAY + self.dice.between(OPENS, CLOSES);
+            match self.dice.between(1, 1_000) {
+                1..=5 => happens.push((at, shelf, Happening::Lost(self.dice.between(1, 3)))),
                 6 => happens.push((at, shelf, Happening::Lost(i64::MAX))),
-                7..=8 => happens.push((at, shelf, Happening::Found(self.dice.from_to(1, 4)))),
+                7..=8 => happens.push((at, shelf, Happening::Found(self.dice.between(1, 4)))),
                 _ => {}
             }
         }
@@ -174,18 +174,18 @@ impl World {
     fn questions(&mut self, day: i64, demand: &Demand, happens: &mut Vec<(Minute, usize, Happening)>) {
         for _ in 0..QUESTIONS {
             let dice = &mut self.dice;
-            let in_min = if dice.permille(850) { dice.from_to(5, 90) } else { dice.from_to(120, 360) };
-            let asked_at = dice.from_to(OPENS, CLOSES - in_min);
+            let in_min = if dice.permille(850) { dice.between(5, 90) } else { dice.between(120, 360) };
+            let asked_at = dice.between(OPENS, CLOSES - in_min);
             // The feed is minutes late, at times an hour, seldom more.
-            let late = match dice.from_to(1, 100) {
-                1..=3 => dice.from_to(60, 300),
-                4..=15 => dice.from_to(10, 60),
-                _ => dice.from_to(0, 10),
+            let late = match dice.between(1, 100) {
+                1..=3 => dice.between(60, 300),
+                4..=15 => dice.between(10, 60),
+                _ => dice.between(0, 10),
             };
             let sought = if dice.permille(500) { dice.one(&demand.wishes).map_or(0, |wish| wish.item) } else { index(dice, demand.items) };
             let shelf = at(index(dice, usize::try_from(STORES).unwrap_or(1)), sought, demand);
-            let quantity = match dice.from_to(1, 100) {
-                1..=5 => dice.from_to(3, 6),
+            let quantity = match dice.between(1, 100) {
+                1..=5 => dice.between(3, 6),
                 6..=20 => 2,
                 _ => 1,
             };
@@ -222,7 +222,7 @@ impl World {
                 } else {
                     shelf.not_found += 1;
                     shelf.said_at = at;
-                    shelf.next_count = shelf.next_count.min(at / DAY + self.dice.from_to(1, 3));
+                    shelf.next_count = shelf.next_count.min(at / DAY + self.dice.between(1, 3));
                 }
             }
             Happening::Heard(question) => {
@@ -245,5 +245,42 @@ fn at(store: usize, item: usize, demand: &Demand) -> usize {
 }
 
 fn index(dice: &mut Dice, choices: usize) -> usize {
-    usize::try_from(dice.from_to(0, i64::try_from(choices).unwrap_or(1) - 1)).unwrap_or(0)
+    usize::try_from(dice.between(0, i64::try_from(choices).unwrap_or(1) - 1)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_not_sold_and_the_books_part_from_the_shelf() {
+        let mut world = World { shelves: vec![new_shelf(&mut Dice::new(1))], dice: Dice::new(1), asked: vec![Asked::new(600, 610, 20, 1)] };
+        world.shelves[0].there = 5;
+        world.shelves[0].books = 5;
+        world.shelves[0].morning(0, &mut Dice::new(1));
+        world.happen(600, 0, Happening::Lost(2));
+        world.happen(601, 0, Happening::Heard(0));
+        world.happen(602, 0, Happening::Sale(12));
+        world.happen(630, 0, Happening::Arrives(0));
+        let shelf = &world.shelves[0];
+        assert_eq!((shelf.there, shelf.books, shelf.sold.last(), shelf.proven_at), (0, 2, Some(&3), 602));
+        assert!(world.asked[0].is_in_the_books() && !world.asked[0].there);
+        // Nothing is sold from an empty shelf, and nothing proven.
+        world.happen(700, 0, Happening::Sale(1));
+        world.happen(701, 0, Happening::Pick);
+        let shelf = &world.shelves[0];
+        assert_eq!((shelf.books, shelf.proven_at, shelf.not_found), (2, 602, 1));
+    }
+
+    #[test]
+    fn the_demand_is_the_log() {
+        let demand = crate::year::demand::read().unwrap();
+        assert_eq!((demand.wishes.len(), demand.items), (64_156, 100));
+        for store in 0..3 {
+            let part = demand.wishes.iter().filter(|wish| wish.store == store).count();
+            assert!((18_000..25_000).contains(&part), "{part}");
+        }
+        let (first, last) = (demand.wishes[0].at, demand.wishes[64_155].at);
+        assert_eq!((first, last / DAY), (8 * 60 + 26, 273));
+    }
 }

@@ -176,6 +176,12 @@ async fn in_a_store_without_a_network_the_other_size_is_answered_honestly() {
     let texts = &large.stores[1];
     assert!(texts.text_ja.contains("11:17時点") && texts.text_en.contains("last known"), "{} {}", texts.text_ja, texts.text_en);
     assert!(large.stores.iter().all(|one| (800..1_000).contains(&one.answer.chance_permille.unwrap())), "{:?}", large.stores);
+    // The README shows what is said here.
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let [last, ..] = &large.stores[..] else { panic!("no store has it") };
+    let chance = last.answer.chance_permille.unwrap() / 10;
+    let shown = format!("{} m: {} (1) · {} · {chance} % on arrival", last.distance_m.unwrap(), last.text_ja, last.text_en);
+    assert!(readme.contains(&shown) && readme.contains("tests/tour/pictures/calibration.png"), "{shown}");
     assert_eq!(large.online.as_ref().map(|online| (online.store.as_str(), online.is_ec)), Some((EC, true)));
     assert!(matrix.next_steps.contains(&NextStep::OtherVariantHere { store: id(EKIMAE), sku: "soy-500".into() }));
     assert!(matrix.next_steps.contains(&NextStep::OtherStore { store: id(BIKAN), sku: WANTED.into(), holds: true }));
@@ -318,7 +324,7 @@ async fn a_hold_is_walked_to_picked_and_handed_over_and_no_coordinate_leaves_the
     let till = scene.feed().till(BIKAN, 0).unwrap();
     let fixes = walk(&from, &to, scene.clock.now_ms(), 1);
     let mut told = Vec::new();
-    for batch in fixes.chunks(12) {
+    for batch in fixes.chunks(13) {
         scene.clock.pass_until_ms(batch.last().unwrap().at_ms);
         let observations: Vec<Observation> = batch.iter().map(DriveFix::observation).collect();
         let [trip] = &holds.on_the_way(&observations).unwrap()[..] else { panic!("one hold, one trip") };

@@ -17,8 +17,8 @@ use crate::output::Failure;
 const HOLDER: usize = 1;
 /// Where the staff puts it.
 const SHELF_NUMBER: &str = "H-3";
-/// Fixes are handed over in batches of so many.
-const BATCH: usize = 12;
+/// Fixes are handed over in batches of so many: 65 seconds, so that three of them are surely more than the three minutes between two words.
+const BATCH: usize = 13;
 /// After so many minutes on the way the staff has fetched it.
 const PICKED_AFTER: usize = 4;
 

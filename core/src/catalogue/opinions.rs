@@ -220,9 +220,8 @@ impl CatalogueService {
 }
 
 /// Variants that the member likes.
-pub(super) fn liked_skus(core: &Core) -> Result<BTreeSet<Sku>, StorageError> {
-    let liked = liked(core).map_err(|error| StorageError::other(error.to_string()))?;
-    Ok(liked.into_iter().map(|liked| liked.sku).collect())
+pub(super) fn liked_skus(core: &Core) -> Result<BTreeSet<Sku>, CatalogueError> {
+    Ok(liked(core)?.into_iter().map(|liked| liked.sku).collect())
 }
 
 /// The server's word, and on it what it has not heard yet; newest first.

@@ -16,7 +16,6 @@ use super::{CatalogueError, ProductSummary, ProductView, RankedView, RankingView
 use crate::app::Core;
 use crate::net::AuthorizerError;
 use crate::platform::Change;
-use crate::storage::StorageError;
 
 /// What the member likes, as a collection of the replica.
 pub const FAVOURITES_COLLECTION: &str = "favourites";
@@ -236,7 +235,7 @@ impl CatalogueService {
 }
 
 /// Variants whose products stay, however long nobody looked at them.
-fn kept_skus(core: &Core) -> Result<BTreeSet<Sku>, StorageError> {
+fn kept_skus(core: &Core) -> Result<BTreeSet<Sku>, CatalogueError> {
     let mut kept = liked_skus(core)?;
     if let Some(card) = core.card.get() {
         kept.extend(core.holds.held_skus(&card.member_id)?);

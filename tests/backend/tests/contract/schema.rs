@@ -14,6 +14,7 @@ use noren_rules::wire::*;
 
 use crate::favourites::liked;
 use crate::goods::*;
+use crate::holds::{self, wish};
 use crate::reactions::scan;
 use crate::reviews::opinion;
 use crate::stand::*;
@@ -61,6 +62,10 @@ async fn every_released_schema_opens_with_everything_in_it() {
             let shirt: ProductPage = world.get(&format!("{}?skus=s9", paths::PRODUCTS), Some(&token)).await.ok();
             assert_eq!((shirt.products[0].ratings, shirt.products[0].stars), (1, 4));
             assert_eq!(world.credits().await.len(), 1);
+            // What is in a store, and the hold of it, which is over.
+            assert_eq!(export.holds.len(), 1);
+            let stock: StockPage = world.get(&format!("{}?stores={}@0", paths::STOCK, holds::STORE), Some(&token)).await.ok();
+            assert_eq!(stock.stores[0].levels.iter().map(|level| level.available).collect::<Vec<_>>(), [Some(5)]);
         }
         // What was sold before there was a ranking is in it.
         world.products(vec![product("p", &["a"])]).await;
@@ -119,6 +124,9 @@ async fn write_the_fixture() {
     let code = scanned(phone.enrolment.one_dimensional.ean13.clone(), T0);
     world.sell(&SaleRequest { channel: Channel::Ec, ..sale("online", code, vec![line("s9", 1, 50)]) }).await;
     world.review(&phone, &opinion("shirt", 4, "良い")).await.ok::<Review>();
+    world.location(holds::STORE, false, true).await;
+    world.counted(&[holds::STORE], &["s9"], 5).await;
+    world.hold(&phone, &wish("s9")).await;
     world.like(&phone, &liked("s9", &["shibuya"])).await.ok::<Favourites>();
     let lost = world.phone(2, None).await;
     world.till(paths::TILL_REVOCATIONS, &RevokeRequest { device_id: lost.device() }).await.ok::<Revocation>();

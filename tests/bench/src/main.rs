@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use data::History;
-use measures::{card, fences, files, ingest, page, search, stock, totals};
+use measures::{card, events, fences, files, ingest, page, search, stock, totals};
 use report::{Outcome, say};
 use words::Words;
 
@@ -85,6 +85,11 @@ enum Measure {
         #[arg(long, default_value_t = 20)]
         times: u64,
     },
+    /// Stock events into the backend, durable, beside SQLite that writes the same rows.
+    Events {
+        #[command(flatten)]
+        shape: events::Shape,
+    },
     /// Which fences hold a fix, beside an R-tree.
     Fences {
         /// How many fences, one measure each.
@@ -146,6 +151,7 @@ fn main() -> ExitCode {
 fn run(measure: &Measure) -> Outcome {
     match measure {
         Measure::Card { programs, runs } => card::run(programs, *runs),
+        Measure::Events { shape } => events::run(shape),
         Measure::Fences { sizes, runs } => fences::fences(sizes, *runs),
         Measure::Regions { size, runs } => fences::regions(*size, *runs),
         Measure::Day { seed, times } => day::run(*seed, *times),

@@ -29,8 +29,10 @@ use crate::{devices, members};
 const SHOWN_MS: i64 = 86_400_000;
 const MAX_PIECES: u32 = 10;
 const MAX_ETA_MIN: u32 = 1_440;
+/// How far a till's clock may be behind.
+const CLOCK_OFF_MS: i64 = 5 * 60_000;
 /// Who says that pieces went to the hold shelf or came back from it.
-const SOURCE: &str = "noren-holds";
+pub(crate) const SOURCE: &str = "noren-holds";
 
 /// GET [`paths::HOLDS`].
 pub(crate) async fn get(call: Call) -> Answer {
@@ -160,7 +162,9 @@ pub(crate) fn bought(db: &Connection, app: &Shared, member: &MemberId, receipt: 
     let skus: Vec<Sku> = receipt.lines.iter().filter(|line| line.quantity > 0).map(|line| Sku::from(line.sku.as_str())).collect();
     let parts = members::parts(db, member)?;
     stock::write(db, app, now_ms, |book| {
-        let here = |hold: &Reservation| hold.store == receipt.store_id && skus.contains(&hold.sku);
+        // A sale that a till tells of much later was not of what is held since.
+        let since = |hold: &Reservation| receipt.sold_at_ms.saturating_add(CLOCK_OFF_MS) >= hold.made_at_ms;
+        let here = |hold: &Reservation| hold.store == receipt.store_id && skus.contains(&hold.sku) && since(hold);
         for mut hold in reservations::of_member(db, &parts, now_ms.saturating_sub(SHOWN_MS))?.into_iter().filter(here) {
             if hold.state.is_live() {
                 take_from_shelf(book, &mut hold)?;

@@ -27,7 +27,7 @@ use rusqlite::Connection;
 use crate::app::Shared;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, AnyCaller, Call, Caller, Fingerprint};
-use crate::tills;
+use crate::{holds, tills};
 
 const MAX_EVENTS: usize = 5_000;
 
@@ -59,6 +59,12 @@ fn check(request: &StockEventsRequest, own: Option<&StoreId>) -> Result<(), Refu
     }
     for (at, event) in request.events.iter().enumerate() {
         event.check().map_err(|error| Refusal::invalid(format!("events[{at}]: {error}")))?;
+        if event.source == holds::SOURCE {
+            return Err(Refusal::invalid(format!(
+                "events[{at}]: {} is the backend itself: name the till or system that says it",
+                event.source
+            )));
+        }
     }
     if request.said_until_ms.is_some_and(|until_ms| until_ms < 0) {
         return Err(Refusal::invalid("said_until_ms is before 1970"));

@@ -211,6 +211,9 @@ async fn handed_over_and_sold_counts_once_whoever_is_first() {
     let now = world.now();
     let elsewhere = sale("6", scanned(phone.qr(now), now), vec![line("s", 1, 1_990)]);
     world.sell(&SaleRequest { store_id: "elsewhere".into(), sold_at_ms: now, ..elsewhere }).await;
+    // Nor one from before the hold, of which the till was late to tell.
+    let before = sale("7", scanned(phone.qr(now - 6 * MINUTE), now - 6 * MINUTE), vec![line("s", 1, 1_990)]);
+    world.sell(&SaleRequest { store_id: STORE.into(), sold_at_ms: now - 6 * MINUTE, ..before }).await;
     assert_eq!(world.holds(&phone).await.iter().find(|held| held.id == hold.id).unwrap().state, HoldState::Requested);
     world.stop().await;
 }

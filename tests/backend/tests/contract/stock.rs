@@ -193,6 +193,8 @@ async fn a_till_speaks_of_its_own_store_and_wrong_events_are_named() {
     let got = world.till(paths::STOCK_EVENTS, &said(vec![own.clone(), none])).await;
     assert_eq!(got.refused(400), Reason::InvalidRequest);
     assert!(got.json()["detail"].as_str().unwrap().starts_with("events[1]: "), "{}", got.body);
+    let as_the_backend = StockEvent { source: "noren-holds".to_owned(), ..own.clone() };
+    assert_eq!(world.till(paths::STOCK_EVENTS, &said(vec![as_the_backend])).await.refused(400), Reason::InvalidRequest);
     let many = said(vec![own; 5_001]);
     assert_eq!(world.till(paths::STOCK_EVENTS, &many).await.refused(400), Reason::InvalidRequest);
     for query in ["stores=ginza", "stores=ginza@x", "limit=0", "limit=20001", "shops=a@1"] {

@@ -1,6 +1,7 @@
 //! One file a measure.
 
 pub(crate) mod card;
+pub(crate) mod events;
 pub(crate) mod fences;
 pub(crate) mod files;
 pub(crate) mod ingest;

@@ -6,7 +6,7 @@ use noren_rules::ids::{Sku, StoreId};
 use noren_rules::stock::{ChanceModel, StockChange, StockEvent, StockEventKind};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::level::Level;
+use super::level::{self, Level};
 use super::locations;
 use crate::fault::Fault;
 use crate::store::{from_json, to_json};
@@ -40,6 +40,9 @@ impl<'a> Book<'a> {
         let mut book = Self { db, model, now_ms, levels: BTreeMap::new(), said: BTreeMap::new() };
         book.count_what_waited()?;
         for (store, sku) in reservations::end_due(db, now_ms)? {
+            book.level(&store, &sku)?;
+        }
+        for (store, sku) in level::in_doubt(db, now_ms)? {
             book.level(&store, &sku)?;
         }
         Ok(book)
@@ -150,5 +153,5 @@ impl<'a> Book<'a> {
 pub(crate) fn is_due(db: &Connection, now_ms: i64) -> Result<bool, Fault> {
     let sql = "SELECT EXISTS (SELECT 1 FROM stock_ahead WHERE at_ms <= ?1)";
     let waited: bool = db.prepare_cached(sql)?.query_row([now_ms], |row| row.get(0))?;
-    Ok(waited || reservations::any_due(db, now_ms)?)
+    Ok(waited || reservations::any_due(db, now_ms)? || level::any_in_doubt(db, now_ms)?)
 }

@@ -82,6 +82,8 @@ pub(crate) struct Level {
     not_found_since_ms: Option<i64>,
     not_found_on_hand: Option<i64>,
     told: Option<Told>,
+    /// When the doubt about the record is looked at again, though nothing happened.
+    again_ms: Option<i64>,
     /// What phones see of it besides, as it was loaded: display, on the way, shelf.
     seen: (i64, i64, Option<String>),
     /// True once something happened here: a variant of which only safety or shelf are known was never there.
@@ -90,7 +92,13 @@ pub(crate) struct Level {
 
 const COLUMNS: &str =
     "sellable, display, fitting_room, damaged, hold_shelf, in_transit, safety, shelf, first_ms, sold, sold_at_ms, proven_ms, found,
-     not_found, negative_since_ms, not_found_since_ms, not_found_on_hand, version, available, sold_per_day_milli, error_permille";
+     not_found, negative_since_ms, not_found_since_ms, not_found_on_hand, version, available, sold_per_day_milli, error_permille,
+     again_ms";
+
+/// A doubt is not looked at more often than once a day.
+const LEAST_AGAIN_MS: i64 = 86_400_000;
+/// So many levels a write: the next write looks at the rest.
+const MOST_AGAIN: i64 = 2_000;
 
 /// Levels are told again when a slow figure has moved by more than a fifth.
 fn moved(told: u32, now: u32) -> bool {
@@ -119,6 +127,7 @@ impl Level {
             not_found_since_ms: None,
             not_found_on_hand: None,
             told: None,
+            again_ms: None,
             seen: (0, 0, None),
             heard: false,
         }
@@ -151,6 +160,7 @@ impl Level {
             not_found_since_ms: row.get(15)?,
             not_found_on_hand: row.get(16)?,
             told: version.map(|version| Told { version, available, sold_per_day_milli, error_permille }),
+            again_ms: row.get(21)?,
             heard: version.is_some(),
         })
     }
@@ -255,12 +265,19 @@ impl Level {
     fn tell(&mut self, db: &Connection, model: &ChanceModel, now_ms: i64, version: &mut i64) -> Result<(), Fault> {
         let reserved = reservations::reserved(db, &self.store, &self.sku)?;
         let sold_per_day_milli = self.demand.per_day_milli(now_ms);
+        let evidence = self.evidence(sold_per_day_milli, now_ms);
         let now = Told {
             version: 0,
             available: available(self.on_hand.sellable, reserved, self.safety),
             sold_per_day_milli,
-            error_permille: model.record_error_permille(&self.evidence(sold_per_day_milli, now_ms)),
+            error_permille: model.record_error_permille(&evidence),
         };
+        if now.available.is_none_or(|available| available == 0) {
+            self.again_ms = None;
+        } else if self.again_ms.is_none_or(|again_ms| again_ms <= now_ms) {
+            // A doubt that grows with time has moved by a fifth after a quarter of the time that it has grown for.
+            self.again_ms = Some(now_ms.saturating_add(LEAST_AGAIN_MS.max(evidence.since_proven_ms / 4)));
+        }
         let seen = (self.on_hand.display, self.on_hand.in_transit, self.shelf.clone());
         let unchanged = |told: &Told| {
             told.available == now.available
@@ -292,14 +309,15 @@ impl Level {
     fn save(&self, db: &Connection) -> Result<(), Fault> {
         let sql = format!(
             "INSERT INTO stock_levels (store, sku, {COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
              ON CONFLICT (store, sku) DO UPDATE SET
                  sellable = excluded.sellable, display = excluded.display, fitting_room = excluded.fitting_room, damaged = excluded.damaged,
                  hold_shelf = excluded.hold_shelf, in_transit = excluded.in_transit, safety = excluded.safety, shelf = excluded.shelf,
                  first_ms = excluded.first_ms, sold = excluded.sold, sold_at_ms = excluded.sold_at_ms, proven_ms = excluded.proven_ms,
                  found = excluded.found, not_found = excluded.not_found, negative_since_ms = excluded.negative_since_ms,
                  not_found_since_ms = excluded.not_found_since_ms, not_found_on_hand = excluded.not_found_on_hand, version = excluded.version,
-                 available = excluded.available, sold_per_day_milli = excluded.sold_per_day_milli, error_permille = excluded.error_permille"
+                 available = excluded.available, sold_per_day_milli = excluded.sold_per_day_milli, error_permille = excluded.error_permille,
+                 again_ms = excluded.again_ms"
         );
         let told = self.told.as_ref();
         db.prepare_cached(&sql)?.execute(params![
@@ -326,6 +344,7 @@ impl Level {
             told.and_then(|told| told.available),
             told.map_or(0, |told| told.sold_per_day_milli),
             told.map_or(0, |told| told.error_permille),
+            self.again_ms,
         ])?;
         Ok(())
     }
@@ -343,6 +362,18 @@ impl Level {
     pub(crate) fn on_hand(&self, state: StockState) -> i64 {
         self.on_hand.of(state)
     }
+}
+
+/// Levels whose record is to be looked at again: a till that is silent about a variant says something, too.
+pub(crate) fn in_doubt(db: &Connection, now_ms: i64) -> Result<Vec<(StoreId, Sku)>, Fault> {
+    let mut statement = db.prepare_cached("SELECT store, sku FROM stock_levels WHERE again_ms <= ?1 ORDER BY again_ms LIMIT ?2")?;
+    let rows = statement.query_map([now_ms, MOST_AGAIN], |row| Ok((StoreId(row.get(0)?), Sku(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// True when there are such levels.
+pub(crate) fn any_in_doubt(db: &Connection, now_ms: i64) -> Result<bool, Fault> {
+    Ok(db.prepare_cached("SELECT EXISTS (SELECT 1 FROM stock_levels WHERE again_ms <= ?1)")?.query_row([now_ms], |row| row.get(0))?)
 }
 
 /// Levels of a store that were told after `version`, oldest first, with the version of each.

@@ -203,3 +203,31 @@ fn a_level_is_told_again_when_a_phone_would_see_it() {
     hear(&db, &one_more, T0 + 32 * 24 * HOUR + 1);
     assert_eq!(level::newer(&db, &STORES[0].into(), told_at, 9).unwrap(), []);
 }
+
+#[test]
+fn a_shelf_of_which_the_tills_are_silent_is_doubted_more_and_more() {
+    let db = database();
+    let day = 24 * HOUR;
+    let sales: Vec<StockEvent> = (0..56).map(|at| event(&format!("s{at}"), T0 + at * day / 2, sale(1))).collect();
+    hear(&db, &sales.iter().collect::<Vec<_>>(), T0 + 28 * day);
+    let begins = T0 + 28 * day;
+    hear(&db, &[&event("c", begins, count(5))], begins);
+    let doubt = || level::newer(&db, &STORES[0].into(), 0, 9).unwrap().remove(0).1.error_permille;
+    let (proven, mut before, mut told) = (doubt(), doubt(), 0);
+    for hours in (1..28).map(|half_days| half_days * 12) {
+        let now_ms = begins + hours * HOUR;
+        // Nobody says anything: what has come due is done by whoever opens the books.
+        if super::book::is_due(&db, now_ms).unwrap() {
+            hear(&db, &[], now_ms);
+        }
+        assert!(!super::book::is_due(&db, now_ms).unwrap() && doubt() >= before);
+        told += u32::from(doubt() > before);
+        before = doubt();
+    }
+    assert!(before > 5 * proven && (4..14).contains(&told), "{proven} {before} {told}");
+    // A sale says that it is there; an empty shelf need not be doubted.
+    hear(&db, &[&event("again", begins + 14 * day, sale(1))], begins + 14 * day);
+    assert!(doubt() <= proven + proven / 2, "{}", doubt());
+    hear(&db, &[&event("out", begins + 14 * day + 1, count(0))], begins + 14 * day + 1);
+    assert!(!super::book::is_due(&db, begins + 99 * day).unwrap());
+}

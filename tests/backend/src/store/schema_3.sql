@@ -91,6 +91,7 @@ CREATE TABLE stock_locations (
 ) STRICT, WITHOUT ROWID;
 -- The books of a variant in a store: pieces by state; safety and shelf as the operator put them; sold is a sum that halves with time, as of
 -- sold_at_ms; found and not_found are picks since proven_ms. What phones know of it begins with version, which is NULL before the first event.
+-- again_ms: when the doubt about the record is looked at again, though nothing happened.
 CREATE TABLE stock_levels (
     store TEXT NOT NULL, sku TEXT NOT NULL,
     sellable INTEGER NOT NULL, display INTEGER NOT NULL, fitting_room INTEGER NOT NULL, damaged INTEGER NOT NULL, hold_shelf INTEGER NOT NULL,
@@ -99,9 +100,11 @@ CREATE TABLE stock_levels (
     proven_ms INTEGER, found INTEGER NOT NULL, not_found INTEGER NOT NULL,
     negative_since_ms INTEGER, not_found_since_ms INTEGER, not_found_on_hand INTEGER,
     version INTEGER, available INTEGER, sold_per_day_milli INTEGER NOT NULL, error_permille INTEGER NOT NULL,
+    again_ms INTEGER,
     PRIMARY KEY (store, sku)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stock_levels_by_version ON stock_levels (store, version) WHERE version IS NOT NULL;
+CREATE INDEX stock_levels_in_doubt ON stock_levels (again_ms) WHERE again_ms IS NOT NULL;
 CREATE INDEX stock_levels_flagged ON stock_levels (store, sku) WHERE negative_since_ms IS NOT NULL OR not_found_since_ms IS NOT NULL;
 
 -- Pieces that are kept for somebody. Without a member: it was erased. reserves: while they are kept in the books; what was picked lies on the

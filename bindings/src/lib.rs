@@ -19,6 +19,6 @@ pub use app_core::{AppCore, AppSettings, ObserverHandle};
 pub use cancel::CancelToken;
 pub use drawing::{card_png, card_svg, card_terminal_text};
 pub use errors::NorenError;
-pub use stock::LatLon;
+pub use stock::Position;
 
 uniffi::setup_scaffolding!("noren_ffi");

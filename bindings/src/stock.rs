@@ -6,7 +6,7 @@ use noren_core::check_in::Observation;
 use noren_core::holds::{HoldOutcome, HoldPage, HoldTrip, HoldWish, HoldsError};
 use noren_core::member::Submission;
 use noren_core::stock::{StockError, StockMatrix, StockQuestion, StockReport, StockStoreView, StoreAnswer};
-use noren_rules::geo::{Position, PositionError};
+use noren_rules::geo::{self, PositionError};
 use noren_rules::ids::{HoldId, IdempotencyKey, Sku, StoreId};
 use noren_rules::stock::Arrival;
 
@@ -17,15 +17,15 @@ use crate::runtime::run;
 
 /// Where the phone is. It stays on the phone: distances are computed here.
 #[derive(Debug, Clone, Copy, PartialEq, uniffi::Record)]
-pub struct LatLon {
+pub struct Position {
     /// Latitude in degrees (WGS84), north positive.
     pub lat_deg: f64,
     /// Longitude in degrees, east positive.
     pub lon_deg: f64,
 }
 
-fn position(at: Option<LatLon>) -> Result<Option<Position>, PositionError> {
-    at.map(|at| Position::new(at.lat_deg, at.lon_deg)).transpose()
+fn position(at: Option<Position>) -> Result<Option<geo::Position>, PositionError> {
+    at.map(|at| geo::Position::new(at.lat_deg, at.lon_deg)).transpose()
 }
 
 #[uniffi::export(async_runtime = "tokio")]
@@ -38,7 +38,7 @@ impl AppCore {
     pub async fn refresh_stock(
         &self,
         stores: Vec<StoreId>,
-        at: Option<LatLon>,
+        at: Option<Position>,
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<StockReport, NorenError> {
         let (stock, here) = (self.noren().stock(), position(at).map_err(StockError::from)?);
@@ -49,7 +49,7 @@ impl AppCore {
     ///
     /// # Errors
     /// `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
-    pub fn nearest_stock(&self, question: StockQuestion, at: Option<LatLon>) -> Result<StockMatrix, NorenError> {
+    pub fn nearest_stock(&self, question: StockQuestion, at: Option<Position>) -> Result<StockMatrix, NorenError> {
         let here = position(at).map_err(StockError::from)?;
         Ok(self.noren().stock().nearest(&question, here.as_ref())?)
     }
@@ -83,7 +83,7 @@ impl AppCore {
     ///
     /// # Errors
     /// `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
-    pub async fn hold(&self, wish: HoldWish, at: Option<LatLon>, cancel: Option<Arc<CancelToken>>) -> Result<HoldOutcome, NorenError> {
+    pub async fn hold(&self, wish: HoldWish, at: Option<Position>, cancel: Option<Arc<CancelToken>>) -> Result<HoldOutcome, NorenError> {
         let (holds, here) = (self.noren().holds(), position(at).map_err(HoldsError::from)?);
         run(cancel, async move { holds.hold(&wish, here.as_ref()).await }).await
     }
@@ -151,7 +151,7 @@ impl AppCore {
     ///
     /// # Errors
     /// `Holds`: `NoSuchHold`, `Storage`.
-    pub fn instead_of_hold(&self, hold: HoldId, at: Option<LatLon>) -> Result<StockMatrix, NorenError> {
+    pub fn instead_of_hold(&self, hold: HoldId, at: Option<Position>) -> Result<StockMatrix, NorenError> {
         let here = position(at).map_err(HoldsError::from)?;
         Ok(self.noren().holds().instead(&hold, here.as_ref())?)
     }

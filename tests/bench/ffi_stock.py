@@ -6,7 +6,7 @@ import sys
 
 from ffi import opened, quantiles, timed
 from noren.generated.noren_core import StockQuestion
-from noren.generated.noren_ffi import LatLon
+from noren.generated.noren_ffi import Position
 
 MATRIX = 12
 TARGET_US = 2_000
@@ -29,7 +29,7 @@ def main():
     for run in range(runs):
         first = run * 7 % (len(skus) // MATRIX) * MATRIX
         here = places[run * 13 % len(places)]
-        at = LatLon(lat_deg=here["lat_e7"] / 1e7, lon_deg=here["lon_e7"] / 1e7)
+        at = Position(lat_deg=here["lat_e7"] / 1e7, lon_deg=here["lon_e7"] / 1e7)
         asked = question(skus[first : first + MATRIX])
         matrix = timed(samples, lambda: core.nearest_stock(asked, at))
         for variant in matrix.variants:

@@ -57,7 +57,7 @@ from .generated.noren_core import (
     Symbology,
     SyncReport,
 )
-from .generated.noren_ffi import AppCore, AppSettings, CancelToken, LatLon
+from .generated.noren_ffi import AppCore, AppSettings, CancelToken, Position
 from .generated.noren_rules import Arrival, AssetInfo, BasketLine, Channel, Fit, Link, ReactionKind, Receipt, ScanSettings, SizeMm
 
 T = TypeVar("T")
@@ -319,7 +319,7 @@ class NorenApp:
 
     # ---- stock and holds
 
-    async def refresh_stock(self, *stores: str, at: LatLon | None = None) -> StockReport:
+    async def refresh_stock(self, *stores: str, at: Position | None = None) -> StockReport:
         """Brings what has changed in the stores whose stock is kept, and in ``stores``. The server learns their ids, never the position."""
         return await self._remote(AppCore.refresh_stock, list(stores), at)
 
@@ -329,7 +329,7 @@ class NorenApp:
         product: str | None = None,
         wanted: str | None = None,
         here: str | None = None,
-        at: LatLon | None = None,
+        at: Position | None = None,
         in_min: int | None = None,
         quantity: int = 1,
         per_variant: int = 3,
@@ -360,7 +360,7 @@ class NorenApp:
         """The stores whose stock is kept, pinned ones first."""
         return await self._local(AppCore.stock_stores)
 
-    async def hold(self, store: str, sku: str, *, eta_min: int, quantity: int = 1, at: LatLon | None = None) -> HoldOutcome:
+    async def hold(self, store: str, sku: str, *, eta_min: int, quantity: int = 1, at: Position | None = None) -> HoldOutcome:
         """Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes."""
         return await self._remote(AppCore.hold, HoldWish(store=store, sku=sku, quantity=quantity, eta_min=eta_min), at)
 
@@ -392,7 +392,7 @@ class NorenApp:
         """Takes fixes on the way and answers how it goes for each live hold. No position leaves the phone."""
         return await self._local(AppCore.on_the_way, observations)
 
-    async def instead_of_hold(self, hold: str, at: LatLon | None = None) -> StockMatrix:
+    async def instead_of_hold(self, hold: str, at: Position | None = None) -> StockMatrix:
         """Where else it is, and in which other sizes, when the store did not find what was held."""
         return await self._local(AppCore.instead_of_hold, hold, at)
 

@@ -11,17 +11,17 @@ from noren import (
     HoldRefusal,
     HoldsError,
     HoldState,
-    LatLon,
     NextStep,
     NorenError,
     Observation,
+    Position,
     StockError,
     Submission,
     Trend,
 )
 
 LAT, LON = 35.6595, 139.7005
-HERE = LatLon(lat_deg=LAT, lon_deg=LON)
+HERE = Position(lat_deg=LAT, lon_deg=LON)
 METRE = 1 / 111_000
 
 
@@ -70,7 +70,8 @@ def shop(backend):
 
 async def arrived(phone):
     app = await phone.open()
-    await app.enrol()
+    if (await app.member()).is_NOT_ENROLLED():
+        await app.enrol()
     await app.refresh_places(LAT, LON)
     await app.find_product("赤S")
     await app.refresh_stock(at=HERE)
@@ -104,6 +105,9 @@ async def test_a_scanned_s_offers_m_in_three_stores_and_online(shop, phone):
 
 
 async def test_only_changes_come_and_pins_stay(shop, phone):
+    app = await phone.open()
+    await app.enrol()
+    assert (await app.refresh_stock()).levels == 3 and [kept.store for kept in await app.stock_stores()] == ["ec"], "unasked"
     app = await arrived(phone)
     assert (await app.refresh_stock()).levels == 0
     count(shop, "harajuku", 赤M=1)
@@ -114,7 +118,7 @@ async def test_only_changes_come_and_pins_stay(shop, phone):
     await app.pin_store("ebisu")
     assert [(kept.store, kept.pinned) for kept in await app.stock_stores()][0] == ("ebisu", True)
     with pytest.raises(NorenError.Stock) as bad:
-        await app.nearest_stock("赤M", at=LatLon(lat_deg=math.nan, lon_deg=0.0))
+        await app.nearest_stock("赤M", at=Position(lat_deg=math.nan, lon_deg=0.0))
     assert isinstance(bad.value.error, StockError.BadQuestion)
     with pytest.raises(NorenError.Stock) as unseen:
         await app.nearest_stock(product="never-seen")

@@ -187,8 +187,9 @@ impl HoldsService {
         Ok(self.core.holds.release_when_away(wanted)?)
     }
 
-    /// Takes fixes on the way, in the order in which they came, and answers how it goes for each live hold. The minutes are told every three minutes at
-    /// most, and only while they get less or stand; no position leaves the phone. Local: `outbox().send_due()` sends what follows.
+    /// Takes fixes on the way, in the order in which they came, and answers how it goes for each live hold whose store has a place on the phone. The
+    /// minutes are told every three minutes at most, and only while they can be said; no position leaves the phone. Local: `outbox().send_due()` sends
+    /// what follows.
     ///
     /// # Errors
     /// `NotEnrolled`, `Storage`.

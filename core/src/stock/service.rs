@@ -185,10 +185,8 @@ impl StockService {
             let taken = core.stock.take_in(&page, core.clock.now().now_ms)?;
             report.requests = report.requests.saturating_add(1);
             report.levels = report.levels.saturating_add(count(taken.levels));
+            core.observers.tell(Change::Stock);
             let moved = taken.levels > 0 || !taken.again.is_empty();
-            if moved {
-                core.observers.tell(Change::Stock);
-            }
             // An answer that came to its limit may not have come to the last stores; any other one does not know those that it leaves out.
             let is_full = taken.levels >= endpoints::ROWS || !taken.more.is_empty();
             let goes_on = |store: &&StoreId| taken.more.contains(store) || taken.again.contains(store);

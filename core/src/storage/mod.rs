@@ -3,8 +3,8 @@
 //! | file | holds | durability | may be dropped |
 //! |---|---|---|---|
 //! | `card.sealed` | what the card needs to show; sealed whole | temporary file, fsync, rename, fsync of the directory | no |
-//! | `outbox.db` | intents, tokens, the clock's anchor, check-ins and their chain, what was shown to tills; secrets sealed by value | WAL, `synchronous=FULL` | no |
-//! | `cache.db` | purchase history, its search index, rollups, places, rules of coupons; plain. The wallet; sealed | WAL, `synchronous=NORMAL` | yes: it is pulled again |
+//! | `outbox.db` | intents, tokens, the clock's anchor, check-ins and their chain, what was shown to tills, wishes to hold, pinned stores; secrets sealed by value | WAL, `synchronous=FULL` | no |
+//! | `cache.db` | purchase history, its search index, rollups, places, rules of coupons, products, stock; plain. The wallet, holds; sealed | WAL, `synchronous=NORMAL` | yes: it is pulled again |
 //! | `installation` | a random id that is in the SecureStore too | as the card | – |
 //! | `erase.pending` | the one thing that survives "forget me" until the server has answered | as the card | no |
 //!

@@ -258,12 +258,12 @@ public final class NorenApp: Sendable {
 
     /// Brings what has changed in the stores whose stock is kept, and in `stores`. The server learns their ids, never where the phone is: `at` stays here.
     @discardableResult
-    public func refreshStock(_ stores: [StoreId] = [], at: LatLon? = nil) async throws -> StockReport {
+    public func refreshStock(_ stores: [StoreId] = [], at: Position? = nil) async throws -> StockReport {
         try await remote { try await $0.refreshStock(stores: stores, at: at, cancel: $1) }
     }
 
     /// Where each variant is: the nearest stores that have it, the online shop, and what to do next. One call for a whole matrix of colours and sizes.
-    public func nearestStock(_ question: StockQuestion, at: LatLon? = nil) async throws -> StockMatrix {
+    public func nearestStock(_ question: StockQuestion, at: Position? = nil) async throws -> StockMatrix {
         try await local { try $0.nearestStock(question: question, at: at) }
     }
 
@@ -279,7 +279,7 @@ public final class NorenApp: Sendable {
     public func stockStores() async throws -> [StockStoreView] { try await local { try $0.stockStores() } }
 
     /// Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes.
-    public func hold(_ wish: HoldWish, at: LatLon? = nil) async throws -> HoldOutcome {
+    public func hold(_ wish: HoldWish, at: Position? = nil) async throws -> HoldOutcome {
         try await remote { try await $0.hold(wish: wish, at: at, cancel: $1) }
     }
 
@@ -312,7 +312,7 @@ public final class NorenApp: Sendable {
     }
 
     /// Where else it is, and in which other sizes, when the store did not find what was held.
-    public func insteadOfHold(_ hold: HoldId, at: LatLon? = nil) async throws -> StockMatrix {
+    public func insteadOfHold(_ hold: HoldId, at: Position? = nil) async throws -> StockMatrix {
         try await local { try $0.insteadOfHold(hold: hold, at: at) }
     }
 

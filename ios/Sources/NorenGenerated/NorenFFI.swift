@@ -993,7 +993,7 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * # Errors
      * `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
      */
-    func hold(wish: HoldWish, at: LatLon?, cancel: CancelToken?) async throws  -> HoldOutcome
+    func hold(wish: HoldWish, at: Position?, cancel: CancelToken?) async throws  -> HoldOutcome
 
     /**
      * Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
@@ -1009,7 +1009,7 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * # Errors
      * `Holds`: `NoSuchHold`, `Storage`.
      */
-    func insteadOfHold(hold: HoldId, at: LatLon?) throws  -> StockMatrix
+    func insteadOfHold(hold: HoldId, at: Position?) throws  -> StockMatrix
 
     /**
      * Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
@@ -1017,7 +1017,7 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * # Errors
      * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
      */
-    func nearestStock(question: StockQuestion, at: LatLon?) throws  -> StockMatrix
+    func nearestStock(question: StockQuestion, at: Position?) throws  -> StockMatrix
 
     /**
      * Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
@@ -1050,7 +1050,7 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * # Errors
      * `Stock`; `Cancelled`. What is known stays readable.
      */
-    func refreshStock(stores: [StoreId], at: LatLon?, cancel: CancelToken?) async throws  -> StockReport
+    func refreshStock(stores: [StoreId], at: Position?, cancel: CancelToken?) async throws  -> StockReport
 
     /**
      * Not coming: the piece is free again.
@@ -2115,12 +2115,12 @@ open func writeReview(product: ProductId, stars: UInt8, text: String, cancel: Ca
      * # Errors
      * `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
      */
-open func hold(wish: HoldWish, at: LatLon?, cancel: CancelToken?)async throws  -> HoldOutcome  {
+open func hold(wish: HoldWish, at: Position?, cancel: CancelToken?)async throws  -> HoldOutcome  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_noren_ffi_fn_method_appcore_hold(
-                        self.uniffiCloneHandle(),FfiConverterTypeHoldWish_lower(wish),FfiConverterOptionTypeLatLon.lower(at),FfiConverterOptionTypeCancelToken.lower(cancel)
+                        self.uniffiCloneHandle(),FfiConverterTypeHoldWish_lower(wish),FfiConverterOptionTypePosition.lower(at),FfiConverterOptionTypeCancelToken.lower(cancel)
                 )
             },
             pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
@@ -2152,13 +2152,13 @@ open func holds()throws  -> HoldPage  {
      * # Errors
      * `Holds`: `NoSuchHold`, `Storage`.
      */
-open func insteadOfHold(hold: HoldId, at: LatLon?)throws  -> StockMatrix  {
+open func insteadOfHold(hold: HoldId, at: Position?)throws  -> StockMatrix  {
     return try  FfiConverterTypeStockMatrix_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_instead_of_hold(
             self.uniffiCloneHandle(),
         FfiConverterTypeHoldId_lower(hold),
-        FfiConverterOptionTypeLatLon.lower(at),uniffiCallStatus
+        FfiConverterOptionTypePosition.lower(at),uniffiCallStatus
     )
 })
 }
@@ -2169,13 +2169,13 @@ open func insteadOfHold(hold: HoldId, at: LatLon?)throws  -> StockMatrix  {
      * # Errors
      * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
      */
-open func nearestStock(question: StockQuestion, at: LatLon?)throws  -> StockMatrix  {
+open func nearestStock(question: StockQuestion, at: Position?)throws  -> StockMatrix  {
     return try  FfiConverterTypeStockMatrix_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_nearest_stock(
             self.uniffiCloneHandle(),
         FfiConverterTypeStockQuestion_lower(question),
-        FfiConverterOptionTypeLatLon.lower(at),uniffiCallStatus
+        FfiConverterOptionTypePosition.lower(at),uniffiCallStatus
     )
 })
 }
@@ -2241,12 +2241,12 @@ open func refreshHolds(cancel: CancelToken?)async throws  -> Bool  {
      * # Errors
      * `Stock`; `Cancelled`. What is known stays readable.
      */
-open func refreshStock(stores: [StoreId], at: LatLon?, cancel: CancelToken?)async throws  -> StockReport  {
+open func refreshStock(stores: [StoreId], at: Position?, cancel: CancelToken?)async throws  -> StockReport  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_noren_ffi_fn_method_appcore_refresh_stock(
-                        self.uniffiCloneHandle(),FfiConverterSequenceTypeStoreId.lower(stores),FfiConverterOptionTypeLatLon.lower(at),FfiConverterOptionTypeCancelToken.lower(cancel)
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeStoreId.lower(stores),FfiConverterOptionTypePosition.lower(at),FfiConverterOptionTypeCancelToken.lower(cancel)
                 )
             },
             pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
@@ -3108,7 +3108,7 @@ public func FfiConverterTypeAppSettings_lower(_ value: AppSettings) -> RustBuffe
 /**
  * Where the phone is. It stays on the phone: distances are computed here.
  */
-public struct LatLon: Equatable, Hashable {
+public struct Position: Equatable, Hashable {
     /**
      * Latitude in degrees (WGS84), north positive.
      */
@@ -3137,22 +3137,22 @@ public struct LatLon: Equatable, Hashable {
 }
 
 #if compiler(>=6)
-extension LatLon: Sendable {}
+extension Position: Sendable {}
 #endif
 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public struct FfiConverterTypeLatLon: FfiConverterRustBuffer {
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LatLon {
+public struct FfiConverterTypePosition: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Position {
         return
-            try LatLon(
+            try Position(
                 latDeg: FfiConverterDouble.read(from: &buf),
                 lonDeg: FfiConverterDouble.read(from: &buf)
         )
     }
 
-    public static func write(_ value: LatLon, into buf: inout [UInt8]) {
+    public static func write(_ value: Position, into buf: inout [UInt8]) {
         FfiConverterDouble.write(value.latDeg, into: &buf)
         FfiConverterDouble.write(value.lonDeg, into: &buf)
     }
@@ -3162,15 +3162,15 @@ public struct FfiConverterTypeLatLon: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public func FfiConverterTypeLatLon_lift(_ buf: RustBuffer) throws -> LatLon {
-    return try FfiConverterTypeLatLon.lift(buf)
+public func FfiConverterTypePosition_lift(_ buf: RustBuffer) throws -> Position {
+    return try FfiConverterTypePosition.lift(buf)
 }
 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public func FfiConverterTypeLatLon_lower(_ value: LatLon) -> RustBuffer {
-    return FfiConverterTypeLatLon.lower(value)
+public func FfiConverterTypePosition_lower(_ value: Position) -> RustBuffer {
+    return FfiConverterTypePosition.lower(value)
 }
 
 
@@ -3581,8 +3581,8 @@ fileprivate struct FfiConverterOptionTypeStoreAnswer: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-fileprivate struct FfiConverterOptionTypeLatLon: FfiConverterRustBuffer {
-    typealias SwiftType = LatLon?
+fileprivate struct FfiConverterOptionTypePosition: FfiConverterRustBuffer {
+    typealias SwiftType = Position?
 
     public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
         guard let value = value else {
@@ -3590,13 +3590,13 @@ fileprivate struct FfiConverterOptionTypeLatLon: FfiConverterRustBuffer {
             return
         }
         writeInt(&buf, Int8(1))
-        FfiConverterTypeLatLon.write(value, into: &buf)
+        FfiConverterTypePosition.write(value, into: &buf)
     }
 
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
-        case 1: return try FfiConverterTypeLatLon.read(from: &buf)
+        case 1: return try FfiConverterTypePosition.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -4218,16 +4218,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_write_review() != 16461) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_hold() != 47626) {
+    if (uniffi_noren_ffi_checksum_method_appcore_hold() != 47635) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_holds() != 5102) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 54259) {
+    if (uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 27955) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_nearest_stock() != 11126) {
+    if (uniffi_noren_ffi_checksum_method_appcore_nearest_stock() != 9755) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_on_the_way() != 26141) {
@@ -4239,7 +4239,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_refresh_holds() != 2089) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 35059) {
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 44040) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_release_hold() != 61344) {

@@ -575,13 +575,13 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_history() != 10311:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_hold() != 47626:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_hold() != 47635:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon() != 9421:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_holds() != 5102:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 54259:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 27955:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_like() != 42893:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -595,7 +595,7 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_places() != 13371:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock() != 11126:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock() != 9755:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_network_returned() != 56470:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -641,7 +641,7 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews() != 22842:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 35059:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 44040:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_release_hold() != 61344:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -1904,7 +1904,7 @@ class _UniffiFfiConverterFloat64(_UniffiConverterPrimitiveFloat):
         buf.write_double(value)
 
 @dataclass
-class LatLon:
+class Position:
     """
     Where the phone is. It stays on the phone: distances are computed here.
 """
@@ -1916,7 +1916,7 @@ class LatLon:
 
 
     def __str__(self):
-        return "LatLon(lat_deg={}, lon_deg={})".format(self.lat_deg, self.lon_deg)
+        return "Position(lat_deg={}, lon_deg={})".format(self.lat_deg, self.lon_deg)
     def __eq__(self, other):
         if self.lat_deg != other.lat_deg:
             return False
@@ -1924,10 +1924,10 @@ class LatLon:
             return False
         return True
 
-class _UniffiFfiConverterTypeLatLon(_UniffiConverterRustBuffer):
+class _UniffiFfiConverterTypePosition(_UniffiConverterRustBuffer):
     @staticmethod
     def read(buf):
-        return LatLon(
+        return Position(
             lat_deg=_UniffiFfiConverterFloat64.read(buf),
             lon_deg=_UniffiFfiConverterFloat64.read(buf),
         )
@@ -2823,11 +2823,11 @@ class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
 
 
 
-class _UniffiFfiConverterOptionalTypeLatLon(_UniffiConverterRustBuffer):
+class _UniffiFfiConverterOptionalTypePosition(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
         if value is not None:
-            _UniffiFfiConverterTypeLatLon.check_lower(value)
+            _UniffiFfiConverterTypePosition.check_lower(value)
 
     @classmethod
     def write(cls, value, buf):
@@ -2836,7 +2836,7 @@ class _UniffiFfiConverterOptionalTypeLatLon(_UniffiConverterRustBuffer):
             return
 
         buf.write_u8(1)
-        _UniffiFfiConverterTypeLatLon.write(value, buf)
+        _UniffiFfiConverterTypePosition.write(value, buf)
 
     @classmethod
     def read(cls, buf):
@@ -2844,7 +2844,7 @@ class _UniffiFfiConverterOptionalTypeLatLon(_UniffiConverterRustBuffer):
         if flag == 0:
             return None
         elif flag == 1:
-            return _UniffiFfiConverterTypeLatLon.read(buf)
+            return _UniffiFfiConverterTypePosition.read(buf)
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
@@ -3428,7 +3428,7 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `Storage`.
 """
         raise NotImplementedError
-    async def hold(self, wish: noren_core.HoldWish,at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.HoldOutcome:
+    async def hold(self, wish: noren_core.HoldWish,at: typing.Optional[Position],cancel: typing.Optional[CancelToken]) -> noren_core.HoldOutcome:
         """
         Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
         from `at`.
@@ -3453,7 +3453,7 @@ class AppCoreProtocol(typing.Protocol):
         `Holds`: `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
-    def instead_of_hold(self, hold: noren_rules.HoldId,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+    def instead_of_hold(self, hold: noren_rules.HoldId,at: typing.Optional[Position]) -> noren_core.StockMatrix:
         """
         Where else it is, and in which other sizes, when the store did not find what was held. Local.
 
@@ -3509,7 +3509,7 @@ class AppCoreProtocol(typing.Protocol):
         `Places`: `BadPosition`, `Storage`.
 """
         raise NotImplementedError
-    def nearest_stock(self, question: noren_core.StockQuestion,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+    def nearest_stock(self, question: noren_core.StockQuestion,at: typing.Optional[Position]) -> noren_core.StockMatrix:
         """
         Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
 
@@ -3693,7 +3693,7 @@ class AppCoreProtocol(typing.Protocol):
         `Catalogue`; `Cancelled`. What is known stays readable.
 """
         raise NotImplementedError
-    async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
+    async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[Position],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
         """
         Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
         and those wanted within 30 days. The server learns their ids, never the position.
@@ -4383,7 +4383,7 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
-    async def hold(self, wish: noren_core.HoldWish,at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.HoldOutcome:
+    async def hold(self, wish: noren_core.HoldWish,at: typing.Optional[Position],cancel: typing.Optional[CancelToken]) -> noren_core.HoldOutcome:
         """
         Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. Alternatives are ordered by the way
         from `at`.
@@ -4394,13 +4394,13 @@ class AppCore(AppCoreProtocol):
 
         noren_core._UniffiFfiConverterTypeHoldWish.check_lower(wish)
 
-        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+        _UniffiFfiConverterOptionalTypePosition.check_lower(at)
 
         _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
             noren_core._UniffiFfiConverterTypeHoldWish.lower(wish),
-            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+            _UniffiFfiConverterOptionalTypePosition.lower(at),
             _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
         )
         _uniffi_lift_return = noren_core._UniffiFfiConverterTypeHoldOutcome.lift
@@ -4455,7 +4455,7 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
-    def instead_of_hold(self, hold: noren_rules.HoldId,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+    def instead_of_hold(self, hold: noren_rules.HoldId,at: typing.Optional[Position]) -> noren_core.StockMatrix:
         """
         Where else it is, and in which other sizes, when the store did not find what was held. Local.
 
@@ -4465,11 +4465,11 @@ class AppCore(AppCoreProtocol):
 
         noren_rules._UniffiFfiConverterTypeHoldId.check_lower(hold)
 
-        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+        _UniffiFfiConverterOptionalTypePosition.check_lower(at)
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
             noren_rules._UniffiFfiConverterTypeHoldId.lower(hold),
-            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+            _UniffiFfiConverterOptionalTypePosition.lower(at),
         )
         _uniffi_lift_return = noren_core._UniffiFfiConverterTypeStockMatrix.lift
         _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
@@ -4616,7 +4616,7 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
-    def nearest_stock(self, question: noren_core.StockQuestion,at: typing.Optional[LatLon]) -> noren_core.StockMatrix:
+    def nearest_stock(self, question: noren_core.StockQuestion,at: typing.Optional[Position]) -> noren_core.StockMatrix:
         """
         Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
 
@@ -4626,11 +4626,11 @@ class AppCore(AppCoreProtocol):
 
         noren_core._UniffiFfiConverterTypeStockQuestion.check_lower(question)
 
-        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+        _UniffiFfiConverterOptionalTypePosition.check_lower(at)
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
             noren_core._UniffiFfiConverterTypeStockQuestion.lower(question),
-            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+            _UniffiFfiConverterOptionalTypePosition.lower(at),
         )
         _uniffi_lift_return = noren_core._UniffiFfiConverterTypeStockMatrix.lift
         _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
@@ -5143,7 +5143,7 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
-    async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[LatLon],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
+    async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[Position],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
         """
         Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
         and those wanted within 30 days. The server learns their ids, never the position.
@@ -5154,13 +5154,13 @@ class AppCore(AppCoreProtocol):
 
         _UniffiFfiConverterSequenceTypeStoreId.check_lower(stores)
 
-        _UniffiFfiConverterOptionalTypeLatLon.check_lower(at)
+        _UniffiFfiConverterOptionalTypePosition.check_lower(at)
 
         _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
             _UniffiFfiConverterSequenceTypeStoreId.lower(stores),
-            _UniffiFfiConverterOptionalTypeLatLon.lower(at),
+            _UniffiFfiConverterOptionalTypePosition.lower(at),
             _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
         )
         _uniffi_lift_return = noren_core._UniffiFfiConverterTypeStockReport.lift
@@ -5766,7 +5766,7 @@ __all__ = [
     "InternalError",
     "NorenError",
     "AppSettings",
-    "LatLon",
+    "Position",
     "card_png",
     "card_svg",
     "card_terminal_text",

@@ -52,8 +52,8 @@ import app.noren.core.SyncReport
 import app.noren.ffi.AppCore
 import app.noren.ffi.AppSettings
 import app.noren.ffi.CancelToken
-import app.noren.ffi.LatLon
 import app.noren.ffi.NorenException
+import app.noren.ffi.Position
 import app.noren.rules.Arrival
 import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
@@ -293,10 +293,10 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
      * Brings what has changed in the stores whose stock is kept, and in [stores]. The server learns their ids, never where the phone is: [at] stays
      * here.
      */
-    suspend fun refreshStock(stores: List<StoreId> = emptyList(), at: LatLon? = null): StockReport = remote { refreshStock(stores, at, it) }
+    suspend fun refreshStock(stores: List<StoreId> = emptyList(), at: Position? = null): StockReport = remote { refreshStock(stores, at, it) }
 
     /** Where each variant is: the nearest stores that have it, the online shop, and what to do next. One call for a whole matrix of colours and sizes. */
-    suspend fun nearestStock(question: StockQuestion, at: LatLon? = null): StockMatrix = local { nearestStock(question, at) }
+    suspend fun nearestStock(question: StockQuestion, at: Position? = null): StockMatrix = local { nearestStock(question, at) }
 
     /** What is known of a variant in a store; null when nothing was ever heard of that store. */
     suspend fun stockIn(store: StoreId, sku: Sku, inMin: UInt = 0u, quantity: UInt = 1u): StoreAnswer? =
@@ -309,7 +309,7 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
     suspend fun stockStores(): List<StockStoreView> = local { stockStores() }
 
     /** Asks a store to hold a variant. A second tap makes no second one; with no network it waits for ten minutes. */
-    suspend fun hold(wish: HoldWish, at: LatLon? = null): HoldOutcome = remote { hold(wish, at, it) }
+    suspend fun hold(wish: HoldWish, at: Position? = null): HoldOutcome = remote { hold(wish, at, it) }
 
     /** Holds and wishes, newest first. */
     suspend fun holds(): HoldPage = local { holds() }
@@ -333,7 +333,7 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
     suspend fun onTheWay(observations: List<Observation>): List<HoldTrip> = local { onTheWay(observations) }
 
     /** Where else it is, and in which other sizes, when the store did not find what was held. */
-    suspend fun insteadOfHold(hold: HoldId, at: LatLon? = null): StockMatrix = local { insteadOfHold(hold, at) }
+    suspend fun insteadOfHold(hold: HoldId, at: Position? = null): StockMatrix = local { insteadOfHold(hold, at) }
 
     /** Sends what is due: when the app comes to the front, and when a job of the system runs. */
     suspend fun sendDue(): SendReport = remote { sendDue(it) }

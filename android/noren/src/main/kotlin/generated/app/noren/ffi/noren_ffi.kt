@@ -1537,16 +1537,16 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_write_review() and 0xFFFF) != 16461) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_hold() and 0xFFFF) != 47626) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_hold() and 0xFFFF) != 47635) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_holds() and 0xFFFF) != 5102) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() and 0xFFFF) != 54259) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() and 0xFFFF) != 27955) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock() and 0xFFFF) != 11126) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock() and 0xFFFF) != 9755) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way() and 0xFFFF) != 26141) {
@@ -1558,7 +1558,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_holds() and 0xFFFF) != 2089) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() and 0xFFFF) != 35059) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() and 0xFFFF) != 44040) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_release_hold() and 0xFFFF) != 61344) {
@@ -2495,7 +2495,7 @@ public interface AppCoreInterface {
      * # Errors
      * `Holds`: `BadWish`, `Refused`…; `Cancelled`: the wish stays in the outbox, and `take_back_hold` takes it back.
      */
-    suspend fun `hold`(`wish`: HoldWish, `at`: LatLon?, `cancel`: CancelToken?): HoldOutcome
+    suspend fun `hold`(`wish`: HoldWish, `at`: Position?, `cancel`: CancelToken?): HoldOutcome
 
     /**
      * Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
@@ -2511,7 +2511,7 @@ public interface AppCoreInterface {
      * # Errors
      * `Holds`: `NoSuchHold`, `Storage`.
      */
-    fun `insteadOfHold`(`hold`: HoldId, `at`: LatLon?): StockMatrix
+    fun `insteadOfHold`(`hold`: HoldId, `at`: Position?): StockMatrix
 
     /**
      * Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next; one call for a whole matrix. Local.
@@ -2519,7 +2519,7 @@ public interface AppCoreInterface {
      * # Errors
      * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
      */
-    fun `nearestStock`(`question`: StockQuestion, `at`: LatLon?): StockMatrix
+    fun `nearestStock`(`question`: StockQuestion, `at`: Position?): StockMatrix
 
     /**
      * Takes fixes on the way and answers how it goes for each live hold; `send_due` tells the minutes. No position leaves the phone. Local.
@@ -2552,7 +2552,7 @@ public interface AppCoreInterface {
      * # Errors
      * `Stock`; `Cancelled`. What is known stays readable.
      */
-    suspend fun `refreshStock`(`stores`: List<StoreId>, `at`: LatLon?, `cancel`: CancelToken?): StockReport
+    suspend fun `refreshStock`(`stores`: List<StoreId>, `at`: Position?, `cancel`: CancelToken?): StockReport
 
     /**
      * Not coming: the piece is free again.
@@ -3898,14 +3898,14 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
      */
     @Throws(NorenException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `hold`(`wish`: HoldWish, `at`: LatLon?, `cancel`: CancelToken?) : HoldOutcome {
+    override suspend fun `hold`(`wish`: HoldWish, `at`: Position?, `cancel`: CancelToken?) : HoldOutcome {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold(
                 uniffiHandle,
 
         FfiConverterTypeHoldWish.lower(`wish`),
-        FfiConverterOptionalTypeLatLon.lower(`at`),
+        FfiConverterOptionalTypePosition.lower(`at`),
         FfiConverterOptionalTypeCancelToken.lower(`cancel`),
             )
         },
@@ -3946,7 +3946,7 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
      * # Errors
      * `Holds`: `NoSuchHold`, `Storage`.
      */
-    @Throws(NorenException::class)override fun `insteadOfHold`(`hold`: HoldId, `at`: LatLon?): StockMatrix {
+    @Throws(NorenException::class)override fun `insteadOfHold`(`hold`: HoldId, `at`: Position?): StockMatrix {
             return FfiConverterTypeStockMatrix.lift(
     callWithHandle {
     uniffiRustCallWithError(NorenException) { _status ->
@@ -3954,7 +3954,7 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
         it,
 
         FfiConverterTypeHoldId.lower(`hold`),
-        FfiConverterOptionalTypeLatLon.lower(`at`),_status)
+        FfiConverterOptionalTypePosition.lower(`at`),_status)
 }
     }
     )
@@ -3968,7 +3968,7 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
      * # Errors
      * `Stock`: `NoSuchProduct`, `BadQuestion`, `Storage`.
      */
-    @Throws(NorenException::class)override fun `nearestStock`(`question`: StockQuestion, `at`: LatLon?): StockMatrix {
+    @Throws(NorenException::class)override fun `nearestStock`(`question`: StockQuestion, `at`: Position?): StockMatrix {
             return FfiConverterTypeStockMatrix.lift(
     callWithHandle {
     uniffiRustCallWithError(NorenException) { _status ->
@@ -3976,7 +3976,7 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
         it,
 
         FfiConverterTypeStockQuestion.lower(`question`),
-        FfiConverterOptionalTypeLatLon.lower(`at`),_status)
+        FfiConverterOptionalTypePosition.lower(`at`),_status)
 }
     }
     )
@@ -4063,14 +4063,14 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
      */
     @Throws(NorenException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `refreshStock`(`stores`: List<StoreId>, `at`: LatLon?, `cancel`: CancelToken?) : StockReport {
+    override suspend fun `refreshStock`(`stores`: List<StoreId>, `at`: Position?, `cancel`: CancelToken?) : StockReport {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock(
                 uniffiHandle,
 
         FfiConverterSequenceTypeStoreId.lower(`stores`),
-        FfiConverterOptionalTypeLatLon.lower(`at`),
+        FfiConverterOptionalTypePosition.lower(`at`),
         FfiConverterOptionalTypeCancelToken.lower(`cancel`),
             )
         },
@@ -5333,7 +5333,7 @@ public object FfiConverterTypeAppSettings: FfiConverterRustBuffer<AppSettings> {
 /**
  * Where the phone is. It stays on the phone: distances are computed here.
  */
-data class LatLon (
+data class Position (
     /**
      * Latitude in degrees (WGS84), north positive.
      */
@@ -5356,20 +5356,20 @@ data class LatLon (
 /**
  * @suppress
  */
-public object FfiConverterTypeLatLon: FfiConverterRustBuffer<LatLon> {
-    override fun read(buf: ByteBuffer): LatLon {
-        return LatLon(
+public object FfiConverterTypePosition: FfiConverterRustBuffer<Position> {
+    override fun read(buf: ByteBuffer): Position {
+        return Position(
             FfiConverterDouble.read(buf),
             FfiConverterDouble.read(buf),
         )
     }
 
-    override fun allocationSize(value: LatLon) = (
+    override fun allocationSize(value: Position) = (
             FfiConverterDouble.allocationSize(value.`latDeg`) +
             FfiConverterDouble.allocationSize(value.`lonDeg`)
     )
 
-    override fun write(value: LatLon, buf: ByteBuffer) {
+    override fun write(value: Position, buf: ByteBuffer) {
             FfiConverterDouble.write(value.`latDeg`, buf)
             FfiConverterDouble.write(value.`lonDeg`, buf)
     }
@@ -5954,28 +5954,28 @@ public object FfiConverterOptionalTypeStoreAnswer: FfiConverterRustBuffer<StoreA
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeLatLon: FfiConverterRustBuffer<LatLon?> {
-    override fun read(buf: ByteBuffer): LatLon? {
+public object FfiConverterOptionalTypePosition: FfiConverterRustBuffer<Position?> {
+    override fun read(buf: ByteBuffer): Position? {
         if (buf.get().toInt() == 0) {
             return null
         }
-        return FfiConverterTypeLatLon.read(buf)
+        return FfiConverterTypePosition.read(buf)
     }
 
-    override fun allocationSize(value: LatLon?): ULong {
+    override fun allocationSize(value: Position?): ULong {
         if (value == null) {
             return 1UL
         } else {
-            return 1UL + FfiConverterTypeLatLon.allocationSize(value)
+            return 1UL + FfiConverterTypePosition.allocationSize(value)
         }
     }
 
-    override fun write(value: LatLon?, buf: ByteBuffer) {
+    override fun write(value: Position?, buf: ByteBuffer) {
         if (value == null) {
             buf.put(0)
         } else {
             buf.put(1)
-            FfiConverterTypeLatLon.write(value, buf)
+            FfiConverterTypePosition.write(value, buf)
         }
     }
 }

@@ -11,6 +11,7 @@ pub(super) const ROWS: usize = 5_000;
 /// What has changed in these stores since the versions on the phone. Their ids are all that the server learns.
 pub(super) async fn stock(client: &Client, authorizer: &dyn Authorizer, stores: &[KeptStore]) -> Result<StockPage, AuthorizerError> {
     let asked: Vec<String> = stores.iter().map(|kept| format!("{}@{}", escaped(kept.store.as_str()), kept.version)).collect();
-    let answer = client.get_authorized(authorizer, &format!("{}?stores={}&limit={ROWS}", paths::STOCK, asked.join(",")), None).await?;
+    let named = if asked.is_empty() { String::new() } else { format!("&stores={}", asked.join(",")) };
+    let answer = client.get_authorized(authorizer, &format!("{}?limit={ROWS}{named}", paths::STOCK), None).await?;
     Ok(decode(&answer)?)
 }

@@ -49,7 +49,7 @@ impl Depot {
     }
 
     fn page(&self, query: &str, now_ms: i64) -> StockPage {
-        let asked = query.split('&').find_map(|part| part.strip_prefix("stores=")).unwrap();
+        let asked = query.split('&').find_map(|part| part.strip_prefix("stores=")).unwrap_or_default();
         let mut asked: Vec<(StoreId, u64)> = asked
             .split(',')
             .filter(|text| !text.is_empty())

@@ -87,7 +87,7 @@ pub mod paths {
     /// POST, app token: [`super::ReactionsRequest`] to [`super::ReactionsKept`].
     pub const REACTIONS: &str = "/v1/reactions";
     /// GET, app token, `?stores=s1@17,s2@0&limit=`: [`super::StockPage`]. Stores with the version that is known, 0 for none; escaped as in a URL.
-    /// The online shop's stock is answered too where it was not asked for: a phone learns of it in this way.
+    /// The online shop's stock is answered too where it was not asked for, and alone without `stores`: a phone learns of it in this way.
     pub const STOCK: &str = "/v1/stock";
     /// GET, app token, ETag: [`super::Holds`]. POST, app token: [`super::HoldRequest`] to [`super::HoldAnswer`].
     pub const HOLDS: &str = "/v1/holds";

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use commands::{calibrate, card, claim, enrol, forget, history, import_sales, replay as replay_tool, scan, serve, till, verify};
+use commands::{calibrate, card, claim, enrol, forget, history, import_sales, replay as replay_tool, scan, serve, stock, till, verify};
 use output::Failure;
 
 /// Noren: one app core for retailers, restaurants and expressway operators.
@@ -39,6 +39,7 @@ enum Command {
     Till(till::Till),
     Verify(verify::Verify),
     Scan(scan::Scan),
+    Stock(stock::Stock),
     ImportSales(import_sales::ImportSales),
     Sync(history::Sync),
     History(history::History),
@@ -71,6 +72,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::Till(args)) => wait_for(till::run(args)),
         Some(Command::Verify(args)) => verify::run(args),
         Some(Command::Scan(args)) => scan::run(args),
+        Some(Command::Stock(args)) => wait_for(stock::run(args)),
         Some(Command::ImportSales(args)) => wait_for(import_sales::run(args)),
         Some(Command::Sync(args)) => wait_for(history::sync(args)),
         Some(Command::History(args)) => history::history(args),

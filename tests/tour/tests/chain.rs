@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use noren_rules::ids::Sku;
 use noren_tour::stores::{ARRIVES_MIN, CHAIN, NOON_MIN, TRANSFER, TwoDays, products};
+use support::{Served, line, lines, run};
 
 /// Open Food Facts (tests/data/README.md).
 const REAL: &str = include_str!("../../data/products_jan/products.csv");
@@ -53,4 +56,42 @@ fn two_days_of_the_log_are_sold_by_eight_tills() {
             assert!(lies >= 0, "{lies} of {sku} lie in store {store} at {minute}");
         }
     }
+}
+
+/// What an app developer does: a backend with the chain, a phone in a directory, an answer as JSON.
+#[test]
+fn the_chain_is_served_and_asked_from_the_command_line() {
+    let (served, folder) = (Served::with(&["--stores"]), tempfile::tempdir().unwrap());
+    let home = folder.path().join("phone").to_str().unwrap().to_owned();
+    line(&["enrol", "--backend", &served.url, "--home", &home]);
+    let asked =
+        ["stock", "4901515111150", "--home", &home, "--store", CHAIN[1].id, "--store", CHAIN[0].id, "--store", "nowhere", "--in-min", "11"];
+    let answers = lines(&asked);
+    let short: Vec<_> = answers
+        .iter()
+        .map(|answer| {
+            (
+                answer["store"].as_str().unwrap(),
+                answer["size"].as_str().unwrap(),
+                answer["band"].as_str().unwrap(),
+                answer["quantity"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    let large: Vec<_> = short.iter().filter(|answer| answer.1 == "1 L").copied().collect();
+    assert_eq!((short.len(), large), (6, vec![(CHAIN[1].id, "1 L", "low", 1), (CHAIN[0].id, "1 L", "out", 0)]));
+    assert!(
+        answers[0]["chance_permille"].as_u64().unwrap() > 800 && answers[0]["text_ja"].as_str().unwrap().contains("時点"),
+        "{}",
+        answers[0]
+    );
+
+    // Without a network it is what was heard last.
+    drop(served);
+    assert_eq!(run(&asked).status.code(), Some(1));
+    let offline: Vec<&str> = asked.into_iter().chain(["--offline"]).collect();
+    assert_eq!(lines(&offline).len(), 6);
+    let unknown = run(&["stock", "4901515111167", "--home", &home, "--store", CHAIN[1].id, "--offline"]);
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    assert_eq!(run(&["serve", "--stores", "--host", "0.0.0.0"]).status.code(), Some(2));
 }

@@ -11,5 +11,6 @@ mod membership;
 pub(crate) mod replay;
 pub(crate) mod scan;
 pub(crate) mod serve;
+pub(crate) mod stock;
 pub(crate) mod till;
 pub(crate) mod verify;

@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use noren_backend::{DemoTill, Settings};
+use noren_core::net::{HttpTransport, Transport};
+use noren_tour::stores;
 use serde::Serialize;
 
 use crate::output::{self, Failure};
@@ -29,6 +32,10 @@ pub(crate) struct Serve {
     /// Directory for the database and the server's keys; made if it is not there.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Begin with the chain of the tour: four stores around Kurashiki, 38 variants with real JAN codes, two days of sales until now. Only on loopback,
+    /// where everyone may know the tokens of its tills: noren-demo-ekimae-1 and -2, noren-demo-bikan-1 and so on, for the store's page at /store too.
+    #[arg(long, conflicts_with = "data")]
+    stores: bool,
     /// Address to listen on.
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
@@ -46,10 +53,18 @@ struct Listening {
 }
 
 pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
+    if args.stores && !args.host.is_loopback() {
+        return Err(Failure::unusable("--stores is for a backend on loopback: leave --host out"));
+    }
     let till = DemoTill { token: args.till_token.clone(), ..DemoTill::default() };
     let (data, operator_token) = (args.data.clone(), args.operator_token.clone());
     let settings = Settings { data, host: args.host, port: args.port, till: Some(till), operator_token, ..Settings::default() };
     let backend = noren_backend::start(settings).await.map_err(Failure::failed)?;
+    if args.stores {
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new().map_err(Failure::failed)?);
+        let operator_token = args.operator_token.as_deref().unwrap_or(noren_backend::DEMO_OPERATOR_TOKEN);
+        stores::open_now(&backend, operator_token, &transport).await.map_err(Failure::failed)?;
+    }
     output::json(&Listening { url: backend.url() })?;
     output::say("noren: listening; Ctrl-C stops");
     stop_signal().await;

@@ -19,7 +19,13 @@ impl StoryDays {
     pub fn before_next_noon(clock: &StoryClock) -> Self {
         let local_ms = clock.now_ms() + i64::from(UTC_OFFSET_MIN) * MINUTE_MS;
         let noon_ms = (local_ms + DAY_MS / 2).div_euclid(DAY_MS) * DAY_MS + DAY_MS / 2;
-        Self { first_midnight_ms: noon_ms - i64::from(UTC_OFFSET_MIN) * MINUTE_MS - NOON_MIN * MINUTE_MS }
+        Self::with_noon_at(noon_ms - i64::from(UTC_OFFSET_MIN) * MINUTE_MS)
+    }
+
+    /// Whatever the clock shows at this moment, it is noon of the second day.
+    #[must_use]
+    pub fn with_noon_at(noon_ms: i64) -> Self {
+        Self { first_midnight_ms: noon_ms - NOON_MIN * MINUTE_MS }
     }
 
     /// A minute since the first midnight, in milliseconds since the Unix epoch.

@@ -26,3 +26,25 @@ pub use operator::ChainOperator;
 pub use phone::StoreShopper;
 pub use till::{Basket, StoreTill};
 pub use walk::walk;
+
+use std::sync::Arc;
+
+use noren_backend::Backend;
+use noren_core::net::Transport;
+
+use crate::travel::StoryClock;
+
+/// Puts the chain into a backend on loopback, as if it were noon of its second day now: its stores, its products, what its tills have said so far.
+///
+/// # Errors
+/// What the backend refused.
+pub async fn open_now(backend: &Backend, operator_token: &str, transport: &Arc<dyn Transport>) -> Result<Fed, String> {
+    let clock = StoryClock::default();
+    let days = StoryDays::with_noon_at(clock.now_ms());
+    let operator = ChainOperator::new(&backend.url(), operator_token, transport.clone(), &clock);
+    operator.put().await?;
+    let tills = StoreTill::all(backend, transport, &clock).await?;
+    let two = TwoDays::read()?;
+    operator.open_the_books(&two, &days).await?;
+    Feed::new(&two, days, &tills).until_noon().await
+}

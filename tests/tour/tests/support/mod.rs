@@ -92,11 +92,13 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(data: Option<&Path>) -> Self {
+        let data = data.map(|data| ["--data", data.to_str().unwrap()]);
+        Self::with(data.as_ref().map_or(&[], |arguments| arguments))
+    }
+
+    pub(crate) fn with(arguments: &[&str]) -> Self {
         let mut command = noren();
-        command.args(["serve", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null());
-        if let Some(data) = data {
-            command.arg("--data").arg(data);
-        }
+        command.args(["serve", "--port", "0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();

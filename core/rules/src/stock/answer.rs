@@ -132,6 +132,13 @@ impl StockAnswer {
     ///
     /// `level` is `None` for a variant that the store, which is heard of, never had: it is out. `now_ms` is the trusted clock; one that is behind
     /// `as_of_ms` sees an age of 0. Beyond [`StockSource::past_ms`] the band is [`Band::Unknown`] whatever the quantity.
+    ///
+    /// ```
+    /// use noren_rules::stock::{Arrival, Band, BandRules, ChanceModel, StockAnswer, StockOrigin, StockSource};
+    /// let origin = StockOrigin { as_of_ms: 1_000, source: StockSource::PosFeed, model: ChanceModel::default() };
+    /// let answer = StockAnswer::of(None, &origin, &BandRules::default(), 2_000, Arrival { in_min: 20, quantity: 1 });
+    /// assert_eq!((answer.band, answer.as_of_ms, answer.last_known), (Band::Out, 1_000, false));
+    /// ```
     #[must_use]
     pub fn of(level: Option<&StockLevel>, origin: &StockOrigin, rules: &BandRules, now_ms: i64, arrival: Arrival) -> Self {
         let age_ms = now_ms.saturating_sub(origin.as_of_ms).max(0);

@@ -6,7 +6,8 @@
 //! What could not be sold because the shelf was empty is not sold.
 //!
 //! December and January fill the shelves, the rates of sale and the errors of the books. The model is fitted to what was asked from February to April,
-//! and measured by what was asked from May to August, which the fit has not seen.
+//! and measured by what was asked from May to August, which the fit has not seen. Only the four numbers of the model are
+//! fitted: its form was made by people who had seen all months.
 
 mod asked;
 mod demand;

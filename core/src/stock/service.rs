@@ -186,7 +186,6 @@ impl StockService {
             report.requests = report.requests.saturating_add(1);
             report.levels = report.levels.saturating_add(count(taken.levels));
             core.observers.tell(Change::Stock);
-            let moved = taken.levels > 0 || !taken.again.is_empty();
             // An answer that came to its limit may not have come to the last stores; any other one does not know those that it leaves out.
             let is_full = taken.levels >= endpoints::ROWS || !taken.more.is_empty();
             let goes_on = |store: &&StoreId| taken.more.contains(store) || taken.again.contains(store);
@@ -197,7 +196,7 @@ impl StockService {
             if next.is_empty() {
                 return Ok(page.as_of_ms);
             }
-            if !moved && next.len() >= queue.len() {
+            if !taken.moved && next.len() >= queue.len() {
                 return Err(StorageError::other("the server says that there is more stock and gives none: try again later").into());
             }
             queue = next;

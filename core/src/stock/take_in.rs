@@ -15,6 +15,8 @@ use crate::storage::StorageError;
 pub struct StockTaken {
     /// Levels that it brought.
     pub levels: usize,
+    /// True when a store is of another version than before.
+    pub moved: bool,
     /// Stores of which there is more.
     pub more: Vec<StoreId>,
     /// Stores that are pulled from the beginning: the server has begun another life and does not know what was there before.
@@ -46,6 +48,7 @@ pub(super) fn page(tx: &Transaction<'_>, page: &StockPage, used_at_ms: i64) -> R
             continue;
         };
         taken.heard.push(stock.store.clone());
+        taken.moved |= stock.version != known.version;
         if stock.version < known.version {
             clear(tx, &known, &mut changes)?;
             tx.prepare_cached("UPDATE stock_stores SET version = 0, as_of_ms = NULL WHERE number = ?1")?.execute([known.number])?;

@@ -22,6 +22,8 @@ pub struct Depot {
     /// Rows of an answer.
     pub limit: usize,
     pub words: Vec<HoldProgressRequest>,
+    /// It says that there is more, and never goes on.
+    pub stuck: bool,
 }
 
 pub fn level(sku: &str, available: u32) -> StockLevel {
@@ -83,8 +85,8 @@ impl Depot {
                 source: StockSource::PosFeed,
                 is_ec: store.as_str() == "ec",
                 holds: store.as_str() != "ec",
-                version: sent.last().copied().unwrap_or(known),
-                has_more: sent.len() < newer.len(),
+                version: sent.last().copied().filter(|_| !self.stuck).unwrap_or(known),
+                has_more: self.stuck || sent.len() < newer.len(),
                 levels: sent.iter().map(|version| self.changes[*version as usize - 1].1.clone()).collect(),
                 store,
             });

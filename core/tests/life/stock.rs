@@ -111,6 +111,19 @@ async fn an_answer_that_ends_with_a_store_is_asked_for_the_rest() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_comes_to_the_end_is_left_alone() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    phone.server.stores(|depot| depot.stuck = true);
+    assert!(matches!(noren.stock().refresh(&[], Some(&miyajima())).await, Err(StockError::Storage { .. })));
+    assert_eq!(asked(&phone).len(), 1);
+    assert_eq!(noren.stock().nearest(&sizes("shibuya"), None).unwrap().stores_heard, 0);
+    phone.server.stores(|depot| depot.stuck = false);
+    noren.stock().refresh(&[], None).await.unwrap();
+    assert_eq!(noren.stock().nearest(&sizes("shibuya"), None).unwrap().stores_heard, 4);
+}
+
+#[tokio::test]
 async fn a_lost_answer_leaves_every_store_as_it_was() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;

@@ -51,6 +51,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     show.act("The backend starts on loopback")?;
     let clock = StoryClock::default();
     let settings = Settings {
+        chance: noren_tour::year::FITTED,
         clock: Arc::new({
             let clock = clock.clone();
             move || clock.now_ms()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 from backend import TILL_TOKEN
@@ -29,7 +30,8 @@ def test_the_staff_picks_misses_and_hands_over(backend, store, member, screen):
     assert [card.get_attribute("data-hold") for card in to_fetch.get_by_role("listitem").all()] == [mug["id"], coat["id"]]
     expect(screen.page.get_by_role("heading", level=1)).to_have_text("銀座店 お取り置き")
     card = screen.card(coat)
-    for shown in ("ウールコート", "紺 / M", "2F・婦人 B-4", coat["call"], "お客様はあと12分", "あと22分"):
+    # A minute may pass on a busy machine.
+    for shown in ("ウールコート", "紺 / M", "2F・婦人 B-4", coat["call"], re.compile("お客様はあと1[12]分"), re.compile("あと2[12]分")):
         expect(card).to_contain_text(shown)
     assert member.token not in screen.page.content()
 
@@ -98,7 +100,7 @@ def test_everything_goes_by_keyboard_and_in_english(store, member, screen):
     screen.page.get_by_role("button", name="English").tap()
     expect(screen.page.locator("html")).to_have_attribute("lang", "en")
     card = screen.card(hold)
-    expect(card).to_contain_text("here in 12 min")
+    expect(card).to_contain_text(re.compile("here in 1[12] min"))
     picked = card.get_by_role("button", name="Picked")
     picked.focus()
     # A poll leaves the focus where it is.

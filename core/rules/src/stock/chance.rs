@@ -158,6 +158,10 @@ fn at_most(most: u32, mean: f64, size: f64) -> f64 {
     for i in 0..most {
         term *= (size + f64::from(i)) / f64::from(i + 1) * ratio;
         sum += term;
+        // There is one peak: what is this small stays so, and adds nothing.
+        if term < sum * 1e-18 {
+            break;
+        }
         // p(0) of a large mean is below what a float holds: the sum is kept by its logarithm beside it.
         if sum > 1e200 {
             (term, sum, scale) = (term / sum, 1.0, scale + sum.ln());

@@ -20,7 +20,7 @@ use noren_core::catalogue::CatalogueError;
 use noren_core::check_in::Observation;
 use noren_core::holds::{HoldOutcome, HoldStanding, HoldWish};
 use noren_core::member::Symbology;
-use noren_core::net::Transport;
+use noren_core::net::{Request, Transport};
 use noren_core::stock::{NextStep, StoreAnswer, VariantStock};
 use noren_rules::catalogue::{Fit, SizeMm};
 use noren_rules::geo::Position;
@@ -34,6 +34,7 @@ use noren_tour::stores::{
     walk,
 };
 use noren_tour::travel::StoryClock;
+use noren_tour::year::FITTED;
 use support::wire::{Coordinates, Recorder};
 
 const SCANNED: &str = "4901515122217";
@@ -63,7 +64,8 @@ impl Scene {
         let days = StoryDays::before_next_noon(&clock);
         clock.pass_until_ms(days.at_ms(NOON_MIN));
         let of_backend = clock.clone();
-        let backend = noren_backend::start(Settings { clock: Arc::new(move || of_backend.now_ms()), ..Settings::default() }).await.unwrap();
+        let settings = Settings { clock: Arc::new(move || of_backend.now_ms()), chance: FITTED, ..Settings::default() };
+        let backend = noren_backend::start(settings).await.unwrap();
         let (folder, network, head_office) = (tempfile::tempdir().unwrap(), Recorder::new(), Recorder::new());
         let transport: Arc<dyn Transport> = Arc::new(head_office);
         let operator = ChainOperator::new(&backend.url(), noren_backend::DEMO_OPERATOR_TOKEN, transport.clone(), &clock);
@@ -370,4 +372,7 @@ async fn a_hold_is_walked_to_picked_and_handed_over_and_no_coordinate_leaves_the
     for request in sent.iter() {
         assert_eq!(sought.found_in(request), None, "{request:?}");
     }
+    // Were one of them there, it would be found.
+    let planted = format!("{{\"lat\":{:.5}}}", fixes[fixes.len() / 2].shown.lat_deg()).into_bytes();
+    assert!(sought.found_in(&Request { body: planted, ..sent[0].clone() }).is_some());
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use noren_backend::{DemoTill, Settings};
 use noren_core::net::{HttpTransport, Transport};
 use noren_tour::stores;
+use noren_tour::year::FITTED;
 use serde::Serialize;
 
 use crate::output::{self, Failure};
@@ -59,6 +60,7 @@ pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
     let till = DemoTill { token: args.till_token.clone(), ..DemoTill::default() };
     let (data, operator_token) = (args.data.clone(), args.operator_token.clone());
     let settings = Settings { data, host: args.host, port: args.port, till: Some(till), operator_token, ..Settings::default() };
+    let settings = if args.stores { Settings { chance: FITTED, ..settings } } else { settings };
     let backend = noren_backend::start(settings).await.map_err(Failure::failed)?;
     if args.stores {
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new().map_err(Failure::failed)?);

@@ -120,7 +120,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     chance::play(&show)?;
     backend.shutdown().await;
     show.end(&[
-        "cargo run -- serve            the backend for your own app",
+        "cargo run -- serve --stores   the backend for your own app, with the chain of stores",
         "cargo run -- enrol --help     a phone in a directory",
         "cargo run -- --help           all tools",
     ])

@@ -33,7 +33,7 @@ impl Scene<'_> {
         self.it_is(LOOKS_MIN);
         feed.afternoon(&[0, 1], LOOKS_MIN).await.map_err(Failure::failed)?;
         self.look("16:30, silent", 2).await?;
-        self.look("late news to come", 3).await?;
+        self.look("16:30, news to come", 3).await?;
         self.it_is(TOLD_MIN);
         feed.afternoon(&[3], TOLD_MIN).await.map_err(Failure::failed)?;
         self.look("18:00, told late", 3).await?;

@@ -8,8 +8,8 @@ use noren_rules::ids::{HoldId, Sku, StoreId, TillId};
 use noren_rules::receipt::{Channel, ReceiptKind, ReceiptLine};
 use noren_rules::stock::StockEvent;
 use noren_rules::wire::{
-    Customer, EcCode, EcCodeRequest, ProductInfo, ReactionsKept, SaleAnswer, SaleRequest, StockEventsAnswer, StockEventsRequest,
-    StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TaskDone, paths,
+    Customer, EcCode, EcCodeRequest, ProductInfo, SaleAnswer, SaleRequest, StockEventsAnswer, StockEventsRequest, StoreTask,
+    StoreTaskRequest, StoreTasks, TaskDone, paths,
 };
 
 use super::chain::{CHAIN, EC};
@@ -69,12 +69,6 @@ impl StoreTill {
     #[must_use]
     pub fn id(&self) -> &TillId {
         &self.till
-    }
-
-    /// Its store.
-    #[must_use]
-    pub fn store(&self) -> &StoreId {
-        &self.store
     }
 
     /// Posts a sale, or a return where more comes back than goes.
@@ -141,14 +135,6 @@ impl StoreTill {
     /// What the backend refused.
     pub async fn done(&self, hold: &HoldId, done: TaskDone) -> Result<StoreTask, String> {
         self.calls.post(paths::STORE_TASKS, &StoreTaskRequest { hold: hold.clone(), done }).await
-    }
-
-    /// A shopper was helped with a variant, without saying who.
-    ///
-    /// # Errors
-    /// What the backend refused.
-    pub async fn helped(&self, request: &StoreReactionRequest) -> Result<ReactionsKept, String> {
-        self.calls.post(paths::STORE_REACTIONS, request).await
     }
 
     /// The code that the online shop shows to a signed-in customer.

@@ -63,6 +63,10 @@ impl Scene<'_> {
         let customer = Customer::EcAccount { account: ACCOUNT.to_owned() };
         let basket = Basket { number: "EC-0001", sold_at_ms: at_ms, business_date, lines: &[(WANTED.into(), 1)], customer };
         self.ec_till()?.sell(basket).await.map_err(Failure::failed)?;
+        for counted in self.operator.reactions(self.days.at_ms(0), at_ms + 1).await.map_err(Failure::failed)?.counts {
+            let what = format!("{}: {} ×{}, counted without a name", short(&counted.store), size(product, &counted.sku), counted.count);
+            show.fact("scanned there", &what)?;
+        }
         for credit in self.operator.credits(self.days.at_ms(0), at_ms + 1).await.map_err(Failure::failed)?.credits {
             let amount = money(credit.amount_minor, &credit.currency);
             let what = format!("{}: {} ×{}, {amount}", short(&credit.store), size(product, &credit.sku), credit.quantity);

@@ -89,7 +89,11 @@ proptest! {
             let reach_m = match rotation.coverage {
                 Coverage::Guaranteed => refresh.radius_m + 36.0 * 300.0,
                 Coverage::Limited { .. } if refresh.radius_m > policy.min_refresh_m => refresh.radius_m,
-                Coverage::Limited { .. } => 0.0,
+                // More places lie over each other than may be registered: nothing is promised but that as many are as may.
+                Coverage::Limited { .. } => {
+                    prop_assert_eq!(rotation.fences.len(), limit - 1);
+                    f64::NEG_INFINITY
+                }
             };
             for (number, place) in places.places().iter().enumerate() {
                 let touches = refresh.centre.distance_m(&place.region().centre) - place.region().radius_m < reach_m;
@@ -129,6 +133,15 @@ fn few_places_need_no_refreshing() {
     assert_eq!((rotation.fences, rotation.refresh, rotation.coverage), (vec![0, 1], None, Coverage::Guaranteed));
     let none = rotate(&places(&[]), &Situation::at(home()), None, &RotationPolicy::ios());
     assert!(none.fences.is_empty() && none.refresh.is_none());
+}
+
+#[test]
+fn more_places_on_one_spot_than_may_be_registered() {
+    for limit in 1..24 {
+        let policy = RotationPolicy { limit, ..RotationPolicy::ios() };
+        let rotation = rotate(&places(&[(0.0, 0.0); 25]), &Situation::at(home()), None, &policy);
+        assert_eq!((rotation.fences.len(), rotation.coverage), (limit - 1, Coverage::Limited { speed_mps: 0.0 }));
+    }
 }
 
 #[test]

@@ -97,3 +97,23 @@ id! {
     /// A member of staff, as the operator names them. Never a name.
     StaffId
 }
+id! {
+    /// What a menu sells, as the operator names it.
+    MenuItemId
+}
+id! {
+    /// A group of modifiers on a menu (オプション群), as the operator names it.
+    ModifierGroupId
+}
+id! {
+    /// A modifier on a menu (トッピング), as the operator names it. The same modifier may stand in several groups.
+    ModifierId
+}
+id! {
+    /// A station of a kitchen, as the operator names it.
+    StationId
+}
+id! {
+    /// An order: made on the device before the first byte is sent.
+    OrderId
+}

@@ -16,6 +16,7 @@
 //! - [`fold`]: texts that a person takes for the same, for every search
 //! - [`catalogue`], [`stock`], [`holds`]: what a shop sells, how much of it is where, and pieces kept for a shopper on the way; [`eta`]: how long
 //!   the way takes
+//! - [`tax`], [`menu`], [`cart`], [`slots`], [`order`]: what a kitchen sells and what it comes to, when it can be ready, and an order's life
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
@@ -23,12 +24,14 @@
 pub mod b64;
 pub mod basket;
 pub mod best_set;
+pub mod cart;
 pub mod catalogue;
 pub mod check_in;
 pub mod code;
 pub mod conditions;
 mod cose;
 pub mod credential;
+pub mod dates;
 pub mod eligibility;
 pub mod eta;
 mod fields;
@@ -39,8 +42,10 @@ pub mod holds;
 pub mod ids;
 pub mod keys;
 pub mod lists;
+pub mod menu;
 pub mod offers;
 pub mod one_dimensional;
+pub mod order;
 pub mod place_code;
 pub mod places;
 pub mod points;
@@ -50,8 +55,10 @@ pub mod rotation;
 pub mod routes;
 pub mod scan;
 pub mod shares;
+pub mod slots;
 pub mod stamps;
 pub mod stock;
+pub mod tax;
 pub mod wire;
 
 #[cfg(feature = "uniffi")]

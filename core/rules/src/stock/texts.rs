@@ -2,7 +2,7 @@
 
 use super::answer::{Band, StockAnswer};
 use super::events::StockSource;
-use crate::stamps::civil;
+use crate::dates::civil;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

@@ -12,6 +12,13 @@ pub fn local_date(at_ms: i64, utc_offset_min: i32) -> String {
     date_of_day(at_ms.div_euclid(MINUTE_MS).saturating_add(i64::from(utc_offset_min)).div_euclid(DAY_MIN))
 }
 
+/// The minute of a moment by the same clock: `2027-01-15 17:00`.
+#[must_use]
+pub fn local_time(at_ms: i64, utc_offset_min: i32) -> String {
+    let of_day = at_ms.div_euclid(MINUTE_MS).saturating_add(i64::from(utc_offset_min)).rem_euclid(DAY_MIN);
+    format!("{} {:02}:{:02}", local_date(at_ms, utc_offset_min), of_day / 60, of_day % 60)
+}
+
 /// The day so many days after 1 January 1970.
 #[must_use]
 pub fn date_of_day(day: i64) -> String {
@@ -46,6 +53,7 @@ mod tests {
         assert_eq!(local_date(1_800_000_000_000, 540), "2027-01-15");
         assert_eq!(local_date(1_800_000_000_000 + 7 * 3_600_000, 540), "2027-01-16");
         assert_eq!(local_date(1_800_000_000_000 + 7 * 3_600_000, 0), "2027-01-15");
+        assert_eq!(local_time(1_800_000_000_000 + 7 * 3_600_000 + 61_000, 540), "2027-01-16 00:01");
         assert_eq!(local_date(1_709_164_800_000, 0), "2024-02-29");
         assert_eq!((local_date(i64::MAX, 540), local_date(i64::MIN, -540)), ("9999-12-31".into(), "0000-01-01".into()));
     }

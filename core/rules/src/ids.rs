@@ -117,3 +117,7 @@ id! {
     /// An order: made on the device before the first byte is sent.
     OrderId
 }
+id! {
+    /// A food that some must not eat (アレルゲン), as the allergen table names it: `egg`.
+    AllergenId
+}

@@ -1,0 +1,97 @@
+//! What a menu changed under a cart: a question to the person, never a silent change.
+
+use super::{Cart, CartMoment, CartProblem, CartProblemKind};
+use crate::ids::{MenuItemId, ModifierGroupId, ModifierId};
+use crate::menu::{MenuBook, MenuThing};
+
+/// Something that is not as the person saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CartChange {
+    /// An item is no longer on the menu.
+    Vanished {
+        /// The line's place.
+        line: usize,
+        /// The item.
+        item: MenuItemId,
+    },
+    /// A modifier, or its whole group, is no longer on the menu.
+    ModifierVanished {
+        /// The line's place.
+        line: usize,
+        /// The group.
+        group: ModifierGroupId,
+        /// The modifier; `None` where the group is gone.
+        modifier: Option<ModifierId>,
+    },
+    /// Sold out.
+    SoldOut {
+        /// The line's place.
+        line: usize,
+        /// What.
+        thing: MenuThing,
+        /// First millisecond of a hand-over at which there is some again, where the store said so.
+        until_ms: Option<i64>,
+    },
+    /// A piece costs something else now.
+    Costs {
+        /// The line's place.
+        line: usize,
+        /// What the person saw, in minor units, tax included.
+        was_minor: i64,
+        /// What it costs.
+        is_minor: i64,
+    },
+    /// Anything else that does not fit any more: a group with other limits, another time of day.
+    Rule(CartProblem),
+}
+
+impl Cart {
+    /// What is not as the person saw it, line by line; empty for a cart that can be ordered as it is. Prices are held against
+    /// [`super::CartLine::seen_minor`]; a line without one is new and has nothing to compare.
+    #[must_use]
+    pub fn changes(&self, book: &MenuBook, moment: &CartMoment<'_>) -> Vec<CartChange> {
+        let mut changes: Vec<CartChange> = self.problems(book, moment).into_iter().map(change).collect();
+        for (line, in_cart) in self.lines.iter().enumerate() {
+            if let (Some(was_minor), Some(is_minor)) = (in_cart.seen_minor, in_cart.piece_minor(book, self.tax_handoff))
+                && was_minor != is_minor
+            {
+                changes.push(CartChange::Costs { line, was_minor, is_minor });
+            }
+        }
+        changes.sort_by_key(|change| change.line().unwrap_or(0));
+        changes
+    }
+
+    /// The cart with the prices that the menu says now: the person has seen them and said yes. What is not on the menu stays as it is.
+    #[must_use]
+    pub fn with_prices_of(mut self, book: &MenuBook) -> Self {
+        for line in &mut self.lines {
+            line.seen_minor = line.piece_minor(book, self.tax_handoff).or(line.seen_minor);
+        }
+        self
+    }
+}
+
+impl CartChange {
+    /// The place of the line that it is about; `None` for the whole cart.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Vanished { line, .. } | Self::ModifierVanished { line, .. } | Self::SoldOut { line, .. } | Self::Costs { line, .. } => Some(*line),
+            Self::Rule(problem) => problem.line,
+        }
+    }
+}
+
+fn change(problem: CartProblem) -> CartChange {
+    let Some(line) = problem.line else {
+        return CartChange::Rule(problem);
+    };
+    match problem.kind {
+        CartProblemKind::UnknownItem { item } => CartChange::Vanished { line, item },
+        CartProblemKind::UnknownGroup { group } => CartChange::ModifierVanished { line, group, modifier: None },
+        CartProblemKind::UnknownModifier { group, modifier } => CartChange::ModifierVanished { line, group, modifier: Some(modifier) },
+        CartProblemKind::SoldOut { thing, until_ms } => CartChange::SoldOut { line, thing, until_ms },
+        kind => CartChange::Rule(CartProblem { kind, ..problem }),
+    }
+}

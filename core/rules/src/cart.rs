@@ -20,9 +20,7 @@ mod texts;
 pub use changes::CartChange;
 pub use pricing::{CouponTerms, PointsMode, PointsTerms, PriceError, PriceTerms, PricedCart, PricedLine, PricedOf, price};
 pub use problems::{CartMoment, CartProblem, CartProblemKind};
-pub use snapshot::{
-    CancelTerms, CaptureTime, OrderSnapshot, PaymentMethod, SnapshotLine, SnapshotModifier, SnapshotRow, SnapshotTerms,
-};
+pub use snapshot::{CancelTerms, CaptureTime, OrderSnapshot, PaymentMethod, SnapshotLine, SnapshotModifier, SnapshotRow, SnapshotTerms};
 
 use crate::ids::AllergenId;
 
@@ -147,7 +145,8 @@ pub(crate) fn modifier<'a>(book: &'a MenuBook, chosen: &CartModifier) -> Option<
 /// What is chosen of groups unless someone says otherwise. The menu was checked, so groups do not open themselves.
 fn defaults(book: &MenuBook, groups: &[ModifierGroupId]) -> Vec<CartModifier> {
     let groups = groups.iter().filter_map(|id| book.group(id));
-    let chosen = groups.flat_map(|group| group.modifiers.iter().filter(|modifier| modifier.default > 0).map(move |modifier| (group, modifier)));
+    let chosen =
+        groups.flat_map(|group| group.modifiers.iter().filter(|modifier| modifier.default > 0).map(move |modifier| (group, modifier)));
     chosen
         .map(|(group, modifier)| CartModifier {
             group: group.id.clone(),

@@ -209,7 +209,8 @@ impl TaxTable {
     pub fn on(&self, date: &str) -> TaxRates {
         let rate_of = |class: TaxClass, handoff: TaxHandoff| {
             let rows = self.rows.iter().filter(|row| row.class == class && row.handoff.is_none_or(|of| of == handoff));
-            let newest = rows.filter(|row| row.from_date.as_str() <= date).max_by_key(|row| (row.from_date.as_str(), row.handoff.is_some()));
+            let newest =
+                rows.filter(|row| row.from_date.as_str() <= date).max_by_key(|row| (row.from_date.as_str(), row.handoff.is_some()));
             newest.map(|row| TaxRate { permille: row.permille, reduced: row.reduced })
         };
         let classes = [TaxClass::Food, TaxClass::Alcohol, TaxClass::Goods, TaxClass::Bag, TaxClass::DeliveryFee];

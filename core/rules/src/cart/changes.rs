@@ -77,7 +77,9 @@ impl CartChange {
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         match self {
-            Self::Vanished { line, .. } | Self::ModifierVanished { line, .. } | Self::SoldOut { line, .. } | Self::Costs { line, .. } => Some(*line),
+            Self::Vanished { line, .. } | Self::ModifierVanished { line, .. } | Self::SoldOut { line, .. } | Self::Costs { line, .. } => {
+                Some(*line)
+            }
             Self::Rule(problem) => problem.line,
         }
     }

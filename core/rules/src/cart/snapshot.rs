@@ -268,7 +268,11 @@ impl OrderSnapshot {
             let reduced = self.lines.iter().any(|line| line.reduced && line.tax_permille == tax.tax_permille);
             let mark = if reduced { say("※", "*") } else { String::new() };
             let rate = permille(tax.tax_permille);
-            let label = if ja { format!("{rate}対象{mark} {}", money(tax.gross_minor)) } else { format!("of which at {rate}{mark} {}", money(tax.gross_minor)) };
+            let label = if ja {
+                format!("{rate}対象{mark} {}", money(tax.gross_minor))
+            } else {
+                format!("of which at {rate}{mark} {}", money(tax.gross_minor))
+            };
             row(label, format!("{} {}", say("うち消費税", "tax"), money(tax.tax_minor)));
         }
         if self.points > 0 && self.points_pay {
@@ -280,7 +284,9 @@ impl OrderSnapshot {
             (PaymentMethod::Token, CaptureTime::AtAcceptance) => {
                 say("登録したお支払い方法、店舗が注文を受け付けた時", "With your registered means, when the store accepts")
             }
-            (PaymentMethod::Token, CaptureTime::AtHandOver) => say("登録したお支払い方法、受け取り時", "With your registered means, at hand-over"),
+            (PaymentMethod::Token, CaptureTime::AtHandOver) => {
+                say("登録したお支払い方法、受け取り時", "With your registered means, at hand-over")
+            }
         };
         row(say("支払方法・時期", "Payment"), paid);
         row(say("受け取り", "Hand-over"), format!("{} {}", handoff(self.handoff, ja), self.time(self.promised_ms)));

@@ -188,8 +188,9 @@ impl AllergenTable {
             newest.insert(&row.allergen, (row, since));
         }
         let listed = newest.into_values().filter(|(row, _)| row.level != AllergenLevel::Removed);
-        let mut listed: Vec<ListedAllergen<'_>> =
-            listed.map(|(row, listed_since)| ListedAllergen { id: &row.allergen, title: &row.title, level: row.level, listed_since }).collect();
+        let mut listed: Vec<ListedAllergen<'_>> = listed
+            .map(|(row, listed_since)| ListedAllergen { id: &row.allergen, title: &row.title, level: row.level, listed_since })
+            .collect();
         listed.sort_by_key(|allergen| allergen.level != AllergenLevel::Mandatory);
         listed
     }

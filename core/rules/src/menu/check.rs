@@ -114,7 +114,8 @@ impl Menu {
     /// Groups may open in each other [`MAX_DEPTH`] deep. The depth of each is that of what it opens and one, found round by round; in a circle it
     /// rises with every round.
     fn check_depth(&self) -> Result<(), MenuError> {
-        let opens = |group: &ModifierGroup| -> BTreeSet<ModifierGroupId> { group.modifiers.iter().flat_map(|m| &m.groups).cloned().collect() };
+        let opens =
+            |group: &ModifierGroup| -> BTreeSet<ModifierGroupId> { group.modifiers.iter().flat_map(|m| &m.groups).cloned().collect() };
         let opens: Vec<(&ModifierGroupId, BTreeSet<ModifierGroupId>)> = self.groups.iter().map(|group| (&group.id, opens(group))).collect();
         let mut depths: BTreeMap<&ModifierGroupId, usize> = opens.iter().map(|(id, _)| (*id, 1)).collect();
         for _ in 0..=MAX_DEPTH {

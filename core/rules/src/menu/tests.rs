@@ -58,9 +58,16 @@ pub(crate) fn menu() -> Menu {
     ];
     let toppings = vec![
         Modifier { most: 3, make: vec![step("cold", 5, 1)], ..modifier("cheese", 50) },
-        Modifier { prices: vec![MenuPrice { handoff: Some(TakeOut), amount_minor: 101 }, MenuPrice { handoff: Some(EatIn), amount_minor: 103 }], ..modifier("avocado", 0) },
+        Modifier {
+            prices: vec![MenuPrice { handoff: Some(TakeOut), amount_minor: 101 }, MenuPrice { handoff: Some(EatIn), amount_minor: 103 }],
+            ..modifier("avocado", 0)
+        },
     ];
-    let burger = MenuItem { make: vec![step("grill", 180, 4), step("cold", 30, 1)], class: Some("burger".into()), ..item("burger", TaxClass::Food, 540, &["bun", "toppings"]) };
+    let burger = MenuItem {
+        make: vec![step("grill", 180, 4), step("cold", 30, 1)],
+        class: Some("burger".into()),
+        ..item("burger", TaxClass::Food, 540, &["bun", "toppings"])
+    };
     let fries = MenuItem { make: vec![step("fryer", 240, 6)], ..item("fries", TaxClass::Food, 216, &[]) };
     let set = MenuItem { make: vec![step("grill", 180, 4), step("fryer", 240, 6)], ..item("set", TaxClass::Food, 800, &["drink"]) };
     Menu {
@@ -123,7 +130,10 @@ fn sections_have_their_hours_and_hand_over() {
     assert_eq!(book.sections_at(HandoffMode::DineIn, seven).count(), 2);
     assert_eq!(book.sections_at(HandoffMode::DineIn, evening).count(), 1);
     let beer = book.item(&"beer".into()).unwrap();
-    assert!(book.is_for(beer, HandoffMode::Curbside, TakeOut) && !book.is_for(beer, HandoffMode::Locker, TakeOut), "nobody checks an age there");
+    assert!(
+        book.is_for(beer, HandoffMode::Curbside, TakeOut) && !book.is_for(beer, HandoffMode::Locker, TakeOut),
+        "nobody checks an age there"
+    );
 }
 
 #[test]

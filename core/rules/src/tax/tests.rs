@@ -43,9 +43,8 @@ fn the_cases_of_the_tax_agency() {
 /// 同 一体資産: 税抜価額が1万円以下で、食品に係る部分の価額の割合が3分の2以上.
 #[test]
 fn a_mixed_set_counts_by_its_price_and_its_food() {
-    let class = |food_minor, whole_minor, price_minor, handoff| {
-        today().mixed_set_class(MixedSet { food_minor, whole_minor }, price_minor, handoff)
-    };
+    let class =
+        |food_minor, whole_minor, price_minor, handoff| today().mixed_set_class(MixedSet { food_minor, whole_minor }, price_minor, handoff);
     // 菓子と玩具の食玩 (仕入れ 100 円のうち菓子 70 円).
     assert_eq!(class(70, 100, 216, TakeOut), Food);
     assert_eq!(class(66, 100, 216, TakeOut), Goods, "less than two thirds");
@@ -134,7 +133,9 @@ fn a_table_that_cannot_be_is_refused() {
     for wrong in [rule(0, 3), rule(4, 3)] {
         assert_eq!(TaxTable { rows: vec![], mixed_sets: vec![wrong] }.check(), Err(TaxTableError::MixedSet));
     }
-    for form in ["", "{}", r#"{"rows":[],"rate":8}"#, r#"{"rows":[{"class":"food","from_date":"2026-01-01","permille":-1,"reduced":false}]}"#] {
+    for form in
+        ["", "{}", r#"{"rows":[],"rate":8}"#, r#"{"rows":[{"class":"food","from_date":"2026-01-01","permille":-1,"reduced":false}]}"#]
+    {
         assert_eq!(TaxTable::from_json(form), Err(TaxTableError::Form), "{form}");
     }
 }

@@ -1,5 +1,7 @@
 //! Days of the calendar in a zone of fixed offset, written `YYYY-MM-DD`, so that they compare as texts.
 
+use crate::receipt::is_date;
+
 /// Milliseconds of a minute.
 pub const MINUTE_MS: i64 = 60_000;
 /// Minutes of a day.
@@ -40,10 +42,25 @@ pub(crate) fn civil(day: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, of_month)
 }
 
+/// How many days after 1 January 1970 a day is; `None` for what is no day (`YYYY-MM-DD`).
+#[must_use]
+pub fn day_of_date(date: &str) -> Option<i64> {
+    if !is_date(date) {
+        return None;
+    }
+    let mut parts = date.split('-').filter_map(|part| part.parse::<i64>().ok());
+    let (year, month, of_month) = (parts.next()?, parts.next()?, parts.next()?);
+    // The same source: days_from_civil.
+    let year = year - i64::from(month <= 2);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let from_march = if month > 2 { month - 3 } else { month + 9 };
+    let of_year = (153 * from_march + 2) / 5 + of_month - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receipt::is_date;
 
     #[test]
     fn a_day_begins_at_the_midnight_of_its_zone() {
@@ -64,8 +81,10 @@ mod tests {
         for day in -25_000..60_000 {
             let date = date_of_day(day);
             assert!(is_date(&date) && date > last, "{date} after {last}");
+            assert_eq!(day_of_date(&date), Some(day));
             last = date;
         }
+        assert_eq!(day_of_date("2023-02-29"), None);
         // So many days between these two: none is left out.
         assert_eq!((date_of_day(-25_000).as_str(), last.as_str()), ("1901-07-22", "2134-04-10"));
     }

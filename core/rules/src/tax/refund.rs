@@ -2,11 +2,13 @@
 //!
 //! Parts are taken as differences of running sums, so that all parts together give back exactly what was paid, and exactly the tax of the sale.
 
+use serde::{Deserialize, Serialize};
+
 use super::{TaxRounding, tax_lines};
 use crate::receipt::TaxLine;
 
 /// A line of a sale, as it was paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaidLine {
     /// Pieces.
     pub pieces: u32,
@@ -94,6 +96,19 @@ impl PaidLine {
         self.part(whole, self.refunded_pieces.saturating_add(pieces)) - self.part(whole, self.refunded_pieces)
     }
 
+    /// Pieces that have not been given back.
+    #[must_use]
+    pub fn left_pieces(&self) -> u32 {
+        self.pieces.saturating_sub(self.refunded_pieces)
+    }
+
+    /// What was, or is to be, paid in money for the pieces that have not been given back.
+    #[must_use]
+    pub fn left_money_minor(&self) -> i64 {
+        let points_minor = self.points_paid_minor - self.part(self.points_paid_minor, self.refunded_pieces);
+        self.left_minor() - points_minor
+    }
+
     /// What is left of its gross.
     fn left_minor(&self) -> i64 {
         self.gross_minor - self.part(self.gross_minor, self.refunded_pieces)
@@ -111,7 +126,7 @@ pub fn refund(sale: &[PaidLine], asked: &[RefundLine], rounding: TaxRounding) ->
         if lines.iter().any(|other| other.line == line) {
             return Err(RefundError::Twice(line));
         }
-        let left = paid.pieces.saturating_sub(paid.refunded_pieces);
+        let left = paid.left_pieces();
         if pieces > left {
             return Err(RefundError::TooMany { line, left });
         }

@@ -1,0 +1,379 @@
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+use super::*;
+use OrderActor::{Backend, Clock, Person, Store};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 1_440 * MINUTE;
+
+fn line(pieces: u32, gross_minor: i64, perishable: bool) -> OrderLine {
+    let paid = PaidLine { pieces, gross_minor, points_paid_minor: 10, points: 10, tax_permille: 80, refunded_pieces: 0 };
+    OrderLine { paid, perishable, least_age: None }
+}
+
+fn rules(method: PaymentMethod, capture: CaptureTime) -> OrderRules {
+    OrderRules {
+        method,
+        capture,
+        rounding: TaxRounding::Down,
+        accept_by_ms: 5 * MINUTE,
+        cancel_until_ms: Some(20 * MINUTE),
+        keep_ms: 60 * MINUTE,
+        complete_after_ms: 60 * MINUTE,
+        charge_no_show: false,
+        renew_before_ms: 60 * MINUTE,
+    }
+}
+
+/// Two burgers (1,000 yen, 10 of them in points) and a mug (2,000 yen, the same), promised in half an hour.
+fn draft(method: PaymentMethod, capture: CaptureTime) -> Order {
+    Order::draft("o1".into(), vec![line(2, 1_000, true), line(1, 2_000, false)], rules(method, capture), 30 * MINUTE)
+}
+
+fn by_token(capture: CaptureTime) -> Order {
+    draft(PaymentMethod::Token, capture)
+}
+
+/// Takes steps, and collects what is to be carried out.
+fn run(order: Order, steps: &[(OrderEvent, OrderActor, i64)]) -> (Order, Vec<OrderEffect>) {
+    steps.iter().fold((order, Vec::new()), |(order, mut effects), (event, by, now_ms)| {
+        let (next, more) = order.apply(event, *by, *now_ms).unwrap_or_else(|error| panic!("{event:?} in {:?}: {error}", order.state));
+        effects.extend(more);
+        (next, effects)
+    })
+}
+
+fn accepted(capture: CaptureTime) -> (Order, Vec<OrderEffect>) {
+    let authorised = OrderEvent::Authorised { until_ms: 7 * DAY };
+    run(by_token(capture), &[(OrderEvent::Submit, Person, 0), (authorised, Backend, 1), (OrderEvent::Accept, Store, 2)])
+}
+
+fn hand_over(age_checked: bool, refused: &[usize]) -> OrderEvent {
+    OrderEvent::HandOver { age_checked, refused: refused.to_vec() }
+}
+
+#[test]
+fn one_life_from_draft_to_completed() {
+    let (order, effects) = accepted(CaptureTime::AtAcceptance);
+    assert_eq!(effects, [OrderEffect::Authorise { attempt: 1, amount_minor: 2_980 }, OrderEffect::Capture { amount_minor: 2_980 }]);
+    let steps = [
+        (OrderEvent::Captured, Backend, 3),
+        (OrderEvent::Start, Store, 4),
+        (OrderEvent::MakeReady, Store, 5),
+        (hand_over(false, &[]), Store, 6),
+        (OrderEvent::Complete, Clock, 6 + 60 * MINUTE),
+    ];
+    let (order, effects) = run(order, &steps);
+    assert_eq!((order.state, order.payment, effects), (OrderState::Completed, PaymentState::Captured, vec![]));
+    // A burger comes back: half of what was paid for both.
+    let (order, effects) = run(order, &[(OrderEvent::Refund { line: 0, pieces: 1 }, Store, DAY)]);
+    assert_eq!(effects, [OrderEffect::Refund { line: 0, from_piece: 0, pieces: 1, money_minor: 495, points: 5 }]);
+    assert_eq!(effects[0].key(&order.id), "o1/refund/0/0");
+    let error = order.apply(&OrderEvent::Refund { line: 0, pieces: 2 }, Store, DAY).unwrap_err();
+    assert_eq!(error, OrderStepError::Pieces { line: 0, left: 1 });
+    let rest = [(OrderEvent::Refund { line: 0, pieces: 1 }, Store, DAY), (OrderEvent::Refund { line: 1, pieces: 1 }, Store, DAY)];
+    let (order, effects) = run(order, &rest);
+    assert_eq!(effects.last(), Some(&OrderEffect::RestoreCoupons), "the whole sale goes back");
+    assert_eq!((order.left_minor(), order.state), (0, OrderState::Completed));
+}
+
+#[test]
+fn an_order_whose_answer_was_lost_waits_for_its_resolution() {
+    let (lost, _) = run(by_token(CaptureTime::AtAcceptance), &[(OrderEvent::Submit, Person, 0), (OrderEvent::AnswerLost, Clock, 1)]);
+    for (event, by) in [(OrderEvent::Submit, Person), (OrderEvent::Cancel, Person), (OrderEvent::Accept, Store)] {
+        assert_eq!(lost.apply(&event, by, 2), Err(OrderStepError::Unresolved));
+    }
+    assert!(!lost.state.is_final() && !lost.can_cancel(2));
+    let (found, _) = run(lost.clone(), &[(OrderEvent::Resolve { found: true }, Backend, 3)]);
+    assert_eq!(found.state, OrderState::Submitted);
+    let (tombstone, _) = run(lost, &[(OrderEvent::Resolve { found: false }, Backend, 3)]);
+    assert!(tombstone.state == OrderState::Failed && tombstone.state.is_final(), "only now may a new key exist");
+}
+
+#[test]
+fn payment_has_its_own_way() {
+    let submitted = run(by_token(CaptureTime::AtHandOver), &[(OrderEvent::Submit, Person, 0)]).0;
+    assert_eq!(submitted.apply(&OrderEvent::Accept, Store, 1), Err(OrderStepError::PaymentOpen));
+    let steps = [
+        (OrderEvent::StepUp, Backend, 1),
+        (OrderEvent::PaymentUnknown, Backend, 2),
+        (OrderEvent::Authorised { until_ms: 2 * DAY }, Backend, 3),
+    ];
+    let (order, _) = run(submitted.clone(), &steps);
+    let (order, effects) = run(order, &[(OrderEvent::Accept, Backend, 4)]);
+    assert!(effects.is_empty(), "the money is taken at hand-over");
+    // It ends before the hand-over of a later day: renewed an hour before.
+    assert_eq!(order.due(2 * DAY - 61 * MINUTE), None);
+    assert_eq!(order.due(2 * DAY - 60 * MINUTE), Some(OrderEvent::Renew));
+    assert!(matches!(order.apply(&OrderEvent::Renew, Clock, 5), Err(OrderStepError::TooEarly { .. })));
+    let (order, effects) = run(order, &[(OrderEvent::Renew, Clock, 2 * DAY - 60 * MINUTE)]);
+    assert_eq!(effects, [OrderEffect::Void { attempt: 1 }, OrderEffect::Authorise { attempt: 2, amount_minor: 2_980 }]);
+    // Refused this time: the person pays at the counter.
+    let steps = [(OrderEvent::PaymentRefused, Backend, 2 * DAY), (OrderEvent::MakeReady, Store, 2 * DAY)];
+    let (order, _) = run(order, &steps);
+    assert_eq!(order.apply(&hand_over(false, &[]), Store, 2 * DAY), Err(OrderStepError::PaymentOpen));
+    let (order, effects) = run(order, &[(OrderEvent::PayAtCounter, Person, 2 * DAY), (hand_over(false, &[]), Store, 2 * DAY)]);
+    assert_eq!((order.state, effects), (OrderState::PickedUp, vec![OrderEffect::Collect { amount_minor: 2_980 }]));
+    // Refused before acceptance: it did not come about, and points and coupons come back.
+    let (failed, effects) = run(submitted, &[(OrderEvent::PaymentRefused, Backend, 1)]);
+    let points: i64 = effects.iter().map(|effect| if let OrderEffect::Drop { points, .. } = effect { *points } else { 0 }).sum();
+    assert_eq!((failed.state, points, effects.contains(&OrderEffect::RestoreCoupons)), (OrderState::Failed, 20, true));
+    // A capture that is refused while it is made: nothing was paid, nothing goes back.
+    let (order, _) = accepted(CaptureTime::AtAcceptance);
+    let (failed, effects) = run(order, &[(OrderEvent::CaptureRefused, Backend, 3)]);
+    assert_eq!((failed.state, effects), (OrderState::Failed, vec![OrderEffect::ReleaseSlot, OrderEffect::RestoreCoupons]));
+}
+
+#[test]
+fn a_person_cancels_while_it_may_be() {
+    let (order, _) = accepted(CaptureTime::AtAcceptance);
+    let (canceled, effects) = run(order.clone(), &[(OrderEvent::Cancel, Person, 20 * MINUTE - 1)]);
+    assert_eq!(canceled.state, OrderState::Canceled);
+    let money: i64 = effects.iter().map(|effect| if let OrderEffect::Refund { money_minor, .. } = effect { *money_minor } else { 0 }).sum();
+    assert_eq!((money, effects.len()), (2_980, 4));
+    assert_eq!(order.apply(&OrderEvent::Cancel, Person, 20 * MINUTE), Err(OrderStepError::CancelOver));
+    let (begun, _) = run(order, &[(OrderEvent::Start, Store, 3)]);
+    assert_eq!(begun.apply(&OrderEvent::Cancel, Person, 4), Err(OrderStepError::CancelOver));
+    assert!(begun.apply(&OrderEvent::Cancel, Store, 4).is_ok());
+    assert_eq!(begun.apply(&OrderEvent::Late { promised_ms: 30 * MINUTE }, Store, 4), Err(OrderStepError::NotLater));
+    let (late, _) = run(begun, &[(OrderEvent::Late { promised_ms: 50 * MINUTE }, Store, 4)]);
+    assert_eq!((late.promised_ms, late.kept_until_ms()), (50 * MINUTE, 110 * MINUTE));
+    assert!(late.apply(&OrderEvent::Cancel, Person, 40 * MINUTE).is_ok(), "a late order can be cancelled for nothing");
+    // Before acceptance, nothing was taken: what was set aside is let go.
+    let submitted = run(by_token(CaptureTime::AtAcceptance), &[(OrderEvent::Submit, Person, 0)]).0;
+    let (_, effects) = run(submitted, &[(OrderEvent::Cancel, Person, 1)]);
+    assert_eq!(effects[0], OrderEffect::Void { attempt: 1 });
+    assert!(!effects.iter().any(|effect| matches!(effect, OrderEffect::Refund { .. })));
+    let (_, effects) = run(by_token(CaptureTime::AtAcceptance), &[(OrderEvent::Cancel, Person, 1)]);
+    assert!(effects.is_empty(), "a draft has nothing to give back");
+}
+
+#[test]
+fn the_store_edits_rejects_and_misses() {
+    let submitted = run(by_token(CaptureTime::AtHandOver), &[(OrderEvent::Submit, Person, 0)]).0;
+    let edit = OrderEvent::Edit { lines: vec![line(1, 600, true)], promised_ms: 40 * MINUTE };
+    let (edited, effects) = run(submitted.clone(), &[(edit.clone(), Person, 1)]);
+    assert_eq!(effects, [OrderEffect::Void { attempt: 1 }, OrderEffect::Authorise { attempt: 2, amount_minor: 590 }]);
+    assert_eq!((edited.promised_ms, edited.left_minor()), (40 * MINUTE, 590));
+    assert_eq!(submitted.apply(&OrderEvent::Edit { lines: vec![], promised_ms: 0 }, Person, 1), Err(OrderStepError::Lines));
+    let (order, _) = accepted(CaptureTime::AtHandOver);
+    assert_eq!(order.apply(&edit, Person, 3), Err(OrderStepError::NotNow(OrderState::Accepted)));
+    // The store does not answer.
+    assert_eq!(submitted.due(5 * MINUTE), Some(OrderEvent::Reject { reason: RejectReason::NotAccepted }));
+    let not_accepted = OrderEvent::Reject { reason: RejectReason::NotAccepted };
+    assert!(matches!(submitted.apply(&not_accepted, Clock, 1), Err(OrderStepError::TooEarly { .. })));
+    let (rejected, _) = run(submitted.clone(), &[(not_accepted, Clock, 5 * MINUTE)]);
+    assert_eq!((rejected.state, rejected.rejected), (OrderState::Rejected, Some(RejectReason::NotAccepted)));
+    let authorised = run(submitted, &[(OrderEvent::Authorised { until_ms: DAY }, Backend, 1)]).0;
+    assert!(authorised.apply(&OrderEvent::Accept, Store, 5 * MINUTE).is_err());
+    // One burger cannot be made: the rest goes on, and costs less at hand-over.
+    let (order, effects) = run(order, &[(OrderEvent::Missing { line: 0, pieces: 1 }, Store, 3)]);
+    assert_eq!(effects, [OrderEffect::Drop { line: 0, from_piece: 0, pieces: 1, points: 5 }]);
+    let steps = [(OrderEvent::MakeReady, Store, 4), (hand_over(false, &[]), Store, 5)];
+    assert_eq!(run(order.clone(), &steps).1, [OrderEffect::Capture { amount_minor: 2_485 }]);
+    // Nothing can be made: it is off.
+    let steps = [(OrderEvent::Missing { line: 0, pieces: 1 }, Store, 4), (OrderEvent::Missing { line: 1, pieces: 1 }, Store, 5)];
+    let (off, effects) = run(order.clone(), &steps);
+    assert_eq!((off.state, effects.contains(&OrderEffect::Void { attempt: 1 })), (OrderState::Canceled, true));
+    for (line, pieces, left) in [(0, 2, 1), (0, 0, 1), (7, 1, 0), (1, u32::MAX, 1)] {
+        assert_eq!(order.apply(&OrderEvent::Missing { line, pieces }, Store, 4), Err(OrderStepError::Pieces { line, left }));
+    }
+}
+
+#[test]
+fn ages_are_checked_at_hand_over() {
+    let mut order = by_token(CaptureTime::AtAcceptance);
+    order.lines[1].least_age = Some(20);
+    let steps = [
+        (OrderEvent::Submit, Person, 0),
+        (OrderEvent::Authorised { until_ms: DAY }, Backend, 1),
+        (OrderEvent::Accept, Store, 2),
+        (OrderEvent::MakeReady, Store, 3),
+    ];
+    let (ready, _) = run(order, &steps);
+    assert_eq!(ready.apply(&hand_over(false, &[]), Store, 4), Err(OrderStepError::AgeUnchecked { least_age: 20 }));
+    assert_eq!(run(ready.clone(), &[(hand_over(true, &[]), Store, 4)]).0.state, OrderState::PickedUp);
+    // Too young: that line is refunded, the rest handed over.
+    let (order, effects) = run(ready.clone(), &[(hand_over(false, &[1, 1]), Store, 4)]);
+    assert_eq!(order.state, OrderState::PickedUp);
+    assert_eq!(effects, [OrderEffect::Refund { line: 1, from_piece: 0, pieces: 1, money_minor: 1_990, points: 10 }]);
+    assert_eq!(run(ready.clone(), &[(hand_over(false, &[0, 1]), Store, 4)]).0.state, OrderState::Canceled);
+    assert_eq!(ready.apply(&hand_over(true, &[9]), Store, 4), Err(OrderStepError::Pieces { line: 9, left: 0 }));
+}
+
+#[test]
+fn nobody_came() {
+    let ready = |order: Order| run(order, &[(OrderEvent::MakeReady, Store, 3)]).0;
+    let late = 90 * MINUTE;
+    let order = ready(accepted(CaptureTime::AtAcceptance).0);
+    assert!(matches!(order.apply(&OrderEvent::Expire, Clock, late - 1), Err(OrderStepError::TooEarly { .. })));
+    assert_eq!((order.due(late - 1), order.due(late)), (None, Some(OrderEvent::Expire)));
+    // Food is gone, the mug goes back to its shelf and is refunded.
+    let (expired, effects) = run(order, &[(OrderEvent::Expire, Clock, late)]);
+    let mug = OrderEffect::Refund { line: 1, from_piece: 0, pieces: 1, money_minor: 1_990, points: 10 };
+    assert_eq!((expired.state, effects), (OrderState::Expired, vec![mug, OrderEffect::ReleaseSlot]));
+    // The operator is kind later on.
+    assert!(expired.apply(&OrderEvent::Refund { line: 0, pieces: 2 }, Store, DAY).is_ok());
+    // To be paid at hand-over: nothing is charged, or the food is, by the operator's rule.
+    let (_, effects) = run(ready(accepted(CaptureTime::AtHandOver).0), &[(OrderEvent::Expire, Clock, late)]);
+    assert!(effects.contains(&OrderEffect::Void { attempt: 1 }) && effects.contains(&OrderEffect::RestoreCoupons));
+    let mut order = ready(accepted(CaptureTime::AtHandOver).0);
+    order.rules.charge_no_show = true;
+    assert!(run(order, &[(OrderEvent::Expire, Clock, late)]).1.contains(&OrderEffect::Capture { amount_minor: 990 }));
+}
+
+#[test]
+fn eat_in_and_take_out_are_exchanged_until_hand_over() {
+    let dearer = || vec![line(2, 1_020, true), line(1, 2_000, false)];
+    let (order, _) = accepted(CaptureTime::AtAcceptance);
+    let (order, effects) = run(order, &[(OrderEvent::Amend { lines: dearer() }, Person, 3)]);
+    assert_eq!(effects, [OrderEffect::Difference { number: 1, money_minor: 20 }]);
+    let back = vec![line(2, 1_000, true), line(1, 2_000, false)];
+    let (order, effects) =
+        run(order, &[(OrderEvent::Amend { lines: back.clone() }, Store, 4), (OrderEvent::Amend { lines: back }, Store, 5)]);
+    assert_eq!(effects, [OrderEffect::Difference { number: 2, money_minor: -20 }]);
+    let (order, _) = run(order, &[(OrderEvent::MakeReady, Store, 5), (hand_over(false, &[]), Store, 6)]);
+    let after = order.apply(&OrderEvent::Amend { lines: dearer() }, Person, 7);
+    assert_eq!(after, Err(OrderStepError::NotNow(OrderState::PickedUp)), "after hand-over it stands");
+    // Not yet charged: a higher amount is set aside anew.
+    let (order, _) = accepted(CaptureTime::AtHandOver);
+    let (order, effects) = run(order, &[(OrderEvent::Amend { lines: dearer() }, Person, 3)]);
+    assert_eq!(effects, [OrderEffect::Void { attempt: 1 }, OrderEffect::Authorise { attempt: 2, amount_minor: 3_000 }]);
+    let (order, _) = run(order, &[(OrderEvent::Missing { line: 0, pieces: 1 }, Store, 4)]);
+    for lines in [dearer(), vec![], vec![line(3, 1_000, true), line(1, 2_000, false)]] {
+        assert_eq!(order.apply(&OrderEvent::Amend { lines }, Person, 5), Err(OrderStepError::Lines));
+    }
+}
+
+fn events() -> impl Strategy<Value = OrderEvent> {
+    let reason = prop::sample::select(vec![RejectReason::Changed, RejectReason::SlotGone, RejectReason::Store, RejectReason::NotAccepted]);
+    let lines =
+        || prop::collection::vec((1u32..4, 10i64..3_000, any::<bool>()).prop_map(|(pieces, gross, food)| line(pieces, gross, food)), 0..4);
+    let minute = 0i64..300;
+    prop_oneof![
+        4 => Just(OrderEvent::Submit),
+        1 => Just(OrderEvent::AnswerLost),
+        2 => any::<bool>().prop_map(|found| OrderEvent::Resolve { found }),
+        6 => minute.clone().prop_map(|minute| OrderEvent::Authorised { until_ms: minute * MINUTE }),
+        1 => Just(OrderEvent::StepUp),
+        1 => Just(OrderEvent::PaymentUnknown),
+        1 => Just(OrderEvent::PaymentRefused),
+        1 => Just(OrderEvent::PayAtCounter),
+        1 => Just(OrderEvent::Renew),
+        2 => Just(OrderEvent::Captured),
+        1 => Just(OrderEvent::CaptureRefused),
+        1 => (lines(), minute.clone()).prop_map(|(lines, minute)| OrderEvent::Edit { lines, promised_ms: minute * MINUTE }),
+        2 => (0i64..100).prop_map(|more| OrderEvent::Amend { lines: vec![line(2, 1_000 + more, true), line(1, 2_000, false)] }),
+        6 => Just(OrderEvent::Accept),
+        1 => reason.prop_map(|reason| OrderEvent::Reject { reason }),
+        3 => Just(OrderEvent::Start),
+        4 => Just(OrderEvent::MakeReady),
+        1 => minute.prop_map(|minute| OrderEvent::Late { promised_ms: minute * MINUTE }),
+        2 => (0usize..3, 0u32..3).prop_map(|(line, pieces)| OrderEvent::Missing { line, pieces }),
+        1 => Just(OrderEvent::Cancel),
+        4 => (any::<bool>(), prop::collection::vec(0usize..3, 0..2)).prop_map(|(age_checked, refused)| OrderEvent::HandOver { age_checked, refused }),
+        2 => Just(OrderEvent::Expire),
+        2 => Just(OrderEvent::Complete),
+        3 => (0usize..3, 0u32..3).prop_map(|(line, pieces)| OrderEvent::Refund { line, pieces }),
+        1 => Just(OrderEvent::Fail),
+    ]
+}
+
+/// What all effects so far come to.
+#[derive(Debug, Default)]
+struct Books {
+    keys: BTreeSet<String>,
+    charges: u32,
+    charged_minor: i64,
+    differences_minor: i64,
+    refunded_minor: i64,
+    given_back: Vec<u32>,
+}
+
+impl Books {
+    fn note(&mut self, order: &Order, effect: &OrderEffect) -> Result<(), TestCaseError> {
+        prop_assert!(self.keys.insert(effect.key(&order.id)), "twice: {effect:?}");
+        match effect {
+            OrderEffect::Capture { amount_minor } | OrderEffect::Collect { amount_minor } => {
+                self.charges += 1;
+                self.charged_minor += amount_minor;
+            }
+            OrderEffect::Difference { money_minor, .. } => self.differences_minor += money_minor,
+            OrderEffect::Refund { line, pieces, money_minor, .. } => {
+                prop_assert!(order.charged && *money_minor >= 0);
+                self.refunded_minor += money_minor;
+                self.give_back(*line, *pieces);
+            }
+            OrderEffect::Drop { line, pieces, .. } => self.give_back(*line, *pieces),
+            OrderEffect::Authorise { amount_minor, .. } => prop_assert!(*amount_minor > 0 && !order.charged),
+            OrderEffect::Void { .. } | OrderEffect::ReleaseSlot | OrderEffect::RestoreCoupons => {}
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, line: usize, pieces: u32) {
+        self.given_back.resize(self.given_back.len().max(line + 1), 0);
+        self.given_back[line] += pieces;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    /// Whatever happens in whatever order, by whomever, whenever: no way out of a final state, money is taken at most once, no piece is given back
+    /// twice, never more than was taken, and with the last piece exactly all of it.
+    #[test]
+    fn every_life_ends_once(
+        steps in prop::collection::vec((events(), prop::sample::select(vec![Person, Store, Clock, Backend]), any::<bool>(), 0i64..8), 1..50),
+        method in prop::sample::select(vec![PaymentMethod::Token, PaymentMethod::AtCounter]),
+        capture in prop::sample::select(vec![CaptureTime::AtAcceptance, CaptureTime::AtHandOver]),
+        charge_no_show in any::<bool>(),
+    ) {
+        let mut order = draft(method, capture);
+        order.rules.charge_no_show = charge_no_show;
+        order.rules.accept_by_ms = 60 * MINUTE;
+        let (mut now, mut books) = (0, Books::default());
+        for (event, by, rightly, minutes) in steps {
+            now += minutes * MINUTE;
+            let by = if rightly { event.actors()[0] } else { by };
+            let before = order.clone();
+            match order.apply(&event, by, now) {
+                Err(_) => {}
+                Ok((next, effects)) => {
+                    prop_assert!(event.actors().contains(&by));
+                    prop_assert!(!before.state.is_final() || next.state == before.state, "{:?} after {:?}", next.state, before.state);
+                    let resolves = matches!(event, OrderEvent::Resolve { .. });
+                    prop_assert!(before.state != OrderState::Unknown || resolves);
+                    prop_assert!(!matches!(event, OrderEvent::Cancel) || by != Person || before.can_cancel(now));
+                    for effect in &effects {
+                        books.note(&next, effect)?;
+                    }
+                    order = next;
+                }
+            }
+            prop_assert!(books.charges <= 1);
+            for (at, line) in order.lines.iter().enumerate() {
+                let back = books.given_back.get(at).copied().unwrap_or(0);
+                prop_assert!(back <= line.paid.pieces && line.paid.refunded_pieces <= line.paid.pieces);
+            }
+            let taken = books.charged_minor + books.differences_minor;
+            prop_assert!(books.refunded_minor <= taken);
+            if order.charged && order.lines.iter().all(|line| line.paid.left_pieces() == 0) {
+                prop_assert_eq!(books.refunded_minor, taken);
+            }
+            // What is due can be done, and brings the order on.
+            if let Some(event) = order.due(now) {
+                prop_assert!(order.apply(&event, Clock, now).is_ok(), "{event:?} in {order:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_state_has_its_words() {
+    let words: BTreeSet<&str> = OrderState::ALL.iter().flat_map(|state| [state.text_ja(), state.text_en()]).collect();
+    assert_eq!(words.len(), 24);
+    assert_eq!(OrderState::ALL.iter().filter(|state| state.is_final()).count(), 5);
+    assert_eq!(serde_json::to_string(&OrderState::InPreparation).unwrap(), "\"in_preparation\"");
+    assert_eq!(OrderState::Expired.fulfillment(), FulfillmentState::Failed);
+}

@@ -215,10 +215,11 @@ impl TaxTable {
         };
         let classes = [TaxClass::Food, TaxClass::Alcohol, TaxClass::Goods, TaxClass::Bag, TaxClass::DeliveryFee];
         let handoffs = [TaxHandoff::EatIn, TaxHandoff::TakeOut, TaxHandoff::Delivery];
+        let all = classes.into_iter().flat_map(|class| handoffs.map(|handoff| (class, handoff)));
         let rules = self.mixed_sets.iter().filter(|rule| rule.from_date.as_str() <= date);
         TaxRates {
             date: date.to_owned(),
-            rates: classes.map(|class| (class, handoffs.map(|handoff| (handoff, rate_of(class, handoff))))),
+            rates: all.filter_map(|(class, handoff)| Some((class, handoff, rate_of(class, handoff)?))).collect(),
             mixed_set: rules.max_by_key(|rule| rule.from_date.as_str()).cloned(),
         }
     }
@@ -228,7 +229,7 @@ impl TaxTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxRates {
     date: String,
-    rates: [(TaxClass, [(TaxHandoff, Option<TaxRate>); 3]); 5],
+    rates: Vec<(TaxClass, TaxHandoff, TaxRate)>,
     mixed_set: Option<MixedSetRule>,
 }
 
@@ -244,8 +245,7 @@ impl TaxRates {
     /// # Errors
     /// [`TaxTableError::NoRate`] where the table says none for that day.
     pub fn rate(&self, class: TaxClass, handoff: TaxHandoff) -> Result<TaxRate, TaxTableError> {
-        let of_class = self.rates.iter().filter(|(of, _)| *of == class).flat_map(|(_, by_handoff)| by_handoff);
-        let rate = of_class.filter(|(of, _)| *of == handoff).find_map(|(_, rate)| *rate);
+        let rate = self.rates.iter().find(|(of, at, _)| *of == class && *at == handoff).map(|(_, _, rate)| *rate);
         rate.ok_or_else(|| TaxTableError::NoRate { class, date: self.date.clone() })
     }
 

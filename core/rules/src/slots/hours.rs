@@ -134,8 +134,9 @@ impl CheckedHours {
     /// The opening that a minute is in; its closing minute still is: something can be handed over as the door closes.
     pub(super) fn opening_at(&self, minute: i64) -> Option<Opening> {
         let today = self.local_day(minute);
-        let openings = [today - 1, today].into_iter().flat_map(|day| self.openings(day));
-        openings.filter(|opening| (opening.opens..=opening.closes).contains(&minute)).last()
+        // One that begins now comes before one that ends now.
+        let openings = [today, today - 1].into_iter().flat_map(|day| self.openings(day).into_iter().rev());
+        openings.into_iter().find(|opening| (opening.opens..=opening.closes).contains(&minute))
     }
 
     /// The day that a minute belongs to: that of the opening which it is in (01:00 of a bar belongs to the evening before), else the calendar's.

@@ -224,7 +224,7 @@ pub struct SlotRefusal {
     pub reason: SlotRefusalReason,
     /// Times of the day that was asked for, the nearest ones, in their order. Empty: there is none that day, which is to be said.
     pub same_day: Vec<PickupSlot>,
-    /// Times of the days after it, in their order; only where there is none that day.
+    /// Times of other days, from today on, in their order; only where there is none that day.
     pub later: Vec<PickupSlot>,
 }
 

@@ -1,7 +1,5 @@
 //! What of a cart does not fit the menu: every violation by itself, with the group and what is missing.
 
-use std::collections::BTreeSet;
-
 use super::{Cart, CartLine, CartModifier, MAX_CART_LINES, MAX_CART_PIECES, MAX_LINE_MODIFIERS, MAX_LINE_PIECES, MAX_NOTE, modifier};
 use crate::ids::{MenuItemId, ModifierGroupId, ModifierId};
 use crate::menu::{HandoffMode, MAX_DEPTH, MenuBook, MenuItem, MenuThing, SoldOut};
@@ -270,8 +268,7 @@ impl LineCheck<'_> {
                 self.say(within, CartProblemKind::TooMany { group: group.id.clone(), is, max: group.max });
             }
         }
-        let mut seen = BTreeSet::new();
-        for one in chosen {
+        for (at, one) in chosen.iter().enumerate() {
             let (group, id) = (&one.group, &one.modifier);
             if !open.contains(group) || self.book.group(group).is_none() {
                 self.say(within, CartProblemKind::UnknownGroup { group: group.clone() });
@@ -281,7 +278,7 @@ impl LineCheck<'_> {
                 self.say(within, CartProblemKind::UnknownModifier { group: group.clone(), modifier: id.clone() });
                 continue;
             };
-            let twice = !seen.insert((group, id));
+            let twice = chosen.iter().take(at).any(|before| before.group == *group && before.modifier == *id);
             if twice || !(1..=modifier.most).contains(&one.quantity) {
                 let (group, modifier_id) = (group.clone(), id.clone());
                 let kind = CartProblemKind::ModifierQuantity { group, modifier: modifier_id, is: one.quantity, most: modifier.most };

@@ -14,14 +14,17 @@ impl KitchenBook {
     pub(super) fn plan_for(&self, request: &SlotRequest, now_ms: i64) -> Result<Planned, SlotRefusal> {
         let now = minute_of(now_ms);
         let work = self.work(&request.tasks).map_err(|reason| SlotRefusal { reason, same_day: Vec::new(), later: Vec::new() })?;
-        let (planned, day, around) = match request.time {
-            PickupTime::Asap => (self.asap(&work, now), self.hours.business_day(now), now),
+        match request.time {
+            // Every minute of today was tried: only other days are left.
+            PickupTime::Asap => self.asap(&work, now).map_err(|reason| {
+                let today = self.hours.business_day(now);
+                SlotRefusal { reason, same_day: Vec::new(), later: self.other_days(&work, today, now, now) }
+            }),
             PickupTime::Scheduled { at_ms } => {
                 let wanted = minute_of(at_ms);
-                (self.at(&work, wanted, now), self.hours.business_day(wanted), wanted)
+                self.at(&work, wanted, now).map_err(|reason| self.refusal(&work, reason, wanted, now))
             }
-        };
-        planned.map_err(|reason| self.refusal(&work, reason, day, around, now))
+        }
     }
 
     /// When an order with this work would be ready if it were placed now: the time that is promised for nine of ten. Books nothing.
@@ -188,23 +191,33 @@ impl KitchenBook {
         Err(if paused { SlotRefusalReason::Paused } else { refused.unwrap_or(SlotRefusalReason::Closed) })
     }
 
-    /// A refusal with the times nearest to the one that was asked for, on its day; where there is none, with those of the days after now.
-    fn refusal(&self, work: &Work, reason: SlotRefusalReason, day: i64, around: i64, now: i64) -> SlotRefusal {
+    /// A refusal with the times nearest to the one that was asked for, on its day; where there is none, with those of the other days.
+    fn refusal(&self, work: &Work, reason: SlotRefusalReason, around: i64, now: i64) -> SlotRefusal {
+        let day = self.hours.business_day(around);
         let most = usize::try_from(self.plan.alternatives).unwrap_or(0);
+        let same_day = if self.days(now).contains(&day) { self.nearest(work, day, around, most, now) } else { Vec::new() };
+        let later = if same_day.is_empty() { self.other_days(work, day, around, now) } else { Vec::new() };
+        SlotRefusal { reason, same_day, later }
+    }
+
+    /// The days that can be ordered.
+    fn days(&self, now: i64) -> std::ops::RangeInclusive<i64> {
         let today = self.hours.business_day(now);
-        let days = today..=today + i64::from(self.plan.later_days);
-        let same_day = if days.contains(&day) { self.nearest(work, day, around, most, now) } else { Vec::new() };
-        let mut later = Vec::new();
-        if same_day.is_empty() {
-            for other in days.filter(|other| *other != day) {
-                let around = around + (other - day) * DAY_MIN;
-                later.extend(self.nearest(work, other, around, most - later.len(), now));
-                if later.len() >= most {
-                    break;
-                }
+        today..=today + i64::from(self.plan.later_days)
+    }
+
+    /// Times of other days than this one, from today on, at about the same time of the day.
+    fn other_days(&self, work: &Work, day: i64, around: i64, now: i64) -> Vec<PickupSlot> {
+        let most = usize::try_from(self.plan.alternatives).unwrap_or(0);
+        let mut found = Vec::new();
+        for other in self.days(now).filter(|other| *other != day) {
+            let around = around + (other - day) * DAY_MIN;
+            found.extend(self.nearest(work, other, around, most - found.len(), now));
+            if found.len() >= most {
+                break;
             }
         }
-        SlotRefusal { reason, same_day, later }
+        found
     }
 
     /// Of a day, so many times on the grid that fit, those nearest to `around`, in their order.

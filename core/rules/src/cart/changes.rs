@@ -1,11 +1,15 @@
 //! What a menu changed under a cart: a question to the person, never a silent change.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Cart, CartMoment, CartProblem, CartProblemKind};
 use crate::ids::{MenuItemId, ModifierGroupId, ModifierId};
 use crate::menu::{MenuBook, MenuThing};
 
 /// Something that is not as the person saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum CartChange {
     /// An item is no longer on the menu.
     Vanished {

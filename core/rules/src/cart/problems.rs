@@ -1,5 +1,7 @@
 //! What of a cart does not fit the menu: every violation by itself, with the group and what is missing.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Cart, CartLine, CartModifier, MAX_CART_LINES, MAX_CART_PIECES, MAX_LINE_MODIFIERS, MAX_LINE_PIECES, MAX_NOTE, modifier};
 use crate::ids::{MenuItemId, ModifierGroupId, ModifierId};
 use crate::menu::{HandoffMode, MAX_DEPTH, MenuBook, MenuItem, MenuThing, SoldOut};
@@ -14,7 +16,8 @@ pub struct CartMoment<'a> {
 }
 
 /// Something that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CartProblem {
     /// The line's place; `None` where it is about the whole cart.
     pub line: Option<usize>,
@@ -25,7 +28,9 @@ pub struct CartProblem {
 }
 
 /// What does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum CartProblemKind {
     /// Nothing is in it.
     Empty,

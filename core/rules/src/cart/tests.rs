@@ -149,6 +149,8 @@ fn a_menu_that_changed_under_the_cart_asks() {
             CartChange::Costs { line: 2, was_minor: 800, is_minor: 850 },
         ]
     );
+    let text = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<CartChange>>(&text).unwrap(), found, "the question goes over the wire");
     assert_eq!(found[3].text_ja(&changed), "価格が800円から850円に変わりました");
     assert_eq!(found[1].text_en(&changed), "fries is no longer on the menu");
     let accepted = cart.clone().with_prices_of(&changed);

@@ -8,6 +8,27 @@ use crate::dates::{DAY_MIN, MINUTE_MS};
 
 /// Most slots of one list.
 const MAX_OFFERED: usize = 2_000;
+/// So many times are tried before it is looked at how much room there is at all.
+const TRIED_BLINDLY: usize = 16;
+
+/// How much time the stations of some work have left, summed up, so that a time that cannot fit is passed over at once: in a full kitchen, nearly
+/// all of them.
+struct Room {
+    from: i64,
+    /// Of each station: what it needs, and what is free before each minute since `from`.
+    stations: Vec<(u64, Vec<u64>)>,
+}
+
+impl Room {
+    /// False when the work cannot be done between two minutes; true when it may.
+    fn may_fit(&self, from: i64, until: i64) -> bool {
+        let place = |minute: i64| usize::try_from(minute.max(self.from) - self.from).unwrap_or(usize::MAX);
+        self.stations.iter().all(|(need_s, before)| match (before.get(place(from)), before.get(place(until))) {
+            (Some(first), Some(last)) => last.saturating_sub(*first) >= *need_s,
+            _ => true,
+        })
+    }
+}
 
 impl KitchenBook {
     /// The first time that fits, or the one that was asked for.
@@ -176,7 +197,11 @@ impl KitchenBook {
         for opening in self.hours.openings(self.hours.business_day(now)).iter().filter(|opening| now <= opening.closes) {
             let first = self.first_minute(now).max(opening.first_work(hours)) + work.longest_min + p90;
             let first = first.max(opening.opens).max(now + i64::from(self.plan.least_lead_min));
-            for promised in first..=opening.last_pickup(hours).max(first) {
+            let (last, mut room) = (opening.last_pickup(hours).max(first), None);
+            for (tried, promised) in (first..=last).enumerate() {
+                if !self.is_worth_a_try(&mut room, work, tried, promised, (opening.first_work(hours), last)) {
+                    continue;
+                }
                 match self.in_opening(work, opening, promised, now) {
                     Ok(planned) => return Ok(planned),
                     Err(reason @ (SlotRefusalReason::LastOrderOver | SlotRefusalReason::LastPickupOver)) => {
@@ -223,11 +248,42 @@ impl KitchenBook {
     /// Of a day, so many times on the grid that fit, those nearest to `around`, in their order.
     fn nearest(&self, work: &Work, day: i64, around: i64, most: usize, now: i64) -> Vec<PickupSlot> {
         let mut minutes: Vec<i64> = self.grid(day).filter(|minute| *minute > now).collect();
+        let (Some(first), Some(last)) = (minutes.first().copied(), minutes.last().copied()) else {
+            return Vec::new();
+        };
         minutes.sort_by_key(|minute| minute.abs_diff(around));
-        let fits = minutes.into_iter().filter_map(|minute| self.at(work, minute, now).ok()).map(|planned| planned.slot);
+        let mut room = None;
+        let worth = minutes.into_iter().enumerate().filter(|(tried, minute)| {
+            let within = (first - i64::from(self.plan.earliest_start_min), last);
+            self.is_worth_a_try(&mut room, work, *tried, *minute, within)
+        });
+        let fits = worth.filter_map(|(_, minute)| self.at(work, minute, now).ok()).map(|planned| planned.slot);
         let mut found: Vec<PickupSlot> = fits.take(most).collect();
         found.sort_by_key(|slot| slot.promised_ms);
         found
+    }
+
+    /// False for a time that cannot fit, once so many were tried that it pays to know. `within` are the minutes that are looked at in this search.
+    fn is_worth_a_try(&self, room: &mut Option<Room>, work: &Work, tried: usize, promised: i64, within: (i64, i64)) -> bool {
+        if tried < TRIED_BLINDLY {
+            return true;
+        }
+        let ready = promised - i64::from(self.lateness.p90_min());
+        room.get_or_insert_with(|| self.room(work, within)).may_fit(ready - i64::from(self.plan.earliest_start_min), ready)
+    }
+
+    fn room(&self, work: &Work, (from, until): (i64, i64)) -> Room {
+        let stations = work.stations.iter().filter_map(|(station, batches)| {
+            let timeline = self.timelines.get(*station)?;
+            let mut before = vec![0];
+            let mut sum = 0u64;
+            for minute in from..until {
+                sum += u64::from(timeline.free_s(minute));
+                before.push(sum);
+            }
+            Some((batches.iter().map(|seconds| u64::from(*seconds)).sum(), before))
+        });
+        Room { from, stations: stations.collect() }
     }
 
     /// The times of a day that are shown.

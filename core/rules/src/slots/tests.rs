@@ -313,6 +313,23 @@ fn a_plan_that_cannot_be_is_refused() {
     assert_eq!(wrong(|plan| plan.levelling.as_mut().unwrap().quiet_permille = 700), KitchenPlanError::Levelling);
 }
 
+/// A day that is full from morning to night but for one gap in the afternoon: it is found, by whoever asks for whatever time.
+#[test]
+fn the_last_gap_of_a_full_day_is_found() {
+    let mut book = kitchen(|plan| plan.later_days = 0);
+    let work = [task("fryer", 300, 1)];
+    while book.hold(&request(&format!("o{}", book.bookings().count()), &work, PickupTime::Asap), ELEVEN).is_ok() {}
+    let refusal = refused(&mut book, &work, PickupTime::Asap, ELEVEN);
+    assert_eq!(refusal.reason, SlotRefusalReason::Full { station: "fryer".into() });
+    assert!(refusal.is_none_that_day() && refusal.later.is_empty() && refusal.text_en(540).ends_with("There is no other time"));
+    let gap = book.bookings().find(|booking| booking.slot.start_ms > ELEVEN + 6 * HOUR).unwrap().clone();
+    book.release(&gap.order);
+    let found = book.quote(&work, PickupTime::Asap, ELEVEN).unwrap();
+    assert_eq!((found.start_ms, found.ready_ms), (gap.slot.start_ms, gap.slot.ready_ms));
+    let refusal = refused(&mut book, &work, at(ELEVEN + HOUR), ELEVEN);
+    assert!(!refusal.is_none_that_day() && refusal.same_day.iter().all(|slot| slot.start_ms == gap.slot.start_ms), "{refusal:?}");
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Hold(u8, usize, Option<i64>),

@@ -63,7 +63,7 @@ impl Timeline {
     }
 
     /// What a new order can take of a minute.
-    fn free_s(&self, minute: i64) -> u32 {
+    pub(super) fn free_s(&self, minute: i64) -> u32 {
         self.capacity_s(minute).saturating_sub(self.walk_in_s(minute)).saturating_sub(self.booked_s(minute))
     }
 

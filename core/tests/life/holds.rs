@@ -6,6 +6,7 @@ use noren_core::member::{MemberState, Submission};
 use noren_rules::eta::Trend;
 use noren_rules::geo::Position;
 use noren_rules::holds::HoldState;
+use noren_rules::stock::StockSource;
 use noren_rules::wire::{HoldAlternative, HoldRefusal, Reason, Tenant, paths};
 
 fn shibuya() -> Position {
@@ -101,6 +102,7 @@ async fn who_is_too_late_gets_the_nearest_to_the_phone() {
         is_ec: store == "ec",
         available: 3,
         as_of_ms: START_MS,
+        source: StockSource::PosFeed,
         distance_m: Some(distance_m),
     };
     phone.server.stores(|depot| {

@@ -160,6 +160,8 @@ response! {
         pub available: u32,
         /// As of when.
         pub as_of_ms: i64,
+        /// Where its levels come from: what the answer is worth.
+        pub source: StockSource,
         /// Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
         pub distance_m: Option<u32>,
     }

@@ -27,7 +27,7 @@ pub(super) fn reserve(db: &Connection, app: &Shared, wish: &Wish) -> Result<Hold
         Err(refused) => {
             let request = &wish.request;
             let elsewhere = matches!(refused, HoldRefusal::InsufficientStock | HoldRefusal::StockUnknown | HoldRefusal::Closed);
-            let alternatives = if elsewhere { alternatives::of(db, &request.store, &request.sku, request.quantity)? } else { Vec::new() };
+            let alternatives = if elsewhere { alternatives::of(db, request, wish.now_ms)? } else { Vec::new() };
             Ok(HoldAnswer { hold: None, refused: Some(refused), alternatives })
         }
     }
@@ -36,10 +36,9 @@ pub(super) fn reserve(db: &Connection, app: &Shared, wish: &Wish) -> Result<Hold
 fn decide(db: &Connection, app: &Shared, wish: &Wish) -> Result<Result<HoldTimes, HoldRefusal>, Fault> {
     let HoldRequest { store, sku, quantity, eta_min } = &wish.request;
     let level = stock::Level::load(db, store, sku)?.available();
-    let is_offered = stock::location(db, store)?.is_some_and(|location| location.holds && !location.is_ec);
-    if !is_offered || (level.is_none() && !catalogue::is_known(db, sku)?) {
-        return Ok(Err(HoldRefusal::NotOffered));
-    }
+    let is_in_catalogue = catalogue::is_known(db, sku)?;
+    let location = stock::location(db, store)?.filter(|location| location.holds && !location.is_ec);
+    let Some(location) = location.filter(|_| level.is_some() || is_in_catalogue) else { return Ok(Err(HoldRefusal::NotOffered)) };
     let policy = &app.settings.holds;
     let mut live = reservations::of_member(db, &wish.parts, wish.now_ms)?;
     live.retain(|hold| hold.state.is_live());
@@ -59,6 +58,7 @@ fn decide(db: &Connection, app: &Shared, wish: &Wish) -> Result<Result<HoldTimes
     }
     Ok(match level {
         Some(None) => Err(HoldRefusal::StockUnknown),
+        Some(Some(_)) if !location.is_known(wish.now_ms) => Err(HoldRefusal::StockUnknown),
         Some(Some(available)) if available >= *quantity => Ok(times),
         _ => Err(HoldRefusal::InsufficientStock),
     })

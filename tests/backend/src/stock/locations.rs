@@ -1,6 +1,6 @@
 //! Places of stock: which there are, and up to when each has said everything.
 
-use noren_rules::ids::StoreId;
+use noren_rules::ids::{Sku, StoreId};
 use noren_rules::stock::StockSource;
 use noren_rules::wire::StockLocation;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -17,6 +17,13 @@ pub(crate) struct Location {
     pub(crate) holds: bool,
     /// `None` while nothing was heard of it.
     pub(crate) said_until_ms: Option<i64>,
+}
+
+impl Location {
+    /// True while its levels are young enough to be gone by: what is older is unknown, whatever the quantity.
+    pub(crate) fn is_known(&self, now_ms: i64) -> bool {
+        self.said_until_ms.is_some_and(|said_until_ms| now_ms.saturating_sub(said_until_ms) <= self.source.past_ms())
+    }
 }
 
 type Columns = (String, String, bool, bool, Option<i64>);
@@ -39,6 +46,18 @@ pub(crate) fn of_ec(db: &Connection) -> Result<Vec<StoreId>, Fault> {
     let mut statement = db.prepare_cached("SELECT store FROM stock_locations WHERE is_ec = 1 ORDER BY store")?;
     let rows = statement.query_map([], |row| row.get(0).map(StoreId))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Those of which something was heard and where so many pieces of a variant were available then, with how many these are.
+pub(crate) fn that_have(db: &Connection, sku: &Sku, quantity: u32) -> Result<Vec<(Location, u32)>, Fault> {
+    // CROSS JOIN keeps the order: each store is looked up by its key.
+    let mut statement = db.prepare_cached(
+        "SELECT l.store, l.source, l.is_ec, l.holds, l.said_until_ms, v.available
+         FROM stock_locations l CROSS JOIN stock_levels v ON v.store = l.store AND v.sku = ?1
+         WHERE v.available >= ?2 AND l.said_until_ms IS NOT NULL ORDER BY l.store",
+    )?;
+    let rows = statement.query_map(params![sku.as_str(), quantity], |row| Ok((columns(row)?, row.get(5)?)))?;
+    rows.map(|row| row.map_err(Fault::from).and_then(|(location, available)| Ok((read(location)?, available)))).collect()
 }
 
 /// True when it is new or another than before.

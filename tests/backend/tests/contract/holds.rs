@@ -7,7 +7,7 @@ use noren_backend::DEMO_STORE_ID;
 use noren_rules::geo::Position;
 use noren_rules::holds::HoldState;
 use noren_rules::places::{Direction, OpeningSpan};
-use noren_rules::stock::{StockEventKind, StockState};
+use noren_rules::stock::{StockEventKind, StockSource, StockState};
 use noren_rules::wire::*;
 
 use crate::stock::event;
@@ -156,6 +156,31 @@ async fn what_is_not_held_says_why() {
     // More was sold than there was: nothing can be promised.
     world.hear(vec![event("much", STORE, "d", T0 + 1, StockEventKind::Sale { quantity: 9 })]).await;
     assert_eq!(world.refused(&other, &wish("d")).await, HoldRefusal::StockUnknown);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_said_too_long_ago_is_not_promised() {
+    let world = world().await;
+    let phone = world.phone(1, None).await;
+    for store in [STORE, "silent", "heard"] {
+        world.location(store, false, true).await;
+    }
+    world.counted(&[STORE, "silent", "heard"], &["a"], 3).await;
+    world.pass(240 * MINUTE);
+    let phone = world.renewed(phone).await;
+    world.hear(vec![event("more", "heard", "a", world.now(), StockEventKind::Sale { quantity: 1 })]).await;
+    let hold = world.hold(&phone, &wish("a")).await;
+    world.let_go(&phone, &hold).await.ok::<Hold>();
+    world.pass(1);
+    // Its tills are silent for four hours: what it had then is no promise, here or as an alternative.
+    let answer = world.try_hold(&phone, &wish("a")).await;
+    assert_eq!((answer.hold, answer.refused), (None, Some(HoldRefusal::StockUnknown)));
+    let elsewhere: Vec<_> = answer.alternatives.iter().map(|other| (other.store.as_str(), other.source, other.as_of_ms)).collect();
+    assert_eq!(elsewhere, [("heard", StockSource::PosFeed, world.now() - 1)]);
+    let quiet = StockEventsRequest { events: vec![], said_until_ms: Some(world.now()), stores: vec![STORE.into()] };
+    world.operator(paths::STOCK_EVENTS, &quiet).await.ok::<StockEventsAnswer>();
+    world.hold(&phone, &wish("a")).await;
     world.stop().await;
 }
 

@@ -22,7 +22,7 @@ const LATE_MS: i64 = 120_000;
 const LEAP_MPS: f64 = 100.0;
 /// What a leap is at least: less is noise.
 const LEAP_M: f64 = 300.0;
-/// Who is this near is there.
+/// Who is this near to the ground is there.
 const THERE_M: f64 = 50.0;
 /// What a fix is off at least, in metres; two of them that differ by less say that one stands.
 const NOISE_M: f64 = 15.0;
@@ -66,35 +66,37 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Takes a fix in, on the way to `to`. Another `to` than before begins anew.
+    /// Takes a fix in, on the way to `to`, from whose ground it is `left_m` metres away: 0 on it, as large as it may be. Another `to` than before begins
+    /// anew. True when the fix was looked at; one that was not says nothing, not even that time has passed.
     ///
     /// Fixes that come late, twice, that are very inexact, or that an app made up are not looked at. One fix far off is an outlier, two are a jump:
     /// then, as after a clock that was set back and after a pause of ten minutes, what was before is forgotten.
-    pub fn observe(&mut self, fix: &Fix, to: &Position) {
+    pub fn observe(&mut self, fix: &Fix, to: &Position, left_m: f64) -> bool {
         if self.to != Some(*to) {
             *self = Self { to: Some(*to), ..Self::default() };
         }
         if fix.mock || fix.accuracy() == AccuracyClass::Poor {
-            return;
+            return false;
         }
         if let Some(last) = self.last {
             let since_ms = fix.at_ms.saturating_sub(last.at_ms);
             if (-LATE_MS..=0).contains(&since_ms) {
-                return;
+                return false;
             }
             if !(0..=GAP_MS).contains(&since_ms) {
                 self.begin_anew();
             } else if leaps(&last, fix) {
-                let Some(before) = self.leap.replace(*fix) else { return };
+                let Some(before) = self.leap.replace(*fix) else { return false };
                 if leaps(&before, fix) {
-                    return;
+                    return false;
                 }
                 self.begin_anew();
             }
         }
         self.leap = None;
         self.last = Some(*fix);
-        self.see(Seen { at_ms: fix.at_ms, distance_m: fix.position.distance_m(to), error_m: error_m(fix) });
+        self.see(Seen { at_ms: fix.at_ms, distance_m: left_m.max(0.0), error_m: error_m(fix) });
+        true
     }
 
     /// In how many minutes one is there, rounded up: the distance by how fast it shrank lately. 0 for one who is there; `None` while that cannot be
@@ -183,10 +185,15 @@ mod tests {
         Fix { accuracy_m: Some(10.0), ..Fix::new(shop().offset_by(-metres, 0.0), second * 1_000) }
     }
 
+    /// The shop is a point here.
+    fn see(pace: &mut Pace, fix: &Fix, to: &Position) -> bool {
+        pace.observe(fix, to, fix.position.distance_m(to))
+    }
+
     fn walk(steps: impl IntoIterator<Item = (f64, i64)>) -> Pace {
         let mut pace = Pace::default();
         for (metres, second) in steps {
-            pace.observe(&fix(metres, second), &shop());
+            see(&mut pace, &fix(metres, second), &shop());
         }
         pace
     }
@@ -245,14 +252,26 @@ mod tests {
     }
 
     #[test]
+    fn who_is_on_the_ground_is_there() {
+        let mut pace = Pace::default();
+        let mall = |fix: &Fix| fix.position.distance_m(&shop()) - 300.0;
+        for (metres, second) in walked(420) {
+            let fix = fix(metres, second);
+            assert!(pace.observe(&fix, &shop(), mall(&fix)));
+        }
+        assert_eq!(pace.eta_min(), Some(0), "240 m from the middle of it");
+    }
+
+    #[test]
     fn another_place_is_another_way() {
         let mut pace = walk(walked(120));
-        pace.observe(&fix(630.0, 125), &shop().offset_by(3_000.0, 0.0));
+        assert!(see(&mut pace, &fix(630.0, 125), &shop().offset_by(3_000.0, 0.0)));
         assert_eq!(pace.trend(), Trend::Unknown);
         let mut pace = walk(walked(120));
         let before = pace.clone();
-        pace.observe(&Fix { mock: true, ..fix(100.0, 125) }, &shop());
-        pace.observe(&Fix { accuracy_m: Some(3_000.0), ..fix(100.0, 126) }, &shop());
+        assert!(!see(&mut pace, &Fix { mock: true, ..fix(100.0, 125) }, &shop()));
+        assert!(!see(&mut pace, &Fix { accuracy_m: Some(3_000.0), ..fix(100.0, 126) }, &shop()));
+        assert!(!see(&mut pace, &fix(100.0, 60), &shop()), "late");
         assert_eq!(pace, before);
     }
 
@@ -264,7 +283,7 @@ mod tests {
         ) {
             let mut pace = Pace::default();
             for (lat, lon, at_ms, accuracy_m) in fixes {
-                pace.observe(&Fix { accuracy_m, ..Fix::new(Position::new(lat, lon).unwrap(), at_ms) }, &shop());
+                see(&mut pace, &Fix { accuracy_m, ..Fix::new(Position::new(lat, lon).unwrap(), at_ms) }, &shop());
                 prop_assert!(pace.eta_min().is_none_or(|minutes| minutes <= 1_440));
                 prop_assert!(pace.seen.len() <= KEPT);
                 prop_assert!(pace.eta_min() == Some(0) || matches!(pace.trend(), Trend::Nearer | Trend::Still) || pace.eta_min().is_none());

@@ -8,7 +8,7 @@ use noren_rules::ids::{HoldId, IdempotencyKey, StoreId};
 use noren_rules::wire::{Hold, HoldAlternative, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Reason, paths};
 
 use super::tables::{KeptHolds, WishNote};
-use super::trip::TELL_EVERY_MS;
+use super::trip::{FRESH_MS, TELL_EVERY_MS};
 use super::{
     HOLDS_COLLECTION, HoldChoice, HoldOutcome, HoldPage, HoldStanding, HoldStore, HoldTrip, HoldView, HoldWish, HoldsError, endpoints,
 };
@@ -146,7 +146,7 @@ impl HoldsService {
             return Err(HoldsError::BadWish { detail: "a way takes at most 1,440 minutes: say fewer".into() });
         }
         self.live(hold)?;
-        let key = self.tell(hold, eta_min)?;
+        let key = self.tell(hold, eta_min, self.core.clock.now().now_ms)?;
         self.submitted(LANE_HOLD_PROGRESS, &key).await
     }
 
@@ -188,8 +188,8 @@ impl HoldsService {
     }
 
     /// Takes fixes on the way, in the order in which they came, and answers how it goes for each live hold whose store has a place on the phone. The
-    /// minutes are told every three minutes at most, and only while they can be said; no position leaves the phone. Local: `outbox().send_due()` sends
-    /// what follows.
+    /// minutes are told every three minutes at most, as of the fix that says so, and only from a fix of the last minute; so is a hold released. No position
+    /// leaves the phone. Local: `outbox().send_due()` sends what follows.
     ///
     /// # Errors
     /// `NotEnrolled`, `Storage`.
@@ -209,9 +209,9 @@ impl HoldsService {
             for view in &live {
                 let (Some(hold), Some((place, _))) = (&view.id, book.at_place(&view.store)) else { continue };
                 let trip = kept.of(hold);
-                let to = place.region().centre;
-                fixes.iter().for_each(|fix| trip.observe(fix, &to));
-                trips.push(HoldTrip {
+                let last = fixes.iter().filter(|fix| trip.observe(fix, place)).last();
+                let age_ms = last.and_then(|fix| self.age_ms(fix));
+                let trip = HoldTrip {
                     hold: hold.clone(),
                     store: view.store.clone(),
                     eta_min: trip.eta_min(),
@@ -219,21 +219,23 @@ impl HoldsService {
                     told: false,
                     turned_away: trip.has_turned_away(),
                     released: false,
-                });
+                };
+                trips.push((trip, age_ms));
             }
         }
-        for trip in &mut trips {
+        for (trip, age_ms) in &mut trips {
+            let Some(age_ms) = age_ms else { continue };
             if trip.turned_away && core.holds.releases_when_away()? {
                 self.give_up(&trip.hold)?;
                 trip.released = true;
             } else if let Some(eta_min) = trip.eta_min.filter(|_| !trip.turned_away)
                 && self.is_to_be_told(&trip.hold)?
             {
-                self.tell(&trip.hold, eta_min)?;
+                self.tell(&trip.hold, eta_min, core.clock.now().now_ms.saturating_sub(*age_ms))?;
                 trip.told = true;
             }
         }
-        Ok(trips)
+        Ok(trips.into_iter().map(|(trip, _)| trip).collect())
     }
 
     /// Where else it is when the store did not find it, or refused: all local, from what is known of stock.
@@ -262,6 +264,15 @@ impl HoldsService {
         self.list()?.holds.into_iter().find(of).ok_or(HoldsError::NoSuchHold)
     }
 
+    /// How old a fix is, if not too old to go by. By the clock of the boot where it is stamped with it: a person may have set the other.
+    fn age_ms(&self, fix: &check_in::Fix) -> Option<i64> {
+        let age_ms = match fix.boot_ms {
+            Some(boot_ms) => self.core.clock.boot_ms().saturating_sub(boot_ms),
+            None => self.core.platform.clock.wall_ms().saturating_sub(fix.at_ms),
+        };
+        (-FRESH_MS..=FRESH_MS).contains(&age_ms).then_some(age_ms.max(0))
+    }
+
     fn is_to_be_told(&self, hold: &HoldId) -> Result<bool, HoldsError> {
         let now_ms = self.core.clock.now().now_ms;
         let told_at_ms = self.core.holds.told_at_ms(hold)?;
@@ -269,15 +280,15 @@ impl HoldsService {
         Ok(told_at_ms.is_none_or(|told_at_ms| !(0..TELL_EVERY_MS).contains(&now_ms.saturating_sub(told_at_ms))))
     }
 
-    /// Keeps a word on the way. It is over when the next one may be said: an old one is worth nothing.
-    fn tell(&self, hold: &HoldId, eta_min: u32) -> Result<IdempotencyKey, HoldsError> {
+    /// Keeps a word on the way, which was so at `at_ms`. It is over when the next one may be said: an old one is worth nothing.
+    fn tell(&self, hold: &HoldId, eta_min: u32, at_ms: i64) -> Result<IdempotencyKey, HoldsError> {
         let core = &self.core;
-        let at_ms = core.clock.now().now_ms;
+        let now_ms = core.clock.now().now_ms;
         let body = json(&HoldProgressRequest { hold: hold.clone(), eta_min, at_ms })?;
         let expires_at_ms = Some(at_ms.saturating_add(TELL_EVERY_MS));
         let intent = new_intent(LANE_HOLD_PROGRESS, KIND_HOLD_PROGRESS, paths::HOLD_PROGRESS, body, expires_at_ms, None);
         core.note_use()?;
-        let keys = core.outbox.enqueue_with(&[intent], |tx, _| HoldStore::note_told(tx, hold, at_ms))?;
+        let keys = core.outbox.enqueue_with(&[intent], |tx, _| HoldStore::note_told(tx, hold, now_ms))?;
         keys.into_iter().next().ok_or(HoldsError::NoSuchHold)
     }
 

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use noren_rules::check_in::Fix;
 use noren_rules::eta::{Pace, Trend};
-use noren_rules::geo::Position;
 use noren_rules::ids::HoldId;
+use noren_rules::places::Place;
 
 /// The minutes are told at most this often.
 pub(super) const TELL_EVERY_MS: i64 = 180_000;
+/// What an older fix says is not told any more.
+pub(super) const FRESH_MS: i64 = 60_000;
 /// Who goes away for so long, with no step nearer in between, has turned away.
 const AWAY_FOR_MS: i64 = 300_000;
 
@@ -39,8 +41,11 @@ impl Trips {
 }
 
 impl Trip {
-    pub(super) fn observe(&mut self, fix: &Fix, to: &Position) {
-        self.pace.observe(fix, to);
+    /// Takes a fix in. True when it was looked at: only such a one says that time went by on the way.
+    pub(super) fn observe(&mut self, fix: &Fix, to: &Place) -> bool {
+        if !self.pace.observe(fix, &to.region().centre, to.distance_m(&fix.position)) {
+            return false;
+        }
         self.last_fix_ms = Some(fix.at_ms);
         self.arrived |= self.pace.eta_min() == Some(0);
         match self.pace.trend() {
@@ -48,6 +53,7 @@ impl Trip {
             Trend::Nearer | Trend::Unknown => self.away_since_ms = None,
             Trend::Still => {}
         }
+        true
     }
 
     pub(super) fn eta_min(&self) -> Option<u32> {

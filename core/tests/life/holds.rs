@@ -1,13 +1,14 @@
 use super::shop::*;
 use super::support::*;
 use noren_core::Noren;
+use noren_core::check_in::Observation;
 use noren_core::holds::{HoldOutcome, HoldStanding, HoldView, HoldWish, HoldsError};
 use noren_core::member::{MemberState, Submission};
 use noren_rules::eta::Trend;
 use noren_rules::geo::Position;
 use noren_rules::holds::HoldState;
 use noren_rules::stock::StockSource;
-use noren_rules::wire::{HoldAlternative, HoldRefusal, Reason, Tenant, paths};
+use noren_rules::wire::{Ground, HoldAlternative, HoldRefusal, Reason, Tenant, paths};
 
 fn shibuya() -> Position {
     miyajima().towards(90.0, 1_000.0)
@@ -194,7 +195,7 @@ async fn a_dropped_cache_loses_no_hold() {
 }
 
 /// Fixes every ten seconds on the straight way between two distances from the store, westward of it.
-fn walk(phone: &Phone, from_m: f64, speed_mps: f64, seconds: u32) -> Vec<noren_core::check_in::Observation> {
+fn walk(phone: &Phone, from_m: f64, speed_mps: f64, seconds: u32) -> Vec<Observation> {
     (0..seconds / 10)
         .map(|step| {
             phone.clock.pass(10_000);
@@ -246,6 +247,71 @@ async fn who_turns_away_is_asked_or_has_said_so() {
             assert!(noren.holds().on_the_way(&walk(&phone, 1_300.0, -1.4, 60)).unwrap().is_empty(), "only while it is live");
         }
     }
+}
+
+/// Fixes that a phone in a pocket has: right where one is, and good to three kilometres.
+fn poor(observations: Vec<Observation>) -> Vec<Observation> {
+    let mut observations = observations;
+    for observation in &mut observations {
+        let Observation::Fix { accuracy_m, .. } = observation else { panic!() };
+        *accuracy_m = Some(3_000.0);
+    }
+    observations
+}
+
+#[tokio::test]
+async fn fixes_that_are_not_looked_at_release_nothing() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.holds().release_when_away(true).unwrap();
+    noren.holds().hold(&wish("M"), None).await.unwrap();
+    noren.holds().on_the_way(&walk(&phone, 800.0, 1.4, 120)).unwrap();
+    let away = noren.holds().on_the_way(&walk(&phone, 640.0, -4.0, 60)).unwrap();
+    assert_eq!((away[0].trend, away[0].turned_away), (Trend::Away, false));
+    let blind = noren.holds().on_the_way(&poor(walk(&phone, 880.0, 0.0, 400))).unwrap();
+    assert_eq!((blind[0].turned_away, blind[0].released), (false, false), "one minute away is not five");
+    assert!(noren.outbox().waiting().unwrap().iter().all(|view| !view.kind.contains("release")));
+}
+
+#[tokio::test]
+async fn minutes_are_told_as_of_the_fix_and_never_from_an_old_one() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.holds().hold(&wish("M"), None).await.unwrap();
+    let told = |observations: &[Observation]| noren.holds().on_the_way(observations).unwrap()[0].told;
+    // A batch that comes late.
+    let late = walk(&phone, 1_000.0, 1.35, 120);
+    phone.clock.pass(61_000);
+    assert!(!told(&late));
+    // Nothing new was seen.
+    assert!(!told(&[]) && !told(&poor(walk(&phone, 800.0, 1.35, 10))));
+    let batch = walk(&phone, 738.0, 1.35, 120);
+    phone.clock.pass(40_000);
+    let seen_ms = phone.server.now_ms() - 40_000;
+    assert!(told(&batch));
+    noren.outbox().send_due().await.unwrap();
+    let words = phone.server.stores(|depot| std::mem::take(&mut depot.words));
+    assert_eq!(words.iter().map(|word| word.at_ms).collect::<Vec<_>>(), [seen_ms]);
+}
+
+#[tokio::test]
+async fn who_is_on_the_ground_of_a_large_place_has_arrived() {
+    let phone = Phone::new();
+    phone.server.stores(|depot| depot.say("shibuya", &[("M", 2)]));
+    let noren = phone
+        .at_miyajima(|shop| {
+            town(shop);
+            let mall = shop.places.iter_mut().find(|info| info.tenants.iter().any(|tenant| tenant.store_id.as_str() == "shibuya")).unwrap();
+            let Ground::Circle { radius_m, .. } = &mut mall.ground else { panic!() };
+            *radius_m = 400;
+        })
+        .await;
+    noren.holds().release_when_away(true).unwrap();
+    noren.holds().hold(&wish("M"), None).await.unwrap();
+    let there = noren.holds().on_the_way(&walk(&phone, 600.0, 1.4, 240)).unwrap();
+    assert_eq!(there[0].eta_min, Some(0), "264 m from the middle of it");
+    let leaves = noren.holds().on_the_way(&walk(&phone, 264.0, -1.4, 600)).unwrap();
+    assert_eq!((leaves[0].trend, leaves[0].turned_away), (Trend::Away, false), "it was fetched");
 }
 
 #[tokio::test]

@@ -70,7 +70,8 @@ pub struct ChanceQuestion {
 pub struct RecordEvidence {
     /// Pieces for sale by the books; 0 is taken as 1.
     pub on_hand: u32,
-    /// Time since something last showed that a piece is there, in milliseconds: a sale, a count of one or more, a pick that found it.
+    /// Time since something last showed that a piece is there, in milliseconds: a sale, a pick that found it; or that the
+    /// record is right: a count.
     pub since_proven_ms: i64,
     /// Pieces sold there a day, in thousandths.
     pub sold_per_day_milli: u32,

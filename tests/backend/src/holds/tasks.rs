@@ -105,7 +105,7 @@ fn apply(book: &mut Book<'_>, hold: &mut Reservation, done: &TaskDone, now_ms: i
             if before == HoldState::Requested {
                 hold.reserves = false;
                 move_pieces(book, hold, StockState::Sellable, StockState::HoldShelf)?;
-                book.level(&hold.store, &hold.sku)?.pick_found();
+                book.level(&hold.store, &hold.sku)?.pick_found(now_ms);
             }
         }
         TaskDone::NotFound if before == HoldState::Requested => {

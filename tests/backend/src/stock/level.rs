@@ -76,9 +76,11 @@ pub(crate) struct Level {
     shelf: Option<String>,
     demand: Demand,
     proven_ms: Option<i64>,
-    found: u32,
+    /// Picks that found nothing since the last proof.
     not_found: u32,
+    last_not_found_ms: Option<i64>,
     negative_since_ms: Option<i64>,
+    /// The flag: since when it is to be counted, and what the books said then.
     not_found_since_ms: Option<i64>,
     not_found_on_hand: Option<i64>,
     told: Option<Told>,
@@ -91,8 +93,8 @@ pub(crate) struct Level {
 }
 
 const COLUMNS: &str =
-    "sellable, display, fitting_room, damaged, hold_shelf, in_transit, safety, shelf, first_ms, sold, sold_at_ms, proven_ms, found,
-     not_found, negative_since_ms, not_found_since_ms, not_found_on_hand, version, available, sold_per_day_milli, error_permille,
+    "sellable, display, fitting_room, damaged, hold_shelf, in_transit, safety, shelf, first_ms, sold, sold_at_ms, proven_ms,
+     last_not_found_ms, not_found, negative_since_ms, not_found_since_ms, not_found_on_hand, version, available, sold_per_day_milli, error_permille,
      again_ms";
 
 /// A doubt is not looked at more often than once a day.
@@ -121,8 +123,8 @@ impl Level {
             shelf: None,
             demand: Demand::default(),
             proven_ms: None,
-            found: 0,
             not_found: 0,
+            last_not_found_ms: None,
             negative_since_ms: None,
             not_found_since_ms: None,
             not_found_on_hand: None,
@@ -154,7 +156,7 @@ impl Level {
             shelf,
             demand: Demand { since_ms: row.get(8)?, sold: row.get(9)?, at_ms: row.get(10)? },
             proven_ms: row.get(11)?,
-            found: row.get(12)?,
+            last_not_found_ms: row.get(12)?,
             not_found: row.get(13)?,
             negative_since_ms: row.get(14)?,
             not_found_since_ms: row.get(15)?,
@@ -217,27 +219,42 @@ impl Level {
         Ok(db.prepare_cached(sql)?.query_row(at, read).optional()?)
     }
 
-    /// A count proves the record, unless a later pick found nothing.
+    /// A count of that time proves the record. A pick that found nothing later than that is believed all the same.
     fn prove(&mut self, at_ms: i64) {
-        self.proven_ms = Some(at_ms);
-        if self.not_found_since_ms.is_none_or(|since_ms| since_ms <= at_ms) {
-            (self.found, self.not_found) = (0, 0);
+        self.proven_ms = self.proven_ms.max(Some(at_ms));
+        if self.last_not_found_ms.is_none_or(|missed_ms| missed_ms <= at_ms) {
+            self.not_found = 0;
             (self.not_found_since_ms, self.not_found_on_hand) = (None, None);
+        } else if self.not_found_since_ms.is_some_and(|since_ms| since_ms <= at_ms) {
+            // Of those that found nothing the last is after it for sure.
+            self.not_found = 1;
         }
     }
 
-    /// A pick found what the books say.
-    pub(crate) fn pick_found(&mut self) {
-        self.found = self.found.saturating_add(1);
+    /// A pick found what the books say: it is there, as with a sale.
+    pub(crate) fn pick_found(&mut self, now_ms: i64) {
+        self.proven_ms = self.proven_ms.max(Some(now_ms));
+        self.not_found = 0;
     }
 
     /// A pick found nothing: to be counted, and believed less until then.
     pub(crate) fn pick_found_nothing(&mut self, now_ms: i64) {
-        self.not_found = self.not_found.saturating_add(1);
+        self.not_found = self.missed().saturating_add(1);
+        self.last_not_found_ms = Some(now_ms);
         if self.not_found_since_ms.is_none() {
             self.not_found_since_ms = Some(now_ms);
             self.not_found_on_hand = Some(self.on_hand.sellable);
         }
+    }
+
+    /// When something last showed that the record is right: a count, a pick that found a piece, a sale.
+    fn proven_ms(&self) -> i64 {
+        self.proven_ms.unwrap_or(self.demand.since_ms).max(self.demand.at_ms)
+    }
+
+    /// Picks since then that found nothing.
+    fn missed(&self) -> u32 {
+        if self.last_not_found_ms.is_some_and(|missed_ms| missed_ms >= self.proven_ms()) { self.not_found } else { 0 }
     }
 
     /// True when that is new.
@@ -293,16 +310,14 @@ impl Level {
         Ok(())
     }
 
-    /// A sale proves that there is something as well as a count does, and more than a pick before it that found nothing.
     fn evidence(&self, sold_per_day_milli: u32, now_ms: i64) -> RecordEvidence {
-        let proven_ms = self.proven_ms.unwrap_or(self.demand.since_ms).max(self.demand.at_ms);
-        let missed_since = self.not_found_since_ms.is_some_and(|since_ms| since_ms >= proven_ms);
         RecordEvidence {
             on_hand: u32::try_from(self.on_hand.sellable).unwrap_or(0),
-            since_proven_ms: now_ms.saturating_sub(proven_ms),
+            since_proven_ms: now_ms.saturating_sub(self.proven_ms()),
             sold_per_day_milli,
-            not_found: if missed_since { self.not_found } else { 0 },
-            found: self.found,
+            not_found: self.missed(),
+            // Each is a proof.
+            found: 0,
         }
     }
 
@@ -314,7 +329,7 @@ impl Level {
                  sellable = excluded.sellable, display = excluded.display, fitting_room = excluded.fitting_room, damaged = excluded.damaged,
                  hold_shelf = excluded.hold_shelf, in_transit = excluded.in_transit, safety = excluded.safety, shelf = excluded.shelf,
                  first_ms = excluded.first_ms, sold = excluded.sold, sold_at_ms = excluded.sold_at_ms, proven_ms = excluded.proven_ms,
-                 found = excluded.found, not_found = excluded.not_found, negative_since_ms = excluded.negative_since_ms,
+                 last_not_found_ms = excluded.last_not_found_ms, not_found = excluded.not_found, negative_since_ms = excluded.negative_since_ms,
                  not_found_since_ms = excluded.not_found_since_ms, not_found_on_hand = excluded.not_found_on_hand, version = excluded.version,
                  available = excluded.available, sold_per_day_milli = excluded.sold_per_day_milli, error_permille = excluded.error_permille,
                  again_ms = excluded.again_ms"
@@ -335,7 +350,7 @@ impl Level {
             self.demand.sold,
             self.demand.at_ms,
             self.proven_ms,
-            self.found,
+            self.last_not_found_ms,
             self.not_found,
             self.negative_since_ms,
             self.not_found_since_ms,

@@ -169,6 +169,46 @@ fn a_late_event_that_makes_it_negative_is_not_known_and_flagged() {
 }
 
 #[test]
+fn a_pick_that_finds_nothing_is_believed_against_what_was_before_it() {
+    let db = database();
+    let model = ChanceModel::default();
+    let pick = |found: bool, now_ms: i64| {
+        let mut book = Book::open(&db, &model, now_ms).unwrap();
+        let level = book.level(&STORES[0].into(), &SKUS[0].into()).unwrap();
+        if found {
+            level.pick_found(now_ms)
+        } else {
+            level.pick_found_nothing(now_ms)
+        }
+        book.close().unwrap();
+    };
+    let doubt = || level::newer(&db, &STORES[0].into(), 0, 9).unwrap().remove(0).1.error_permille;
+    let is_flagged = || !super::operator::find_flags(&db).unwrap().flags.is_empty();
+    hear(&db, &[&event("c", T0, count(5))], T0);
+    let proven = doubt();
+    // However often it was found before.
+    (0..20).for_each(|at| pick(true, T0 + at));
+    pick(false, T0 + HOUR);
+    let missed = doubt();
+    assert!(missed > 10 * proven && is_flagged(), "{proven} {missed}");
+    // A sale says that there are some; what finds nothing after it says that there are none any more, and older misses say nothing more.
+    hear(&db, &[&event("s", T0 + 2 * HOUR, sale(1))], T0 + 2 * HOUR);
+    assert!(doubt() <= 2 * proven, "{}", doubt());
+    pick(false, T0 + 3 * HOUR);
+    assert!(doubt().abs_diff(missed) < missed / 2, "{} {missed}", doubt());
+    pick(false, T0 + 3 * HOUR + MINUTE);
+    assert!(doubt() > 2 * missed, "{} {missed}", doubt());
+    // A count of before arrives late: it has not seen the miss of after it.
+    hear(&db, &[&event("late", T0 + 2 * HOUR + 30 * MINUTE, count(4))], T0 + 4 * HOUR);
+    assert!(doubt() > 5 * proven && is_flagged(), "{}", doubt());
+    // Found: it is there, and still to be counted.
+    pick(true, T0 + 5 * HOUR);
+    assert!(doubt() <= 2 * proven && is_flagged(), "{}", doubt());
+    hear(&db, &[&event("new", T0 + 6 * HOUR, count(4))], T0 + 6 * HOUR);
+    assert!(doubt() <= 2 * proven && !is_flagged(), "{}", doubt());
+}
+
+#[test]
 fn an_event_ahead_of_the_clock_counts_when_its_time_has_come() {
     let db = database();
     let heard = hear(&db, &[&event("1", T0, count(5)), &event("2", T0 + 6 * MINUTE, sale(1)), &event("3", T0 + 5 * MINUTE, sale(1))], T0);

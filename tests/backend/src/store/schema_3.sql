@@ -90,14 +90,14 @@ CREATE TABLE stock_locations (
     store TEXT NOT NULL PRIMARY KEY, source TEXT NOT NULL, is_ec INTEGER NOT NULL, holds INTEGER NOT NULL, said_until_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 -- The books of a variant in a store: pieces by state; safety and shelf as the operator put them; sold is a sum that halves with time, as of
--- sold_at_ms; found and not_found are picks since proven_ms. What phones know of it begins with version, which is NULL before the first event.
+-- sold_at_ms; not_found: picks since the last proof that found nothing, up to last_not_found_ms; not_found_since_ms: to be counted since. What phones know of it begins with version, which is NULL before the first event.
 -- again_ms: when the doubt about the record is looked at again, though nothing happened.
 CREATE TABLE stock_levels (
     store TEXT NOT NULL, sku TEXT NOT NULL,
     sellable INTEGER NOT NULL, display INTEGER NOT NULL, fitting_room INTEGER NOT NULL, damaged INTEGER NOT NULL, hold_shelf INTEGER NOT NULL,
     in_transit INTEGER NOT NULL, safety INTEGER NOT NULL, shelf TEXT,
     first_ms INTEGER NOT NULL, sold REAL NOT NULL, sold_at_ms INTEGER NOT NULL,
-    proven_ms INTEGER, found INTEGER NOT NULL, not_found INTEGER NOT NULL,
+    proven_ms INTEGER, last_not_found_ms INTEGER, not_found INTEGER NOT NULL,
     negative_since_ms INTEGER, not_found_since_ms INTEGER, not_found_on_hand INTEGER,
     version INTEGER, available INTEGER, sold_per_day_milli INTEGER NOT NULL, error_permille INTEGER NOT NULL,
     again_ms INTEGER,

@@ -89,9 +89,9 @@ async def test_a_scanned_s_offers_m_in_three_stores_and_online(shop, phone):
     answer = m.stores[0].answer
     assert answer.quantity == 4 and answer.as_of_ms <= now_ms() and not answer.last_known and answer.chance_permille > 500
     assert "在庫あり" in m.stores[0].text_ja and "点" in m.stores[0].text_ja
-    assert matrix.next_steps[0] == NextStep.OTHER_VARIANT_HERE(store="demo-store", sku="赤S")
-    assert matrix.next_steps[1] == NextStep.OTHER_STORE(store="harajuku", sku="赤M", holds=True)
-    assert matrix.next_steps[-1] == NextStep.ONLINE(store="ec", sku="赤M")
+    assert matrix.next_steps[0] == NextStep.OTHER_VARIANT_HERE("demo-store", "赤S", matrix.variants[0].here.answer.as_of_ms, False)
+    assert matrix.next_steps[1] == NextStep.OTHER_STORE("harajuku", "赤M", True, answer.as_of_ms, False)
+    assert matrix.next_steps[-1] == NextStep.ONLINE("ec", "赤M", m.online.answer.as_of_ms, False)
 
     count(shop, "harajuku", 赤M=0)
     shop.stop()

@@ -17,13 +17,14 @@ pub struct StockQuestion {
     pub wanted: Option<Sku>,
     /// The store in which the shopper is, or which was chosen.
     pub here: Option<StoreId>,
-    /// In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則).
+    /// In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則);
+    /// where that is not known either, no chance is said.
     pub in_min: Option<u32>,
     /// Pieces that are wanted, 1 or more.
     pub quantity: u32,
     /// How many stores for each variant, at most 50.
     pub per_variant: u32,
-    /// True: stores that are open now come before all that are closed.
+    /// True: stores that are open now come before all that are closed. Stores whose stock was heard too long ago come last in any case.
     pub open_first: bool,
 }
 
@@ -39,7 +40,7 @@ pub struct StoreAnswer {
     pub name: String,
     /// The way to its place in metres; absent without a position or a place.
     pub distance_m: Option<u32>,
-    /// True when it is open now, by the trusted clock; absent where its hours are not known.
+    /// True when it is open now, by the trusted clock; absent where its hours are not known, and while the clock is not proven.
     pub open_now: Option<bool>,
     /// True when something can be held there.
     pub holds: bool,
@@ -65,45 +66,61 @@ pub struct VariantStock {
     pub size: Option<String>,
     /// In the store in which the shopper is; absent without one, and where nothing was ever heard of that store.
     pub here: Option<StoreAnswer>,
-    /// Other stores that have it, the nearest first.
+    /// Other stores that have it, the nearest first; after them those that had it when they were heard of last, too long ago to go by.
     pub stores: Vec<StoreAnswer>,
     /// In the online shop, if it has it.
     pub online: Option<StoreAnswer>,
 }
 
-/// What the shopper can do next, the best first.
+/// What the shopper can do next, the best first: by what the store's books said at `as_of_ms`. What happened there since, nobody has said yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum NextStep {
-    /// It is here, and can be held.
+    /// It was here at `as_of_ms`, and the store holds things: whether this one is held, its answer says.
     HoldHere {
         /// The store.
         store: StoreId,
         /// The variant.
         sku: Sku,
+        /// As of when its stock is known.
+        as_of_ms: i64,
+        /// True when that is older than what its source usually is.
+        last_known: bool,
     },
-    /// It is not here; another size or colour is.
+    /// As many as are wanted were not here, or nobody knows; of another size or colour they were.
     OtherVariantHere {
         /// The store.
         store: StoreId,
         /// The other variant.
         sku: Sku,
+        /// As of when its stock is known.
+        as_of_ms: i64,
+        /// True when that is older than what its source usually is.
+        last_known: bool,
     },
-    /// Another store has it.
+    /// Another store had it.
     OtherStore {
         /// The store.
         store: StoreId,
         /// The variant.
         sku: Sku,
-        /// True when it can be held there.
+        /// True when the store holds things.
         holds: bool,
+        /// As of when its stock is known.
+        as_of_ms: i64,
+        /// True when that is older than what its source usually is.
+        last_known: bool,
     },
-    /// The online shop has it.
+    /// The online shop had it.
     Online {
         /// The online shop.
         store: StoreId,
         /// The variant.
         sku: Sku,
+        /// As of when its stock is known.
+        as_of_ms: i64,
+        /// True when that is older than what its source usually is.
+        last_known: bool,
     },
 }
 

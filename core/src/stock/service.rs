@@ -16,6 +16,7 @@ use crate::places::PlaceBook;
 use crate::platform::Change;
 use crate::replica::Freshness;
 use crate::storage::StorageError;
+use crate::time::TrustedTime;
 
 /// Stores within this are near, in metres: a drive that somebody makes for a jacket.
 const NEAR_M: f64 = 30_000.0;
@@ -67,7 +68,8 @@ impl StockService {
     }
 
     /// Where each variant of a product is: the nearest stores that have it, the online shop, and what to do next. One call for a whole matrix of colours
-    /// and sizes. Local, at once; with no network it is what was heard last, and says so.
+    /// and sizes. Local, at once; with no network it is what was heard last, and says so. While the clock is not proven (the
+    /// phone was started anew and has heard no server since) nobody knows how old that is: nothing is said to be there then.
     ///
     /// # Errors
     /// `NoSuchProduct`, `BadQuestion`, `Storage`.
@@ -78,7 +80,7 @@ impl StockService {
             None => Vec::new(),
         };
         let skus = distinct(question, &variants)?;
-        let mut matrix = core.stock.nearest(&core.places.book()?, question, skus, position, core.clock.now().now_ms)?;
+        let mut matrix = core.stock.nearest(&core.places.book()?, question, skus, position, core.clock.now())?;
         for row in &mut matrix.variants {
             if let Some(variant) = variants.iter().find(|variant| variant.sku == row.sku) {
                 (row.colour, row.size) = (variant.colour.clone(), variant.size.clone());
@@ -98,7 +100,7 @@ impl StockService {
             skus: vec![sku.clone()],
             wanted: None,
             here: Some(store.clone()),
-            in_min: Some(arrival.in_min),
+            in_min: arrival.in_min,
             quantity: arrival.quantity,
             per_variant: 0,
             open_first: false,
@@ -244,11 +246,11 @@ impl StockStore {
         question: &StockQuestion,
         skus: Vec<Sku>,
         position: Option<&Position>,
-        now_ms: i64,
+        now: TrustedTime,
     ) -> Result<StockMatrix, StorageError> {
         let map = self.map(book)?;
         let question = &StockQuestion { quantity: question.quantity.max(1), ..question.clone() };
-        let variants = self.read(|levels| Asked { levels, map: &map, question, position, now_ms }.variants(skus))?;
+        let variants = self.read(|levels| Asked { levels, map: &map, question, position, now }.variants(skus))?;
         let next_steps = question.wanted.as_ref().map(|wanted| next_steps(&variants, wanted, question.quantity)).unwrap_or_default();
         Ok(StockMatrix { variants, next_steps, stores_heard: map.heard(), freshness: Freshness::default() })
     }

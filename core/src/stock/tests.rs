@@ -13,6 +13,7 @@ use crate::outbox::OUTBOX_DB;
 use crate::places::PlaceBook;
 use crate::purchases::CACHE_DB;
 use crate::storage::Database;
+use crate::time::TrustedTime;
 
 const NOW_MS: i64 = 1_770_000_000_000;
 
@@ -225,7 +226,7 @@ fn question(skus: &[Sku]) -> StockQuestion {
 }
 
 fn ask(kept: &Kept, book: &Arc<PlaceBook>, question: &StockQuestion, position: Option<&Position>, now_ms: i64) -> StockMatrix {
-    kept.stock.nearest(book, question, question.skus.clone(), position, now_ms).unwrap()
+    kept.stock.nearest(book, question, question.skus.clone(), position, TrustedTime { now_ms, proven: true }).unwrap()
 }
 
 fn names(matrix: &StockMatrix) -> Vec<Vec<&str>> {
@@ -236,7 +237,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn the_nearest_are_those_of_all_levels(
-        stores in proptest::collection::vec((0.0f64..360.0, 0.0f64..40_000.0, any::<bool>(), any::<bool>()), 1..90),
+        stores in proptest::collection::vec((0.0f64..360.0, 0.0f64..40_000.0, any::<bool>(), any::<bool>(), proptest::bool::weighted(0.3)), 1..90),
         levels in proptest::collection::vec((0usize..90, 0usize..6, 0u32..4), 0..200),
         (open_first, quantity, per_variant, here) in (any::<bool>(), 1u32..4, 1u32..5, 0usize..90),
         with_position in proptest::bool::weighted(0.8),
@@ -249,11 +250,13 @@ proptest! {
             by_store.entry(store % stores.len()).or_default().insert(sku, available);
         }
         let page = by_store.iter().map(|(store, levels)| {
-            stock_of(&ids[*store], 1, levels.iter().map(|(sku, available)| level(skus[*sku].as_str(), Some(*available))).collect())
+            let as_of_ms = Some(if stores[*store].4 { NOW_MS - 5 * 3_600_000 } else { NOW_MS });
+            let levels = levels.iter().map(|(sku, available)| level(skus[*sku].as_str(), Some(*available))).collect();
+            StoreStock { as_of_ms, ..stock_of(&ids[*store], 1, levels) }
         });
         kept.stock.take_in(&page_of(page.collect()), NOW_MS).unwrap();
         // Some stores are at no place that the phone knows.
-        let places: Vec<Option<PlaceInfo>> = stores.iter().zip(&ids).map(|((bearing, distance, open, known), id)| {
+        let places: Vec<Option<PlaceInfo>> = stores.iter().zip(&ids).map(|((bearing, distance, open, known, _), id)| {
             (*known || distance < &20_000.0).then(|| place(id, &tokyo().towards(*bearing, *distance), *open))
         }).collect();
         let book = Arc::new(PlaceBook::new(places.iter().flatten().cloned().collect(), &BTreeMap::new()));
@@ -263,14 +266,14 @@ proptest! {
         let matrix = ask(&kept, &book, &asked, position.as_ref(), NOW_MS);
 
         for (sku, variant) in matrix.variants.iter().enumerate() {
-            let mut right: Vec<(bool, bool, f64, &String)> = (0..stores.len())
+            let mut right: Vec<(u8, bool, f64, &String)> = (0..stores.len())
                 .filter(|store| by_store[store].get(&sku).is_some_and(|there| *there >= quantity))
                 .filter(|store| here.as_ref().is_none_or(|here| here.as_str() != ids[*store]))
                 .map(|store| {
                     let known = places[store].as_ref().map(|info| info.place().unwrap().region());
                     let edge_m = known.filter(|_| with_position).map(|region| (region.centre.distance_m(&tokyo()) - region.radius_m).max(0.0));
                     let open = known.is_some() && stores[store].2;
-                    (open_first && !open, edge_m.is_none(), edge_m.unwrap_or(0.0), &ids[store])
+                    (if stores[store].4 { 2 } else { u8::from(open_first && !open) }, edge_m.is_none(), edge_m.unwrap_or(0.0), &ids[store])
                 })
                 .collect();
             // Without a position, and beyond the places, by name: a store at a place is called 店, one without by its id.
@@ -324,18 +327,19 @@ fn the_other_size_is_in_three_stores_and_online_with_its_time() {
     assert_eq!(l.here.as_ref().unwrap().answer.band, Band::Unknown, "books that cannot be right");
     assert_eq!(matrix.variants[3].here.as_ref().unwrap().answer.band, Band::Out, "a store that is heard of and never had it");
     assert_eq!(matrix.stores_heard, 5);
-    let other = |store: &str| NextStep::OtherStore { store: store.into(), sku: "M".into(), holds: true };
+    let other =
+        |store: &str| NextStep::OtherStore { store: store.into(), sku: "M".into(), holds: true, as_of_ms: NOW_MS, last_known: false };
     let right = vec![
-        NextStep::OtherVariantHere { store: "here".into(), sku: "S".into() },
+        NextStep::OtherVariantHere { store: "here".into(), sku: "S".into(), as_of_ms: NOW_MS, last_known: false },
         other("near"),
         other("far"),
         other("shut"),
-        NextStep::Online { store: "ec-1".into(), sku: "M".into() },
+        NextStep::Online { store: "ec-1".into(), sku: "M".into(), as_of_ms: NOW_MS, last_known: false },
     ];
     assert_eq!(matrix.next_steps, right);
     let at_near = StockQuestion { here: Some("near".into()), ..asked.clone() };
     let steps = ask(&kept, &book, &at_near, Some(&tokyo()), NOW_MS).next_steps;
-    assert_eq!(steps[0], NextStep::HoldHere { store: "near".into(), sku: "M".into() });
+    assert_eq!(steps[0], NextStep::HoldHere { store: "near".into(), sku: "M".into(), as_of_ms: NOW_MS, last_known: false });
     let unheard = StockQuestion { here: Some("never".into()), ..asked.clone() };
     assert!(ask(&kept, &book, &unheard, None, NOW_MS).variants.iter().all(|variant| variant.here.is_none()), "nothing is said of it");
 
@@ -347,6 +351,56 @@ fn the_other_size_is_in_three_stores_and_online_with_its_time() {
         past.variants.iter().flat_map(|variant| variant.stores.iter().chain(&variant.online).chain(&variant.here)).collect();
     assert!(answers.len() >= 8 && answers.iter().all(|store| store.answer.band == Band::Unknown && store.answer.last_known));
     assert_eq!(past.next_steps, vec![]);
+}
+
+#[test]
+fn a_clock_that_is_not_proven_says_nothing_is_there() {
+    let kept = Kept::new(&["here", "near"]);
+    let places = vec![place("here", &tokyo(), true), place("near", &tokyo().towards(0.0, 800.0), true)];
+    let book = Arc::new(PlaceBook::new(places, &BTreeMap::new()));
+    let of = |store: &str| stock_of(store, 1, vec![level("M", Some(9))]);
+    kept.stock.take_in(&page_of(vec![of("here"), of("near"), of("ec-1")]), NOW_MS).unwrap();
+    let asked = StockQuestion { here: Some("here".into()), open_first: true, ..question(&["M".into()]) };
+    let unproven = TrustedTime { now_ms: NOW_MS, proven: false };
+    let matrix = kept.stock.nearest(&book, &asked, asked.skus.clone(), Some(&tokyo()), unproven).unwrap();
+    let row = &matrix.variants[0];
+    let answers: Vec<_> = row.stores.iter().chain(&row.here).chain(&row.online).collect();
+    assert_eq!((answers.len(), matrix.next_steps.len()), (3, 0));
+    for of in answers {
+        assert_eq!((of.answer.band, of.answer.last_known, of.answer.chance_permille, of.open_now), (Band::Unknown, true, None, None));
+        assert!(of.text_ja.contains("2/2 11:40時点"), "the day is told: {}", of.text_ja);
+    }
+}
+
+#[test]
+fn silent_stores_push_no_live_one_out() {
+    let kept = Kept::new(&["s1", "s2", "s3", "live"]);
+    let at = |store: &str, metres: f64| place(store, &tokyo().towards(0.0, metres), true);
+    let places = vec![at("s1", 100.0), at("s2", 200.0), at("s3", 300.0), at("live", 900.0)];
+    let book = Arc::new(PlaceBook::new(places, &BTreeMap::new()));
+    let of = |store: &str, age_ms: i64| StoreStock { as_of_ms: Some(NOW_MS - age_ms), ..stock_of(store, 1, vec![level("M", Some(9))]) };
+    let old = 5 * 3_600_000;
+    let pages = vec![of("s1", old), of("s2", old), of("s3", old), of("live", 0), of("ec-1", old), of("ec-2", 0)];
+    kept.stock.take_in(&page_of(pages), NOW_MS).unwrap();
+    for open_first in [false, true] {
+        let asked = StockQuestion { open_first, ..question(&["M".into()]) };
+        let matrix = ask(&kept, &book, &asked, Some(&tokyo()), NOW_MS);
+        assert_eq!(names(&matrix), [["live", "s1", "s2"]]);
+        assert_eq!(matrix.variants[0].online.as_ref().unwrap().store.as_str(), "ec-2");
+        assert_eq!(matrix.next_steps.len(), 2, "live and online");
+    }
+}
+
+#[test]
+fn without_a_way_no_chance_is_said() {
+    let kept = Kept::new(&["a"]);
+    kept.stock.take_in(&page_of(vec![stock_of("a", 1, vec![level("M", Some(9))])]), NOW_MS).unwrap();
+    let book = Arc::new(PlaceBook::new(vec![place("a", &tokyo(), true)], &BTreeMap::new()));
+    let chance = |in_min, position: Option<&Position>| {
+        let matrix = ask(&kept, &book, &StockQuestion { in_min, ..question(&["M".into()]) }, position, NOW_MS);
+        matrix.variants[0].stores[0].answer.chance_permille
+    };
+    assert!(chance(None, None).is_none() && chance(None, Some(&tokyo())).is_some() && chance(Some(20), None).is_some());
 }
 
 #[test]

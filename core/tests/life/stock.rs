@@ -58,7 +58,9 @@ async fn the_other_size_nearby_and_offline_marked_as_last_known() {
     assert_eq!((matrix.variants.len(), stores), (3, vec![("harajuku店", 1_850), ("ikebukuro店", 3_850)]));
     assert_eq!((m.here.as_ref().unwrap().answer.band, m.online.as_ref().unwrap().store.as_str()), (Band::Out, "ec"));
     assert!(m.stores[0].answer.chance_permille.is_some_and(|chance| chance > 500) && !m.stores[0].answer.last_known);
-    assert_eq!(matrix.next_steps[0], NextStep::OtherVariantHere { store: "shibuya".into(), sku: "S".into() });
+    let as_of_ms = m.stores[0].answer.as_of_ms;
+    let first = NextStep::OtherVariantHere { store: "shibuya".into(), sku: "S".into(), as_of_ms, last_known: false };
+    assert_eq!(matrix.next_steps[0], first);
     assert!(matrix.freshness.complete);
 
     phone.offline(true);
@@ -76,6 +78,33 @@ async fn the_other_size_nearby_and_offline_marked_as_last_known() {
 }
 
 #[tokio::test]
+async fn after_a_reboot_without_a_network_nothing_old_is_shown_as_there() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    noren.pause().unwrap();
+    drop(noren);
+    phone.offline(true);
+    // Two days later, with a wall clock that was set back: nobody can tell.
+    *phone.clock.id.lock().unwrap() = "boot-2".into();
+    phone.clock.boot.store(50, std::sync::atomic::Ordering::SeqCst);
+    phone.clock.wall.store(START_MS - 1_000, std::sync::atomic::Ordering::SeqCst);
+    let noren = phone.open();
+    let told = |matrix: &noren_core::stock::StockMatrix| {
+        let m = &matrix.variants[1];
+        let answers = m.stores.iter().chain(&m.here).chain(&m.online).map(|store| (store.answer.band, store.answer.last_known));
+        (answers.collect::<Vec<_>>(), matrix.next_steps.len())
+    };
+    let matrix = noren.stock().nearest(&sizes("shibuya"), Some(&miyajima())).unwrap();
+    assert_eq!(told(&matrix), (vec![(Band::Unknown, true); 4], 0));
+    assert!(matrix.variants[1].stores[0].text_en.contains("Stock not known, as of 2 Feb"), "{}", matrix.variants[1].stores[0].text_en);
+    phone.offline(false);
+    noren.stock().refresh(&[], None).await.unwrap();
+    let matrix = noren.stock().nearest(&sizes("shibuya"), Some(&miyajima())).unwrap();
+    assert!(told(&matrix).0.iter().all(|(band, last_known)| *band != Band::Unknown && !last_known));
+}
+
+#[tokio::test]
 async fn only_what_has_changed_comes_in_portions_and_no_position_goes() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;
@@ -85,7 +114,7 @@ async fn only_what_has_changed_comes_in_portions_and_no_position_goes() {
     phone.server.stores(|depot| depot.say("harajuku", &[("M", 2)]));
     assert_eq!(noren.stock().refresh(&[], None).await.unwrap().levels, 1);
     assert_eq!(noren.stock().refresh(&[], None).await.unwrap().levels, 0);
-    let arrival = Arrival { in_min: 5, quantity: 1 };
+    let arrival = Arrival { in_min: Some(5), quantity: 1 };
     let there = |store: &str| {
         let answer = noren.stock().answer(&store.into(), &"M".into(), arrival).unwrap();
         answer.map(|answer| answer.answer.quantity.unwrap())
@@ -107,7 +136,7 @@ async fn an_answer_that_ends_with_a_store_is_asked_for_the_rest() {
     phone.server.stores(|depot| depot.say("whole", &levels));
     let report = noren.stock().refresh(&["whole".into(), "far".into(), "nowhere".into()], None).await.unwrap();
     assert_eq!((report.levels, report.requests), (5_004, 2));
-    assert!(noren.stock().answer(&"far".into(), &"M".into(), Arrival { in_min: 0, quantity: 1 }).unwrap().is_some());
+    assert!(noren.stock().answer(&"far".into(), &"M".into(), Arrival { in_min: Some(0), quantity: 1 }).unwrap().is_some());
 }
 
 #[tokio::test]
@@ -206,7 +235,8 @@ async fn a_scanned_size_leads_to_the_others_of_its_product_in_one_call() {
         matrix.variants.iter().map(|cell| (cell.colour.as_deref().unwrap(), cell.size.as_deref().unwrap())).collect();
     assert_eq!(cells, [("赤", "S"), ("赤", "M"), ("赤", "L"), ("青", "S"), ("青", "L")]);
     assert_eq!(matrix.variants[1].stores[0].store.as_str(), "harajuku");
-    let here = |sku: &str| NextStep::OtherVariantHere { store: "shibuya".into(), sku: sku.into() };
-    let other = NextStep::OtherStore { store: "harajuku".into(), sku: "赤/M".into(), holds: true };
+    let as_of_ms = matrix.variants[1].stores[0].answer.as_of_ms;
+    let here = |sku: &str| NextStep::OtherVariantHere { store: "shibuya".into(), sku: sku.into(), as_of_ms, last_known: false };
+    let other = NextStep::OtherStore { store: "harajuku".into(), sku: "赤/M".into(), holds: true, as_of_ms, last_known: false };
     assert_eq!(matrix.next_steps, [here("赤/S"), here("青/L"), other]);
 }

@@ -83,7 +83,7 @@ impl Scene {
     }
 
     fn answer(&self, store: usize, sku: &str) -> StoreAnswer {
-        let arrival = Arrival { in_min: 0, quantity: 1 };
+        let arrival = Arrival { in_min: Some(0), quantity: 1 };
         self.phone.noren().stock().answer(&id(store), &sku.into(), arrival).unwrap().unwrap()
     }
 
@@ -185,8 +185,11 @@ async fn in_a_store_without_a_network_the_other_size_is_answered_honestly() {
     let shown = format!("{} m: {} (1) · {} · {chance} % on arrival", last.distance_m.unwrap(), last.text_ja, last.text_en);
     assert!(readme.contains(&shown) && readme.contains("tests/tour/pictures/calibration.png"), "{shown}");
     assert_eq!(large.online.as_ref().map(|online| (online.store.as_str(), online.is_ec)), Some((EC, true)));
-    assert!(matrix.next_steps.contains(&NextStep::OtherVariantHere { store: id(EKIMAE), sku: "soy-500".into() }));
-    assert!(matrix.next_steps.contains(&NextStep::OtherStore { store: id(BIKAN), sku: WANTED.into(), holds: true }));
+    let steps = &matrix.next_steps;
+    let other_size = |step: &NextStep| matches!(step, NextStep::OtherVariantHere { store, sku, .. } if *store == id(EKIMAE) && sku.as_str() == "soy-500");
+    assert!(steps.iter().any(other_size), "{steps:?}");
+    let as_of_ms = large.stores[0].answer.as_of_ms;
+    assert!(steps.contains(&NextStep::OtherStore { store: id(BIKAN), sku: WANTED.into(), holds: true, as_of_ms, last_known: false }));
 
     // Told again from the beginning, it is the same.
     let again = Scene::at_noon().await;

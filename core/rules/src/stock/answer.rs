@@ -75,12 +75,25 @@ pub struct StockOrigin {
     pub model: ChanceModel,
 }
 
+impl StockOrigin {
+    /// How old what is known is, in milliseconds; `None` while the clock is not proven.
+    fn age_ms(&self, now_ms: Option<i64>) -> Option<i64> {
+        Some(now_ms?.saturating_sub(self.as_of_ms).max(0))
+    }
+
+    /// True when what is known is too old to go by, or when nobody knows how old it is.
+    #[must_use]
+    pub fn is_past(&self, now_ms: Option<i64>) -> bool {
+        self.age_ms(now_ms).is_none_or(|age_ms| age_ms > self.source.past_ms())
+    }
+}
+
 /// When the shopper will be there, and how many are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct Arrival {
-    /// In so many minutes; 0 for one who stands there.
-    pub in_min: u32,
+    /// In so many minutes; 0 for one who stands there. Absent where the way is not known: then no chance can be said.
+    pub in_min: Option<u32>,
     /// Pieces; 0 is taken as 1.
     pub quantity: u32,
 }
@@ -115,9 +128,9 @@ pub struct StockAnswer {
     pub as_of_ms: i64,
     /// From which source.
     pub source: StockSource,
-    /// True when it is older than what the source usually is: to be shown as 'last known'.
+    /// True when it is older than what the source usually is, or when nobody knows how old it is: to be shown as 'last known'.
     pub last_known: bool,
-    /// How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`].
+    /// How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`], and where the way is not known.
     pub chance_permille: Option<u32>,
     /// Where it lies, as the store writes it.
     pub shelf: Option<String>,
@@ -130,37 +143,41 @@ pub struct StockAnswer {
 impl StockAnswer {
     /// The answer about a variant in a store.
     ///
-    /// `level` is `None` for a variant that the store, which is heard of, never had: it is out. `now_ms` is the trusted clock; one that is behind
-    /// `as_of_ms` sees an age of 0. Beyond [`StockSource::past_ms`] the band is [`Band::Unknown`] whatever the quantity.
+    /// `level` is `None` for a variant that the store, which is heard of, never had: it is out. `now_ms` is the trusted clock, `None` while it is
+    /// not proven (a phone that was started anew without a network): how old anything is is not known then, and the band is [`Band::Unknown`]
+    /// whatever the quantity, as it is beyond [`StockSource::past_ms`]. A proven clock that is behind `as_of_ms` sees an age of 0.
     ///
     /// ```
     /// use noren_rules::stock::{Arrival, Band, BandRules, ChanceModel, StockAnswer, StockOrigin, StockSource};
     /// let origin = StockOrigin { as_of_ms: 1_000, source: StockSource::PosFeed, model: ChanceModel::default() };
-    /// let answer = StockAnswer::of(None, &origin, &BandRules::default(), 2_000, Arrival { in_min: 20, quantity: 1 });
+    /// let answer = StockAnswer::of(None, &origin, &BandRules::default(), Some(2_000), Arrival { in_min: Some(20), quantity: 1 });
     /// assert_eq!((answer.band, answer.as_of_ms, answer.last_known), (Band::Out, 1_000, false));
+    /// let who_knows_when = StockAnswer::of(None, &origin, &BandRules::default(), None, Arrival { in_min: Some(20), quantity: 1 });
+    /// assert_eq!((who_knows_when.band, who_knows_when.last_known), (Band::Unknown, true));
     /// ```
     #[must_use]
-    pub fn of(level: Option<&StockLevel>, origin: &StockOrigin, rules: &BandRules, now_ms: i64, arrival: Arrival) -> Self {
-        let age_ms = now_ms.saturating_sub(origin.as_of_ms).max(0);
+    pub fn of(level: Option<&StockLevel>, origin: &StockOrigin, rules: &BandRules, now_ms: Option<i64>, arrival: Arrival) -> Self {
+        let age_ms = origin.age_ms(now_ms);
         let quantity = level.map_or(Some(0), |level| level.available);
         // What can be gone by: a number of books that can be right, not too old.
-        let known = quantity.filter(|_| age_ms <= origin.source.past_ms());
-        let chance = |available: u32| {
-            origin.model.chance_permille(&ChanceQuestion {
+        let known = quantity.filter(|_| !origin.is_past(now_ms));
+        let chance = || {
+            let (available, age_ms, in_min) = (known?, age_ms?, arrival.in_min?);
+            Some(origin.model.chance_permille(&ChanceQuestion {
                 available,
                 quantity: arrival.quantity,
                 sold_per_day_milli: level.map_or(0, |level| level.sold_per_day_milli),
                 error_permille: level.map_or(0, |level| level.error_permille),
-                until_ms: age_ms.saturating_add(i64::from(arrival.in_min) * MINUTE_MS),
-            })
+                until_ms: age_ms.saturating_add(i64::from(in_min) * MINUTE_MS),
+            }))
         };
         Self {
             band: known.map_or(Band::Unknown, |available| rules.band(available, arrival.quantity)),
             quantity,
             as_of_ms: origin.as_of_ms,
             source: origin.source,
-            last_known: age_ms > origin.source.live_ms(),
-            chance_permille: known.map(chance),
+            last_known: age_ms.is_none_or(|age_ms| age_ms > origin.source.live_ms()),
+            chance_permille: chance(),
             shelf: level.and_then(|level| level.shelf.clone()),
             display: level.map_or(0, |level| level.display),
             in_transit: level.map_or(0, |level| level.in_transit),

@@ -109,7 +109,7 @@ fn origin(source: StockSource) -> StockOrigin {
     StockOrigin { as_of_ms: 1_000_000_000_000, source, model: ChanceModel::default() }
 }
 
-const NOW: Arrival = Arrival { in_min: 0, quantity: 1 };
+const NOW: Arrival = Arrival { in_min: Some(0), quantity: 1 };
 
 #[test]
 fn an_answer_ages_from_live_to_last_known_to_unknown() {
@@ -117,7 +117,8 @@ fn an_answer_ages_from_live_to_last_known_to_unknown() {
         [(StockSource::PosFeed, HOUR_MS / 4, 4), (StockSource::Batch, 24 * HOUR_MS, 36), (StockSource::Count, 24 * HOUR_MS, 36)]
     {
         let origin = origin(source);
-        let after = |age_ms: i64| StockAnswer::of(Some(&level(Some(9))), &origin, &BandRules::default(), origin.as_of_ms + age_ms, NOW);
+        let after =
+            |age_ms: i64| StockAnswer::of(Some(&level(Some(9))), &origin, &BandRules::default(), Some(origin.as_of_ms + age_ms), NOW);
         assert_eq!((after(live).band, after(live).last_known), (Band::InStock, false));
         assert_eq!((after(live + 1).band, after(live + 1).last_known), (Band::InStock, true));
         assert_eq!(after(past * HOUR_MS).band, Band::InStock);
@@ -129,10 +130,30 @@ fn an_answer_ages_from_live_to_last_known_to_unknown() {
 }
 
 #[test]
+fn a_clock_that_is_not_proven_makes_nothing_live() {
+    for source in [StockSource::PosFeed, StockSource::Batch, StockSource::Count] {
+        for pieces in [Some(9), Some(2), Some(0), None] {
+            let answer = StockAnswer::of(Some(&level(pieces)), &origin(source), &BandRules::default(), None, NOW);
+            assert_eq!((answer.band, answer.last_known, answer.chance_permille), (Band::Unknown, true, None));
+            assert_eq!((answer.quantity, answer.text_ja(540).as_str()), (pieces, "－ 在庫不明 9/9 10:46時点（最後にわかった在庫）"));
+        }
+        assert!(origin(source).is_past(None) && !origin(source).is_past(Some(i64::MIN)));
+    }
+}
+
+#[test]
+fn without_a_way_no_chance_is_said() {
+    let origin = origin(StockSource::PosFeed);
+    let nowhere = Arrival { in_min: None, quantity: 1 };
+    let answer = StockAnswer::of(Some(&level(Some(9))), &origin, &BandRules::default(), Some(origin.as_of_ms), nowhere);
+    assert_eq!((answer.band, answer.last_known, answer.chance_permille), (Band::InStock, false, None));
+}
+
+#[test]
 fn bands_go_by_what_is_available_and_wanted() {
     let origin = origin(StockSource::PosFeed);
     let answer = |level: Option<&StockLevel>, quantity| {
-        StockAnswer::of(level, &origin, &BandRules::default(), origin.as_of_ms, Arrival { in_min: 30, quantity })
+        StockAnswer::of(level, &origin, &BandRules::default(), Some(origin.as_of_ms), Arrival { in_min: Some(30), quantity })
     };
     let band = |available: u32, quantity| answer(Some(&level(Some(available))), quantity).band;
     assert_eq!(
@@ -153,7 +174,7 @@ fn the_words_name_the_time() {
     // 2001-09-09 01:46:40 UTC.
     let text = |source, age_ms| {
         let origin = origin(source);
-        let answer = StockAnswer::of(Some(&level(Some(2))), &origin, &BandRules::default(), origin.as_of_ms + age_ms, NOW);
+        let answer = StockAnswer::of(Some(&level(Some(2))), &origin, &BandRules::default(), Some(origin.as_of_ms + age_ms), NOW);
         [answer.text_ja(540), answer.text_en(540)]
     };
     assert_eq!(text(StockSource::PosFeed, 0), ["△ 残りわずか 10:46時点", "Few left, as of 10:46"]);
@@ -167,7 +188,7 @@ fn the_words_name_the_time() {
         ["－ 在庫不明 9/9 10:46時点（最後にわかった在庫）", "Stock not known, as of 9 Sep 10:46 (last known)"]
     );
     let origin = StockOrigin { as_of_ms: i64::MIN, ..origin(StockSource::Count) };
-    let answer = StockAnswer::of(None, &origin, &BandRules::default(), i64::MAX, NOW);
+    let answer = StockAnswer::of(None, &origin, &BandRules::default(), Some(i64::MAX), NOW);
     assert!(answer.text_ja(i32::MIN).contains("在庫不明") && answer.text_en(i32::MAX).contains("not known"));
 }
 
@@ -242,22 +263,22 @@ proptest! {
         available in prop::option::of(any::<u32>()),
         low_at in any::<u32>(),
         as_of_ms in any::<i64>(),
-        now_ms in any::<i64>(),
-        in_min in any::<u32>(),
+        now_ms in any::<Option<i64>>(),
+        in_min in any::<Option<u32>>(),
         quantity in any::<u32>(),
         source in prop::sample::select(vec![StockSource::PosFeed, StockSource::Batch, StockSource::Count]),
     ) {
         let origin = StockOrigin { as_of_ms, source, model: ChanceModel::default() };
         let answer = StockAnswer::of(Some(&level(available)), &origin, &BandRules { low_at }, now_ms, Arrival { in_min, quantity });
         prop_assert_eq!((answer.as_of_ms, answer.source, answer.quantity), (as_of_ms, source, available));
-        let age_ms = i128::from(now_ms) - i128::from(as_of_ms);
-        if age_ms > i128::from(source.past_ms()) {
+        let age_ms = now_ms.map(|now_ms| i128::from(now_ms) - i128::from(as_of_ms));
+        if age_ms.is_none_or(|age_ms| age_ms > i128::from(source.past_ms())) {
             prop_assert_eq!((answer.band, answer.chance_permille, answer.last_known), (Band::Unknown, None, true));
         }
         if answer.band == Band::InStock {
             prop_assert!(available.is_some_and(|pieces| pieces > low_at && pieces >= quantity));
         }
-        prop_assert_eq!(answer.chance_permille.is_none(), answer.band == Band::Unknown);
+        prop_assert_eq!(answer.chance_permille.is_none(), answer.band == Band::Unknown || in_min.is_none());
         prop_assert!(!answer.text_ja(540).is_empty() && !answer.text_en(-300).is_empty());
     }
 }

@@ -62,8 +62,8 @@ impl Asked {
             }),
         };
         let origin = StockOrigin { as_of_ms: self.heard_at * MINUTE_MS, source: StockSource::PosFeed, model: *model };
-        let arrival = Arrival { in_min: narrow(self.in_min), quantity: narrow(self.quantity) };
-        StockAnswer::of(Some(&level), &origin, &BandRules::default(), self.at * MINUTE_MS, arrival)
+        let arrival = Arrival { in_min: Some(narrow(self.in_min)), quantity: narrow(self.quantity) };
+        StockAnswer::of(Some(&level), &origin, &BandRules::default(), Some(self.at * MINUTE_MS), arrival)
     }
 }
 

@@ -12,6 +12,7 @@ use noren_core::platform::SystemEntropy;
 use noren_core::purchases::CACHE_DB;
 use noren_core::stock::{StockQuestion, StockStore};
 use noren_core::storage::{Database, Sealer};
+use noren_core::time::TrustedTime;
 use noren_rules::geo::Position;
 use noren_rules::ids::{Sku, StoreId};
 use noren_rules::places::Tile;
@@ -22,6 +23,8 @@ use zeroize::Zeroizing;
 use crate::dice::Dice;
 use crate::report::{Line, Outcome, Samples, check, round, say};
 use goods::{Chain, MATRIX, NOW_MS, PAGE, book};
+
+const NOW: TrustedTime = TrustedTime { now_ms: NOW_MS, proven: true };
 
 const PEER: &str = "SQL by hand: stores by distance, one look-up a store and variant until there are enough";
 const PEER_DELTA: &str = "bare upserts of the same rows into WITHOUT ROWID(store, sku), one transaction a page";
@@ -139,7 +142,7 @@ fn nearest(files: &Files, chain: &Chain, places: &[PlaceInfo], runs: usize) -> O
             let Some(product) = products.get(dice.index(products.len())) else { continue };
             let Some(at) = positions.get(dice.index(positions.len())).map(|at| at.offset_by(300.0, 500.0)) else { continue };
             let (variants, question) = question(*product);
-            let ask = || files.store.nearest(&book, &question, question.skus.clone(), Some(&at), NOW_MS);
+            let ask = || files.store.nearest(&book, &question, question.skus.clone(), Some(&at), NOW);
             // The first answers are held against all levels, and the peer's with them.
             let right = (run < 20).then(|| brute(chain, &positions, &at, &variants));
             let matrix = ours.time(ask)?;
@@ -239,7 +242,7 @@ fn agree(files: &Files, chain: &Chain, rows: &[(usize, usize)], delta: u64) -> O
     for (store, variant) in rows.iter().step_by(997) {
         let (right, sku) = (chain.level(*store, *variant, delta), Chain::sku(*variant));
         let asked = StockQuestion { here: Some(Chain::store_id(*store)), wanted: None, skus: vec![], ..question(0).1 };
-        let matrix = files.store.nearest(&book, &asked, vec![sku.clone()], None, NOW_MS)?;
+        let matrix = files.store.nearest(&book, &asked, vec![sku.clone()], None, NOW)?;
         let here = matrix.variants.first().and_then(|variant| variant.here.as_ref());
         let ours = here.map(|here| (here.answer.quantity, here.answer.shelf.clone()));
         let sql = "SELECT available, shelf FROM levels WHERE store = ?1 AND sku = ?2";

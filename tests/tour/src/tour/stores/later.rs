@@ -47,7 +47,7 @@ impl Scene<'_> {
     async fn look(&self, when: &str, store: usize) -> Result<(), Failure> {
         let here = chain_store(0)?.position().map_err(Failure::failed)?;
         self.hana.look_again(&here).await.map_err(Failure::failed)?;
-        let arrival = noren_rules::stock::Arrival { in_min: 0, quantity: 1 };
+        let arrival = noren_rules::stock::Arrival { in_min: Some(0), quantity: 1 };
         let answer = self.hana.noren().stock().answer(&chain_store(store)?.store_id(), &WANTED.into(), arrival).map_err(Failure::failed)?;
         let answer = answer.ok_or_else(|| Failure::failed("the store was never heard of"))?;
         self.show.fact(when, &answered(&answer))

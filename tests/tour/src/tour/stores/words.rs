@@ -44,7 +44,7 @@ pub(super) fn step(product: &ProductView, step: &NextStep) -> String {
     match step {
         NextStep::HoldHere { sku, .. } => format!("{} held here", size(product, sku)),
         NextStep::OtherVariantHere { sku, .. } => format!("{} from here", size(product, sku)),
-        NextStep::OtherStore { store, sku, holds } => {
+        NextStep::OtherStore { store, sku, holds, .. } => {
             format!("{} {} {}", size(product, sku), if *holds { "held at" } else { "at" }, short(store))
         }
         NextStep::Online { sku, .. } => format!("{} online", size(product, sku)),

@@ -45,8 +45,8 @@ impl HoldsService {
         Self { core }
     }
 
-    /// Asks a store to hold a variant. The wish is durable before it is sent; a second tap while it is on its way makes no second one. With no network it
-    /// waits for ten minutes, and is over then.
+    /// Asks a store to hold a variant. The wish is durable before it is sent; a second tap while it is on its way makes no second one, and while it
+    /// surely is not, other pieces or another way take its place. With no network it waits for ten minutes, and is over then.
     ///
     /// # Errors
     /// `NotEnrolled`, `BadWish`, `Refused`, `Platform`, `Storage`.
@@ -60,11 +60,11 @@ impl HoldsService {
         let subject = format!("{}\n{}", wish.store, wish.sku);
         let intent = new_intent(LANE_HOLDS, KIND_HOLD, paths::HOLDS, json(&request)?, Some(until_ms), Some(&subject));
         core.note_use()?;
-        let keys = core.outbox.enqueue_with(&[intent], |tx, keys| {
-            keys.iter().try_for_each(|key| core.holds.insert(tx, key, &card.device_id, wish, (now_ms, until_ms)))
+        let key = core.outbox.enqueue_last_word(&intent, |tx, key, replaced| {
+            replaced.map_or(Ok(()), |replaced| HoldStore::forget_wish_in(tx, replaced))?;
+            core.holds.insert(tx, key, &card.device_id, wish, (now_ms, until_ms))
         })?;
         core.observers.tell(Change::Holds);
-        let Some(key) = keys.into_iter().next() else { return Err(HoldsError::NoSuchHold) };
         core.outbox.send_lane_due(LANE_HOLDS).await?;
         core.note_refused_device()?;
         self.outcome(&key, position)

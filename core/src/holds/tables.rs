@@ -136,7 +136,12 @@ impl HoldStore {
 
     /// Takes a wish away.
     pub(super) fn forget_wish(&self, key: &IdempotencyKey) -> Result<(), StorageError> {
-        self.outbox_db.write(|tx| Ok(tx.execute("DELETE FROM hold_wishes WHERE key = ?1", [key.as_str()]).map(drop)?))
+        self.outbox_db.write(|tx| Self::forget_wish_in(tx, key))
+    }
+
+    /// As [`HoldStore::forget_wish`], in a step that does more than this.
+    pub(super) fn forget_wish_in(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<(), StorageError> {
+        Ok(tx.execute("DELETE FROM hold_wishes WHERE key = ?1", [key.as_str()]).map(drop)?)
     }
 
     /// The backend's list, if it is this member's. One that does not open counts as none: it is pulled again.

@@ -9,6 +9,7 @@
 //!
 //! The same mechanism serves a till: an [`Outbox`] over a directory, a key and a token, with sales that never expire.
 
+mod enqueue;
 mod errors;
 mod models;
 mod policy;

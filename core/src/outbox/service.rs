@@ -8,7 +8,7 @@ use noren_rules::ids::IdempotencyKey;
 use noren_rules::wire::{Problem, Reason, Resolution, ResolveRequest, paths};
 use rusqlite::{Connection, Transaction};
 
-use super::models::{IntentState, IntentView, NewIntent, Outcome, OutcomeSink, SendReport};
+use super::models::{IntentState, IntentView, Outcome, OutcomeSink, SendReport};
 use super::policy::{self, Retry, Verdict};
 use super::tables::{self, Intent, Wait};
 use super::{OutboxError, Vault};
@@ -40,7 +40,7 @@ pub struct OutboxSettings {
 
 /// Durable intents in lanes. See the [module](super).
 pub struct Outbox {
-    settings: OutboxSettings,
+    pub(super) settings: OutboxSettings,
     recovered: AtomicBool,
     gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     stored_anchor: Mutex<Option<Anchor>>,
@@ -88,70 +88,6 @@ impl Outbox {
         }
         self.recovered.store(true, Ordering::SeqCst);
         self.apply_outcomes()
-    }
-
-    /// Keeps an intent, durably, and answers its key. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// When it could not be kept: there is then no intent.
-    pub fn enqueue(&self, intent: &NewIntent) -> Result<IdempotencyKey, OutboxError> {
-        self.enqueue_all(std::slice::from_ref(intent))?.pop().ok_or(OutboxError::NoSuchIntent)
-    }
-
-    /// Keeps several intents in one durable step, all or none.
-    ///
-    /// # Errors
-    /// When they could not be kept: there is then none of them.
-    pub fn enqueue_all(&self, intents: &[NewIntent]) -> Result<Vec<IdempotencyKey>, OutboxError> {
-        self.enqueue_with(intents, |_, _| Ok(()))
-    }
-
-    /// As [`Outbox::enqueue_all`], with what must be kept in the same durable step; it gets the intents' keys.
-    pub(crate) fn enqueue_with(
-        &self,
-        intents: &[NewIntent],
-        also: impl FnOnce(&Transaction<'_>, &[IdempotencyKey]) -> Result<(), StorageError>,
-    ) -> Result<Vec<IdempotencyKey>, OutboxError> {
-        self.start()?;
-        let keys = intents.iter().map(|_| random_uuid(self.settings.entropy.as_ref())).collect::<Result<Vec<_>, _>>()?;
-        let now_ms = self.now_ms();
-        let kept = self.write(|tx| {
-            let insert = |(intent, key): (&NewIntent, &String)| tables::insert(tx, &self.settings.sealer, key, intent, now_ms);
-            let kept = intents.iter().zip(&keys).map(insert).collect::<Result<Vec<_>, _>>()?;
-            also(tx, &kept)?;
-            Ok(kept)
-        })?;
-        if !intents.is_empty() {
-            self.settings.sink.changed();
-        }
-        Ok(kept)
-    }
-
-    /// Keeps an intent; or gives another body to the newest one of its kind and subject, if that was surely never sent and `merge` makes one of its
-    /// body. For wishes of which the last counts, and for what goes in batches.
-    pub(crate) fn enqueue_or_merge(
-        &self,
-        intent: &NewIntent,
-        merge: impl FnOnce(&[u8]) -> Option<String>,
-    ) -> Result<IdempotencyKey, OutboxError> {
-        self.start()?;
-        let gate = self.gate(&intent.lane);
-        // While the lane is being sent, the body of its head may have been read already.
-        let held = gate.try_lock().ok();
-        let key = random_uuid(self.settings.entropy.as_ref())?;
-        let (sealer, now_ms) = (&self.settings.sealer, self.now_ms());
-        let kept = self.write(|tx| {
-            let known = if held.is_some() { tables::never_sent(tx, sealer, intent)? } else { None };
-            if let Some(known) = known
-                && let Some(body) = known.open_body(sealer).ok().and_then(|body| merge(&body))
-            {
-                tables::put_body(tx, sealer, &known, &body, intent.expires_at_ms)?;
-                return Ok(known.key);
-            }
-            tables::insert_another(tx, sealer, &key, intent, now_ms)
-        })?;
-        self.settings.sink.changed();
-        Ok(kept)
     }
 
     /// Sends everything that is due, lane beside lane, and applies the outcomes. Dropping the future in the middle is safe: what was on its
@@ -517,7 +453,7 @@ impl Outbox {
     }
 
     /// A transaction of the outbox; the clock's anchor rides along when it is due, so that it costs no fsync of its own.
-    fn write<T>(&self, job: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>) -> Result<T, OutboxError> {
+    pub(super) fn write<T>(&self, job: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>) -> Result<T, OutboxError> {
         let anchor = self.settings.client.clock().to_store(lock(&self.stored_anchor).as_ref());
         let value = self.settings.database.write(|tx| {
             if let Some(text) = anchor.as_ref().and_then(|anchor| serde_json::to_string(anchor).ok()) {
@@ -531,11 +467,11 @@ impl Outbox {
         Ok(value)
     }
 
-    fn gate(&self, lane: &str) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn gate(&self, lane: &str) -> Arc<tokio::sync::Mutex<()>> {
         lock(&self.gates).entry(lane.to_owned()).or_default().clone()
     }
 
-    fn now_ms(&self) -> i64 {
+    pub(super) fn now_ms(&self) -> i64 {
         self.settings.client.clock().now().now_ms
     }
 }

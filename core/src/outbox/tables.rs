@@ -187,6 +187,34 @@ pub(super) fn insert_another(
     Ok(IdempotencyKey(key.to_owned()))
 }
 
+/// The newest open intent of this kind and subject.
+pub(super) fn open_about(connection: &Connection, sealer: &Sealer, intent: &NewIntent) -> Result<Option<Intent>, StorageError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM intents WHERE kind = ?1 AND subject = ?2 AND state < 3 ORDER BY seq DESC LIMIT 1"
+    ))?;
+    Ok(statement.query_row(params![intent.kind, subject_of(sealer, intent)], Intent::read).optional()?)
+}
+
+/// Puts an intent in the place of one of its kind and subject that surely did not arrive: under its own key, as an attempt that a server refused for a
+/// while had another body. A wait that the server asked for stays.
+pub(super) fn replace(
+    tx: &Transaction<'_>,
+    sealer: &Sealer,
+    known: &Intent,
+    key: &str,
+    intent: &NewIntent,
+    now_ms: i64,
+) -> Result<IdempotencyKey, StorageError> {
+    let body = sealer.seal(body_place(key), intent.body.as_bytes())?;
+    tx.prepare_cached(
+        "UPDATE intents SET key = ?2, body = ?3, created_at_ms = ?4, expires_at_ms = ?5, attempts = 0, reason = NULL,
+           next_attempt_at_ms = CASE WHEN asked_to_wait THEN next_attempt_at_ms ELSE ?4 END,
+           wait_ms = CASE WHEN asked_to_wait THEN wait_ms ELSE 0 END WHERE seq = ?1",
+    )?
+    .execute(params![known.seq, key, body, now_ms, intent.expires_at_ms])?;
+    Ok(IdempotencyKey(key.to_owned()))
+}
+
 /// The newest intent of this kind and subject that was surely never sent.
 pub(super) fn never_sent(connection: &Connection, sealer: &Sealer, intent: &NewIntent) -> Result<Option<Intent>, StorageError> {
     let mut statement = connection.prepare_cached(&format!(

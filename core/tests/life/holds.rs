@@ -95,6 +95,61 @@ async fn offline_it_waits_a_second_tap_makes_no_second_one_and_after_ten_minutes
 }
 
 #[tokio::test]
+async fn a_new_tap_is_its_own_wish_once_the_one_before_is_over() {
+    for arrived in [Fault::Offline, Fault::LostRequest, Fault::LostAnswer] {
+        let phone = Phone::new();
+        let noren = in_town(&phone).await;
+        phone.server.next([arrived.clone()]);
+        let HoldOutcome::Waiting { key: first, .. } = noren.holds().hold(&wish("M"), None).await.unwrap() else { panic!() };
+        phone.offline(true);
+        phone.clock.pass(11 * 60_000);
+        let HoldOutcome::Waiting { key, until_ms } = noren.holds().hold(&wish("M"), None).await.unwrap() else { panic!("{arrived:?}") };
+        assert!(key != first && until_ms == phone.server.now_ms() + 600_000, "{arrived:?}");
+        phone.offline(false);
+        noren.outbox().network_returned().await.unwrap();
+        assert_eq!(phone.server.stores(|depot| depot.holds.len()), 1, "{arrived:?}");
+        let live: Vec<HoldView> = noren.holds().list().unwrap().holds.into_iter().filter(|view| view.id.is_some()).collect();
+        assert_eq!((live.len(), live[0].minutes_left > 0), (1, true), "{arrived:?}");
+        if matches!(arrived, Fault::Offline) {
+            assert!(only(&noren).id.is_some(), "the one before was never sent: its place was taken");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_pieces_take_the_place_of_a_wish_that_did_not_arrive() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    phone.offline(true);
+    noren.holds().hold(&wish("M"), None).await.unwrap();
+    phone.clock.pass(60_000);
+    let HoldOutcome::Waiting { key, until_ms } = noren.holds().hold(&HoldWish { quantity: 2, ..wish("M") }, None).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!((only(&noren).quantity, until_ms, noren.outbox().waiting().unwrap().len()), (2, phone.server.now_ms() + 600_000, 1));
+    phone.clock.pass(60_000);
+    assert_eq!(noren.holds().hold(&HoldWish { quantity: 2, ..wish("M") }, None).await.unwrap(), HoldOutcome::Waiting { key, until_ms });
+    phone.offline(false);
+    noren.outbox().network_returned().await.unwrap();
+    assert_eq!((only(&noren).quantity, phone.server.effects(paths::HOLDS)), (2, 1));
+
+    // It may have arrived: it stays as it was said, whatever is tapped.
+    phone.server.next([Fault::LostAnswer]);
+    let one = noren.holds().hold(&wish("L"), None).await.unwrap();
+    let other = noren.holds().hold(&HoldWish { quantity: 2, ..wish("L") }, None).await.unwrap();
+    assert_eq!(one, other);
+    phone.clock.pass(60_000);
+    noren.outbox().network_returned().await.unwrap();
+    assert_eq!(phone.server.effects(paths::HOLDS), 2);
+    // What a busy server asked for is not undercut by a tap.
+    let busy = HoldWish { store: "near".into(), ..wish("L") };
+    phone.server.next([Fault::Refuse(429, Reason::Unavailable, Some(60))]);
+    noren.holds().hold(&busy, None).await.unwrap();
+    noren.holds().hold(&HoldWish { quantity: 2, ..busy }, None).await.unwrap();
+    assert_eq!(phone.server.effects(paths::HOLDS), 2);
+}
+
+#[tokio::test]
 async fn who_is_too_late_gets_the_nearest_to_the_phone() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;

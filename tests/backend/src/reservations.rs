@@ -83,6 +83,17 @@ pub(crate) fn of_member(db: &Connection, parts: &[MemberId], since_ms: i64) -> R
     Ok(found)
 }
 
+/// Holds of a member's parts of which pieces are kept, on the hold shelf or in the books; the oldest first.
+pub(crate) fn kept_for(db: &Connection, parts: &[MemberId]) -> Result<Vec<Reservation>, Fault> {
+    let mut found = Vec::new();
+    for part in parts {
+        let filter = "member = ?1 AND reason = 'hold' AND (ended_at_ms IS NULL OR shelf_number IS NOT NULL OR reserves = 1)";
+        found.extend(all(db, filter, [part.as_str()])?);
+    }
+    found.sort_by(|one, other| (one.made_at_ms, &one.id).cmp(&(other.made_at_ms, &other.id)));
+    Ok(found)
+}
+
 /// What the staff of a store has to do, the earliest deadline first, and what was done after `since_ms`, the last first.
 pub(crate) fn of_store(db: &Connection, store: &StoreId, since_ms: i64) -> Result<Vec<Reservation>, Fault> {
     let mut found = all(db, "store = ?1 AND closed_at_ms IS NULL ORDER BY until_ms, id", params![store.as_str()])?;
@@ -96,7 +107,7 @@ pub(crate) fn save(db: &Connection, hold: &Reservation) -> Result<(), Fault> {
     let sql = format!(
         "INSERT INTO reservations ({COLUMNS}, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 'hold')
          ON CONFLICT (id) DO UPDATE SET
-             state = excluded.state, until_ms = excluded.until_ms, eta_min = excluded.eta_min, said_at_ms = excluded.said_at_ms,
+             quantity = excluded.quantity, state = excluded.state, until_ms = excluded.until_ms, eta_min = excluded.eta_min, said_at_ms = excluded.said_at_ms,
              shelf_number = excluded.shelf_number, reserves = excluded.reserves, due_ms = excluded.due_ms,
              ended_at_ms = excluded.ended_at_ms, closed_at_ms = excluded.closed_at_ms"
     );

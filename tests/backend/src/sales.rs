@@ -15,7 +15,7 @@ use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::keys::Purpose;
 use crate::receipts::{self, Stored};
-use crate::{claims, feed, holds, places, ranking, redemptions, reviews, stamps, stock};
+use crate::{claims, feed, places, ranking, redemptions, reviews, stamps, stock};
 
 const MAX_NUMBER: usize = 100;
 
@@ -111,8 +111,8 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
     let without_check_ins = SaleAnswer { redemptions: answer.redemptions.iter().map(without_check_in).collect(), ..answer.clone() };
     receipts::keep(db, &receipt, &fingerprint, &without_check_ins, now_ms)?;
     ranking::count(db, &receipt, now_ms)?;
+    stock::of_receipt(db, app, &receipt, owner.as_ref(), now_ms)?;
     settle(db, app, &receipt, owner, &buyer, &answer, now_ms)?;
-    stock::of_receipt(db, app, &receipt, now_ms)?;
     Ok(answer)
 }
 
@@ -165,7 +165,6 @@ fn settle(
         receipts::give(db, &receipt.id, &member, now_ms)?;
         reviews::purchases_changed(db, &member, &receipt.lines)?;
         if receipt.kind == ReceiptKind::Sale {
-            holds::bought(db, app, &member, receipt, now_ms)?;
             stamp(db, receipt, &member, now_ms)?;
         }
     }

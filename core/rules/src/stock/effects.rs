@@ -138,6 +138,8 @@ fn is_visible(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn is_name(text: &str) -> bool {
+/// True for what can name a store or a variant: 1 to 100 characters, none of them a control character.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
     (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }

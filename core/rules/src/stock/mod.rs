@@ -9,7 +9,7 @@ mod texts;
 
 pub use answer::{Arrival, Band, BandRules, StockAnswer, StockOrigin, available};
 pub use chance::{ChanceModel, ChanceQuestion, RecordEvidence};
-pub use effects::{EventOrder, MOST_PIECES, StockChange, StockEffect, StockEventError};
+pub use effects::{EventOrder, MOST_PIECES, StockChange, StockEffect, StockEventError, is_name};
 pub use events::{StockEvent, StockEventKind, StockSource, StockState};
 pub use ledger::StockLedger;
 

@@ -95,6 +95,8 @@ response! {
         pub new: u64,
         /// How many were known before.
         pub known: u64,
+        /// How many came again under the source and id of another event, with other contents: these do not count. Each event needs an id of its own.
+        pub conflicting: u64,
         /// How many of the new ones wait because their time has not come yet: a clock that is ahead.
         pub ahead: u64,
     }

@@ -3,7 +3,8 @@
 //! From the request on they are reserved in the books; when the staff has picked them they lie on the hold shelf, and only then they are promised
 //! as kept. A hold ends as handed over when the staff says so, or when a till posts the member's sale of the variant in that store, whichever comes
 //! first: what lay on the hold shelf is back on the sales floor then, for the books, from where the sale takes it. Where the staff was first, the
-//! pieces stay reserved until that sale, for a quarter of an hour at most, so that nobody else is promised them in between.
+//! pieces stay reserved until that sale, for a quarter of an hour at most, so that nobody else is promised them in between. Who buys fewer than are
+//! held has the rest still held.
 
 mod alternatives;
 mod reserve;
@@ -12,8 +13,7 @@ mod tasks;
 pub(crate) use tasks::{get as get_tasks, page as store_page, post as post_task};
 
 use noren_rules::holds::HoldState;
-use noren_rules::ids::{DeviceId, HoldId, MemberId, Sku};
-use noren_rules::receipt::Receipt;
+use noren_rules::ids::{DeviceId, HoldId, MemberId};
 use noren_rules::stock::{StockEvent, StockEventKind, StockState};
 use noren_rules::wire::{Hold, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Holds, Reason, paths};
 use rusqlite::Connection;
@@ -135,18 +135,16 @@ fn end(hold: &mut Reservation, now_ms: i64) {
     hold.closed_at_ms = if hold.shelf_number.is_none() { hold.closed_at_ms.or(Some(now_ms)) } else { None };
 }
 
-/// To the hold shelf or back from it, once each.
+/// To the hold shelf or back from it, as the staff says now, once each.
 fn move_pieces(book: &mut Book<'_>, hold: &Reservation, from: StockState, to: StockState) -> Result<(), Fault> {
     let which = if to == StockState::HoldShelf { "picked" } else { "back" };
-    let event = StockEvent {
-        source: SOURCE.to_owned(),
-        id: format!("{}/{which}", hold.id),
-        store: hold.store.clone(),
-        sku: hold.sku.clone(),
-        at_ms: book.now_after_counts(&hold.store, &hold.sku)?,
-        kind: StockEventKind::Move { quantity: hold.quantity, from, to },
-    };
-    book.hear(&event).map(drop)
+    let at_ms = book.now_after_counts(&hold.store, &hold.sku)?;
+    book.hear(&moved(hold, which, at_ms, StockEventKind::Move { quantity: hold.quantity, from, to })).map(drop)
+}
+
+fn moved(hold: &Reservation, which: &str, at_ms: i64, kind: StockEventKind) -> StockEvent {
+    let (store, sku) = (hold.store.clone(), hold.sku.clone());
+    StockEvent { source: SOURCE.to_owned(), id: format!("{}/{which}", hold.id), store, sku, at_ms, kind }
 }
 
 /// Back on the sales floor, for the books.
@@ -157,27 +155,48 @@ fn take_from_shelf(book: &mut Book<'_>, hold: &mut Reservation) -> Result<(), Fa
     Ok(())
 }
 
-/// A till has posted a member's sale: what was held of it there is handed over, and nothing of it is reserved any more.
-pub(crate) fn bought(db: &Connection, app: &Shared, member: &MemberId, receipt: &Receipt, now_ms: i64) -> Result<(), Fault> {
-    let skus: Vec<Sku> = receipt.lines.iter().filter(|line| line.quantity > 0).map(|line| Sku::from(line.sku.as_str())).collect();
-    let parts = members::parts(db, member)?;
-    stock::write(db, app, now_ms, |book| {
+/// A till has posted a member's sales: so many pieces of what was held of it there are handed over, and nothing of them is kept any more. What was not
+/// bought is held as it was. Also a hold that is over is meant, as long as its pieces lie on the hold shelf.
+pub(crate) fn bought(db: &Connection, book: &mut Book<'_>, member: &MemberId, sales: &[StockEvent]) -> Result<(), Fault> {
+    let mut kept = reservations::kept_for(db, &members::parts(db, member)?)?;
+    for sale in sales {
+        let StockEventKind::Sale { quantity: mut left } = sale.kind else { continue };
         // A sale that a till tells of much later was not of what is held since.
-        let since = |hold: &Reservation| receipt.sold_at_ms.saturating_add(CLOCK_OFF_MS) >= hold.made_at_ms;
-        let here = |hold: &Reservation| hold.store == receipt.store_id && skus.contains(&hold.sku) && since(hold);
-        for mut hold in reservations::of_member(db, &parts, now_ms.saturating_sub(SHOWN_MS))?.into_iter().filter(here) {
-            if hold.state.is_live() {
-                take_from_shelf(book, &mut hold)?;
-                hold.state = HoldState::HandedOver;
-            }
-            if hold.state == HoldState::HandedOver {
-                end(&mut hold, now_ms);
+        let since = |hold: &Reservation| sale.at_ms.saturating_add(CLOCK_OFF_MS) >= hold.made_at_ms;
+        let is_kept = |hold: &Reservation| hold.state.is_live() || hold.shelf_number.is_some() || hold.reserves;
+        for hold in &mut kept {
+            if left > 0 && hold.store == sale.store && hold.sku == sale.sku && is_kept(hold) && since(hold) {
+                let pieces = left.min(hold.quantity);
+                left = left.saturating_sub(pieces);
+                hand_over(book, hold, pieces, sale)?;
                 book.level(&hold.store, &hold.sku)?;
-                reservations::save(db, &hold)?;
+                reservations::save(db, hold)?;
             }
         }
-        Ok(())
-    })
+    }
+    Ok(())
+}
+
+/// The sale takes the pieces from the sales floor: those of the hold shelf are back there at the time of the sale, on the same side of every count.
+fn hand_over(book: &mut Book<'_>, hold: &mut Reservation, pieces: u32, sale: &StockEvent) -> Result<(), Fault> {
+    let lay_on_shelf = hold.shelf_number.is_some();
+    if lay_on_shelf {
+        let kind = StockEventKind::Move { quantity: pieces, from: StockState::HoldShelf, to: StockState::Sellable };
+        book.hear(&moved(hold, &format!("bought/{}", sale.id), sale.at_ms, kind))?;
+    }
+    let rest = hold.quantity.saturating_sub(pieces);
+    if rest > 0 {
+        hold.quantity = rest;
+        return Ok(());
+    }
+    hold.state = HoldState::HandedOver;
+    hold.shelf_number = None;
+    end(hold, book.now_ms());
+    if !lay_on_shelf && book.is_ahead(sale.at_ms) {
+        // The sale does not count yet: until then nobody else is promised what it took.
+        (hold.reserves, hold.due_ms) = (true, Some(sale.at_ms));
+    }
+    Ok(())
 }
 
 /// Holds of a member's parts that are live or ended after `since_ms`, newest first.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use noren_rules::ids::{Sku, StoreId};
-use noren_rules::stock::{ChanceModel, StockChange, StockEvent, StockEventKind};
+use noren_rules::stock::{ChanceModel, StockChange, StockEvent, StockEventKind, StockSource};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::level::{self, Level};
-use super::locations;
+use super::{locations, sales};
 use crate::fault::Fault;
 use crate::store::{from_json, to_json};
-use crate::{favourites, reservations};
+use crate::{favourites, holds, reservations};
 
 /// A clock may be so much ahead of the server's without waiting.
 const MOST_AHEAD_MS: i64 = 5 * 60_000;
@@ -21,6 +21,8 @@ const VERSION: &str = "stock_version";
 pub(crate) enum Heard {
     Counted,
     Known,
+    /// Known, with other contents: these do not count.
+    Conflicting,
     /// Its time has not come.
     Ahead,
 }
@@ -70,14 +72,35 @@ impl<'a> Book<'a> {
 
     /// Keeps an event, and counts it unless it is known or its time has not come.
     pub(crate) fn hear(&mut self, event: &StockEvent) -> Result<Heard, Fault> {
+        self.keep(event, self.is_ahead(event.at_ms))
+    }
+
+    /// Like [`Book::hear`], for one that belongs to another of no later time: it does not count before that one does.
+    pub(crate) fn hear_after(&mut self, first: &StockEvent, event: &StockEvent) -> Result<Heard, Fault> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM stock_ahead WHERE at_ms = ?1 AND source = ?2 AND id = ?3)";
+        let waits = self.db.prepare_cached(sql)?.query_row(params![first.at_ms, first.source, first.id], |row| row.get(0))?;
+        self.keep(event, waits || self.is_ahead(event.at_ms))
+    }
+
+    /// True for a time that a right clock cannot show: what happened then waits for it.
+    pub(crate) fn is_ahead(&self, at_ms: i64) -> bool {
+        at_ms > self.now_ms.saturating_add(MOST_AHEAD_MS)
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn keep(&mut self, event: &StockEvent, waits: bool) -> Result<Heard, Fault> {
+        let contents = to_json(event, "stock event")?;
         let new = self
             .db
             .prepare_cached("INSERT OR IGNORE INTO stock_events (source, id, event, heard_at_ms) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![event.source, event.id, to_json(event, "stock event")?, self.now_ms])?;
+            .execute(params![event.source, event.id, contents, self.now_ms])?;
         if new == 0 {
-            return Ok(Heard::Known);
+            return self.compare(event, &contents);
         }
-        if event.at_ms > self.now_ms.saturating_add(MOST_AHEAD_MS) {
+        if waits {
             self.db.prepare_cached("INSERT INTO stock_ahead (at_ms, source, id) VALUES (?1, ?2, ?3)")?.execute(params![
                 event.at_ms,
                 event.source,
@@ -88,6 +111,16 @@ impl<'a> Book<'a> {
         }
         self.count(event)?;
         Ok(Heard::Counted)
+    }
+
+    fn compare(&self, event: &StockEvent, contents: &str) -> Result<Heard, Fault> {
+        let sql = "SELECT event = ?3 FROM stock_events WHERE source = ?1 AND id = ?2";
+        let same: bool = self.db.prepare_cached(sql)?.query_row(params![event.source, event.id, contents], |row| row.get(0))?;
+        if same {
+            return Ok(Heard::Known);
+        }
+        tracing::warn!(source = event.source, id = event.id, "a stock event came again with other contents, which do not count");
+        Ok(Heard::Conflicting)
     }
 
     fn count(&mut self, event: &StockEvent) -> Result<(), Fault> {
@@ -104,7 +137,20 @@ impl<'a> Book<'a> {
         if let StockEventKind::Sale { quantity } = event.kind {
             self.level(&event.store, &event.sku)?.sold(quantity, event.at_ms);
         }
-        self.say_until(&event.store, event.at_ms);
+        if let Some(StockEvent { kind: StockEventKind::Sale { quantity }, at_ms, .. }) = sales::sale_undone_by(db, event)? {
+            self.level(&event.store, &event.sku)?.not_sold(quantity, at_ms);
+        }
+        self.says_until(event)
+    }
+
+    /// An event of a till says that its store's tills have said everything until then. What the backend says of holds is no word of a till; and one
+    /// event of a store that counts or sends files does not say that the rest was counted or sent.
+    fn says_until(&mut self, event: &StockEvent) -> Result<(), Fault> {
+        let is_feed =
+            || Ok::<_, Fault>(locations::find(self.db, &event.store)?.is_none_or(|location| location.source == StockSource::PosFeed));
+        if event.source != holds::SOURCE && is_feed()? {
+            self.say_until(&event.store, event.at_ms);
+        }
         Ok(())
     }
 

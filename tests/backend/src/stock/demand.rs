@@ -21,6 +21,11 @@ impl Demand {
         self.at_ms = newest_ms;
     }
 
+    /// Takes back what was added for a sale at `at_ms`.
+    pub(crate) fn take(&mut self, pieces: u32, at_ms: i64) {
+        self.sold = (self.sold - f64::from(pieces) * left_after(days(at_ms, self.at_ms))).max(0.0);
+    }
+
     /// Pieces a day, in thousandths.
     pub(crate) fn per_day_milli(&self, now_ms: i64) -> u32 {
         let now_ms = now_ms.max(self.at_ms);
@@ -77,5 +82,10 @@ mod tests {
         let mut backward = sales;
         backward.reverse();
         assert_eq!(sum(&sales), sum(&backward));
+        // What was not sold after all is as if it never had been.
+        let mut demand = Demand::default();
+        sales.iter().chain(&[(900, 4 * DAY)]).for_each(|(pieces, at_ms)| demand.add(*pieces, *at_ms));
+        demand.take(900, 4 * DAY);
+        assert_eq!(demand.per_day_milli(21 * DAY), sum(&sales));
     }
 }

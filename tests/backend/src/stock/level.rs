@@ -177,6 +177,11 @@ impl Level {
         self.demand.add(pieces, at_ms);
     }
 
+    /// What was sold then was not, after all.
+    pub(crate) fn not_sold(&mut self, pieces: u32, at_ms: i64) {
+        self.demand.take(pieces, at_ms);
+    }
+
     /// An older word than the newest count changes nothing.
     pub(crate) fn add(&mut self, db: &Connection, state: StockState, pieces: i64, order: &EventOrder) -> Result<(), Fault> {
         if self.counted(db, state)?.is_some_and(|counted| counted > *order) {

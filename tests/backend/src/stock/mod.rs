@@ -21,6 +21,7 @@ pub(crate) use operator::{flags, put};
 pub(crate) use sales::{of_receipt, of_void};
 
 use noren_rules::ids::StoreId;
+use noren_rules::stock::is_name;
 use noren_rules::wire::{Reason, StockEventsAnswer, StockEventsRequest, paths};
 use rusqlite::Connection;
 
@@ -46,20 +47,20 @@ pub(crate) async fn post_events(call: Call) -> Answer {
     };
     call.write_headers()?;
     let mut request: StockEventsRequest = call.json()?;
-    check(&request, own.as_ref())?;
+    check(&request, &caller, own.as_ref())?;
     if request.stores.is_empty() {
         request.stores.extend(own);
     }
     call.write(paths::STOCK_EVENTS, &caller, Fingerprint::Body, move |db, app, now_ms| keep(db, app, &request, now_ms)).await
 }
 
-fn check(request: &StockEventsRequest, own: Option<&StoreId>) -> Result<(), Refusal> {
+fn check(request: &StockEventsRequest, caller: &Caller, own: Option<&StoreId>) -> Result<(), Refusal> {
     if request.events.len() > MAX_EVENTS || request.stores.len() > MAX_EVENTS {
         return Err(Refusal::invalid(format!("at most {MAX_EVENTS} events and stores a call: send the rest in another")));
     }
     for (at, event) in request.events.iter().enumerate() {
         event.check().map_err(|error| Refusal::invalid(format!("events[{at}]: {error}")))?;
-        if event.source == holds::SOURCE {
+        if [holds::SOURCE, sales::SOURCE].contains(&event.source.as_str()) {
             return Err(Refusal::invalid(format!(
                 "events[{at}]: {} is the backend itself: name the till or system that says it",
                 event.source
@@ -69,17 +70,27 @@ fn check(request: &StockEventsRequest, own: Option<&StoreId>) -> Result<(), Refu
     if request.said_until_ms.is_some_and(|until_ms| until_ms < 0) {
         return Err(Refusal::invalid("said_until_ms is before 1970"));
     }
+    if !request.stores.iter().all(|store| is_name(store.as_str())) {
+        return Err(Refusal::invalid("a store has 1 to 100 characters, none of them a control character"));
+    }
+    if let Caller::Till(till) = caller
+        && let Some(event) = request.events.iter().find(|event| event.source != till.as_str())
+    {
+        // Under another's name it could say what that one has yet to say, so that it would not count.
+        return Err(Refusal::new(Reason::Forbidden, format!("a till speaks for itself only: {} is not {till}", event.source)));
+    }
     let Some(own) = own else { return Ok(()) };
     let all_here = request.events.iter().map(|event| &event.store).chain(&request.stores).all(|store| store == own);
     if all_here { Ok(()) } else { Err(Refusal::new(Reason::Forbidden, format!("a till speaks of its own store only, which is {own}"))) }
 }
 
 fn keep(db: &Connection, app: &Shared, request: &StockEventsRequest, now_ms: i64) -> Result<StockEventsAnswer, Fault> {
-    let mut answer = StockEventsAnswer { new: 0, known: 0, ahead: 0 };
+    let mut answer = StockEventsAnswer { new: 0, known: 0, conflicting: 0, ahead: 0 };
     write(db, app, now_ms, |book| {
         for event in &request.events {
             match book.hear(event)? {
                 Heard::Known => answer.known = answer.known.saturating_add(1),
+                Heard::Conflicting => answer.conflicting = answer.conflicting.saturating_add(1),
                 Heard::Counted => answer.new = answer.new.saturating_add(1),
                 Heard::Ahead => {
                     answer.new = answer.new.saturating_add(1);

@@ -37,10 +37,18 @@ impl World {
 
     /// The member's sale of one piece, at the till of the store, now.
     async fn buys_here(&self, phone: Option<&Phone>, number: &str, sku: &str) {
-        let now = self.now();
-        let customer = phone.map_or(Customer::Anonymous, |phone| scanned(phone.qr(now), now));
+        self.bought_at(self.now(), phone, number, sku).await;
+    }
+
+    /// The same, by the till's clock.
+    async fn bought_at(&self, at_ms: i64, phone: Option<&Phone>, number: &str, sku: &str) {
+        let customer = phone.map_or(Customer::Anonymous, |phone| scanned(phone.qr(at_ms), at_ms));
         let sold = sale(number, customer, vec![line(sku, 1, 1_990)]);
-        self.sell(&SaleRequest { store_id: STORE.into(), channel: Channel::Store, sold_at_ms: now, ..sold }).await;
+        self.sell(&SaleRequest { store_id: STORE.into(), channel: Channel::Store, sold_at_ms: at_ms, ..sold }).await;
+    }
+
+    async fn sellable(&self, phone: &Phone, sku: &str) -> Option<u32> {
+        self.available(phone, STORE, sku).await.unwrap()
     }
 }
 
@@ -215,6 +223,97 @@ async fn handed_over_and_sold_counts_once_whoever_is_first() {
     let before = sale("7", scanned(phone.qr(now - 6 * MINUTE), now - 6 * MINUTE), vec![line("s", 1, 1_990)]);
     world.sell(&SaleRequest { store_id: STORE.into(), sold_at_ms: now - 6 * MINUTE, ..before }).await;
     assert_eq!(world.holds(&phone).await.iter().find(|held| held.id == hold.id).unwrap().state, HoldState::Requested);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_over_and_still_on_the_hold_shelf_is_bought_from_there() {
+    let world = world().await;
+    let phone = world.open_store(&["s", "m"], 1).await;
+    let (released, expired) = (world.hold(&phone, &wish("s")).await, world.hold(&phone, &wish("m")).await);
+    for hold in [&released, &expired] {
+        world.done(hold, picked("1")).await;
+    }
+    world.let_go(&phone, &released).await.ok::<Hold>();
+    world.pass(60 * MINUTE);
+    let phone = world.renewed(phone).await;
+    assert_eq!(world.holds(&phone).await.iter().filter(|hold| hold.state == HoldState::Expired).count(), 1);
+    for (number, sku) in [("1", "s"), ("2", "m")] {
+        world.buys_here(Some(&phone), number, sku).await;
+        assert_eq!(world.sellable(&phone, sku).await, Some(0), "{sku}: none is left, and none is missing");
+    }
+    for task in world.tasks().await {
+        assert_eq!((task.hold.state, task.hold.shelf_number), (HoldState::HandedOver, None), "nothing to put back");
+    }
+    assert!(world.flags().await.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_till_that_is_late_to_tell_of_a_held_piece_leaves_a_count_right() {
+    let world = world().await;
+    let phone = world.open_store(&["s"], 5).await;
+    let hold = world.hold(&phone, &wish("s")).await;
+    world.done(&hold, picked("1")).await;
+    world.pass(5 * MINUTE);
+    let sold_at = world.now();
+    world.pass(5 * MINUTE);
+    world.hear(vec![event("floor", STORE, "s", world.now(), count(4))]).await;
+    world.pass(5 * MINUTE - 1);
+    world.bought_at(sold_at, Some(&phone), "1", "s").await;
+    assert_eq!(world.sellable(&phone, "s").await, Some(4));
+    assert_eq!(world.holds(&phone).await[0].state, HoldState::HandedOver);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_till_whose_clock_is_ahead_sells_what_is_held_once() {
+    let world = world().await;
+    let phone = world.open_store(&["s", "m"], 5).await;
+    let (on_shelf, on_floor) = (world.hold(&phone, &wish("s")).await, world.hold(&phone, &wish("m")).await);
+    world.done(&on_shelf, picked("1")).await;
+    let ahead = world.now() + 7 * MINUTE;
+    for (number, sku) in [("1", "s"), ("2", "m")] {
+        let card = Customer::Scanned { text: phone.qr(world.now()), at_ms: world.now() };
+        let sold = sale(number, card, vec![line(sku, 1, 1_990)]);
+        world.sell(&SaleRequest { store_id: STORE.into(), sold_at_ms: ahead, ..sold }).await;
+    }
+    assert!(world.holds(&phone).await.iter().all(|hold| hold.state == HoldState::HandedOver));
+    assert_eq!([world.sellable(&phone, "s").await, world.sellable(&phone, "m").await], [Some(4); 2]);
+    world.pass(7 * MINUTE);
+    assert_eq!(
+        [world.sellable(&phone, "s").await, world.sellable(&phone, "m").await],
+        [Some(4); 2],
+        "the sales count, and nothing is kept"
+    );
+    assert_eq!(world.let_go(&phone, &on_floor).await.ok::<Hold>().state, HoldState::HandedOver);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_buys_fewer_than_are_held_has_the_rest_held() {
+    let world = world().await;
+    let phone = world.open_store(&["s", "m"], 5).await;
+    let two = |sku| HoldRequest { quantity: 2, ..wish(sku) };
+    let (on_shelf, on_floor) = (world.hold(&phone, &two("s")).await, world.hold(&phone, &two("m")).await);
+    world.done(&on_shelf, picked("1")).await;
+    for (number, sku) in [("1", "s"), ("2", "m")] {
+        world.pass(20_000);
+        world.buys_here(Some(&phone), number, sku).await;
+        assert_eq!(world.sellable(&phone, sku).await, Some(3));
+    }
+    let rest = world.holds(&phone).await;
+    let rest: Vec<_> = rest.iter().map(|hold| (hold.quantity, hold.state, hold.shelf_number.as_deref())).collect();
+    assert!(rest.contains(&(1, HoldState::Picked, Some("1"))) && rest.contains(&(1, HoldState::Requested, None)), "{rest:?}");
+    // The rest is put back, or bought.
+    world.done(&on_shelf, TaskDone::PutBack).await;
+    assert_eq!(world.sellable(&phone, "s").await, Some(4));
+    world.pass(20_000);
+    world.buys_here(Some(&phone), "3", "m").await;
+    assert_eq!(world.sellable(&phone, "m").await, Some(3));
+    assert!(world.holds(&phone).await.iter().all(|hold| !hold.state.is_live()));
+    world.let_go(&phone, &on_floor).await.ok::<Hold>();
+    assert_eq!(world.sellable(&phone, "m").await, Some(3));
     world.stop().await;
 }
 

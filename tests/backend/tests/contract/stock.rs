@@ -1,12 +1,13 @@
 //! Stock: events in any order, what tills sell, and what phones are told of it.
 
-use noren_backend::{DEMO_OPERATOR_TOKEN, DEMO_STORE_ID, DEMO_TILL_TOKEN};
+use noren_backend::{DEMO_OPERATOR_TOKEN, DEMO_STORE_ID, DEMO_TILL_ID, DEMO_TILL_TOKEN};
 use noren_rules::ids::StoreId;
 use noren_rules::receipt::Channel;
 use noren_rules::stock::{StockEvent, StockEventKind, StockSource, StockState};
 use noren_rules::wire::*;
 
 use crate::goods::product;
+use crate::holds::wish;
 use crate::support::*;
 
 pub fn event(id: &str, store: &str, sku: &str, at_ms: i64, kind: StockEventKind) -> StockEvent {
@@ -127,17 +128,17 @@ async fn what_tills_sell_take_back_and_cancel_counts_by_itself() {
     let world = world().await;
     let phone = world.phone(1, None).await;
     world.products(vec![product("p", &["a", "b"])]).await;
-    world.counted(&["shibuya"], &["a", "b", "unlisted"], 10).await;
+    world.counted(&[DEMO_STORE_ID], &["a", "b", "unlisted"], 10).await;
     world.pass(MINUTE);
-    let at = |request: SaleRequest| SaleRequest { sold_at_ms: T0 + 30_000, ..request };
+    let at = |request: SaleRequest| SaleRequest { sold_at_ms: T0 + 30_000, store_id: DEMO_STORE_ID.into(), ..request };
     let bag = line("unlisted", 1, 5);
     let sold = at(sale("1", Customer::Anonymous, vec![line("a", 3, 300), line("b", 1, 100), line("a", 1, 100), bag]));
     world.sell(&sold).await;
     world.sell(&sold).await;
-    let available = async |sku: &str| world.available(&phone, "shibuya", sku).await;
+    let available = async |sku: &str| world.available(&phone, DEMO_STORE_ID, sku).await;
     assert_eq!((available("a").await, available("b").await), (Some(Some(6)), Some(Some(9))));
     assert_eq!(available("unlisted").await, Some(Some(10)), "the catalogue does not know it");
-    assert_eq!(world.stock(&phone, "stores=shibuya@0").await.stores[0].as_of_ms, Some(T0 + 30_000));
+    assert_eq!(world.stock(&phone, &format!("stores={DEMO_STORE_ID}@0")).await.stores[0].as_of_ms, Some(T0 + 30_000));
     world.sell(&at(returned("2", Some("1"), vec![line("a", -1, -100)]))).await;
     assert_eq!(available("a").await, Some(Some(7)));
     // A cancelled return is gone again; a cancelled sale is there again, once.
@@ -146,7 +147,7 @@ async fn what_tills_sell_take_back_and_cancel_counts_by_itself() {
     }
     assert_eq!((available("a").await, available("b").await), (Some(Some(10)), Some(Some(10))));
     // Sold before the count: the count has seen it.
-    world.sell(&SaleRequest { sold_at_ms: T0 - 1, ..sale("3", Customer::Anonymous, vec![line("a", 2, 200)]) }).await;
+    world.sell(&SaleRequest { sold_at_ms: T0 - 1, ..at(sale("3", Customer::Anonymous, vec![line("a", 2, 200)])) }).await;
     assert_eq!(available("a").await, Some(Some(10)));
     // Sold more than there is: nobody knows, and somebody should count.
     world.sell(&at(sale("4", Customer::Anonymous, vec![line("a", 11, 1_100)]))).await;
@@ -175,7 +176,8 @@ async fn a_clock_that_is_ahead_waits_for_its_time() {
 async fn a_till_speaks_of_its_own_store_and_wrong_events_are_named() {
     let world = world().await;
     let phone = world.phone(1, None).await;
-    let own = event("1", DEMO_STORE_ID, "a", T0, count(5));
+    let of_till = |event: StockEvent| StockEvent { source: DEMO_TILL_ID.to_owned(), ..event };
+    let own = of_till(event("1", DEMO_STORE_ID, "a", T0, count(5)));
     let request = StockEventsRequest { said_until_ms: Some(T0), ..said(vec![own.clone()]) };
     assert_eq!(world.till(paths::STOCK_EVENTS, &request).await.ok::<StockEventsAnswer>().new, 1);
     // It has said everything up to now: how old the answer is goes on without an event.
@@ -184,7 +186,7 @@ async fn a_till_speaks_of_its_own_store_and_wrong_events_are_named() {
     world.till(paths::STOCK_EVENTS, &quiet).await.ok::<StockEventsAnswer>();
     let page = world.stock(&phone, &format!("stores={DEMO_STORE_ID}@0")).await;
     assert_eq!(page.stores[0].as_of_ms, Some(T0 + MINUTE), "not more than the clock shows");
-    let elsewhere = said(vec![event("2", "ginza", "a", T0, count(5))]);
+    let elsewhere = said(vec![of_till(event("2", "ginza", "a", T0, count(5)))]);
     assert_eq!(world.till(paths::STOCK_EVENTS, &elsewhere).await.refused(403), Reason::Forbidden);
     let other_store = StockEventsRequest { stores: vec![StoreId::from("ginza")], ..quiet };
     assert_eq!(world.till(paths::STOCK_EVENTS, &other_store).await.refused(403), Reason::Forbidden);
@@ -193,8 +195,23 @@ async fn a_till_speaks_of_its_own_store_and_wrong_events_are_named() {
     let got = world.till(paths::STOCK_EVENTS, &said(vec![own.clone(), none])).await;
     assert_eq!(got.refused(400), Reason::InvalidRequest);
     assert!(got.json()["detail"].as_str().unwrap().starts_with("events[1]: "), "{}", got.body);
-    let as_the_backend = StockEvent { source: "noren-holds".to_owned(), ..own.clone() };
-    assert_eq!(world.till(paths::STOCK_EVENTS, &said(vec![as_the_backend])).await.refused(400), Reason::InvalidRequest);
+    for source in ["noren-holds", "noren-receipts"] {
+        let as_the_backend = said(vec![StockEvent { source: source.to_owned(), ..own.clone() }]);
+        assert_eq!(world.till(paths::STOCK_EVENTS, &as_the_backend).await.refused(400), Reason::InvalidRequest);
+        assert_eq!(world.operator(paths::STOCK_EVENTS, &as_the_backend).await.refused(400), Reason::InvalidRequest);
+    }
+    // Another till's word would be taken for that till's own when it says it.
+    let as_another = said(vec![StockEvent { source: "till-of-ginza".to_owned(), ..own.clone() }]);
+    assert_eq!(world.till(paths::STOCK_EVENTS, &as_another).await.refused(403), Reason::Forbidden);
+    for store in ["", "a\nb"] {
+        let nowhere = StockEventsRequest { said_until_ms: Some(T0), stores: vec![store.into()], ..said(vec![]) };
+        assert_eq!(world.operator(paths::STOCK_EVENTS, &nowhere).await.refused(400), Reason::InvalidRequest);
+    }
+    // The same id again with other contents does not count, and is no repetition.
+    let other = StockEvent { kind: count(7), ..own.clone() };
+    let answer: StockEventsAnswer = world.till(paths::STOCK_EVENTS, &said(vec![own.clone(), other])).await.ok();
+    assert_eq!((answer.new, answer.known, answer.conflicting), (0, 1, 1));
+    assert_eq!(world.available(&phone, DEMO_STORE_ID, "a").await, Some(Some(5)));
     let many = said(vec![own; 5_001]);
     assert_eq!(world.till(paths::STOCK_EVENTS, &many).await.refused(400), Reason::InvalidRequest);
     for query in ["stores=ginza", "stores=ginza@x", "limit=0", "limit=20001", "shops=a@1"] {
@@ -204,5 +221,89 @@ async fn a_till_speaks_of_its_own_store_and_wrong_events_are_named() {
     for token in [DEMO_TILL_TOKEN, phone.token.as_str()] {
         assert_eq!(world.get(paths::OPERATOR_STOCK_FLAGS, Some(token)).await.refused(403), Reason::Forbidden);
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_till_moves_the_stock_of_its_own_store_and_of_the_online_shop_only() {
+    let world = world().await;
+    let phone = world.phone(1, None).await;
+    world.products(vec![product("p", &["a"])]).await;
+    world.location("web", true, false).await;
+    world.counted(&[DEMO_STORE_ID, "ginza", "web"], &["a"], 9).await;
+    for (number, store) in [("一", DEMO_STORE_ID), ("2", "ginza"), ("3", "web"), ("4", "")] {
+        let sold = sale(number, Customer::Anonymous, vec![line("a", 1, 100)]);
+        world.sell(&SaleRequest { store_id: store.into(), sold_at_ms: T0 + 1, ..sold }).await;
+    }
+    let available = async |store: &str| world.available(&phone, store, "a").await;
+    assert_eq!(
+        [available(DEMO_STORE_ID).await, available("ginza").await, available("web").await],
+        [8, 9, 8].map(|pieces| Some(Some(pieces)))
+    );
+    let nowhere = world.stock(&phone, "stores=@0").await.stores;
+    assert!(nowhere.iter().all(|store| store.store.as_str() == "web"), "{nowhere:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn how_far_a_store_is_told_is_said_by_its_tills_or_its_files() {
+    let world = world().await;
+    let phone = world.phone(1, None).await;
+    world.products(vec![product("p", &["a"])]).await;
+    let stores = vec![StockLocation { store: DEMO_STORE_ID.into(), source: StockSource::Batch, is_ec: false, holds: true }];
+    world.operator(paths::OPERATOR_STOCK, &PutStock { stores, settings: vec![] }).await.ok::<Kept>();
+    let as_of = async || world.stock(&phone, &format!("stores={DEMO_STORE_ID}@0")).await.stores[0].as_of_ms;
+    world.counted(&[DEMO_STORE_ID], &["a"], 9).await;
+    assert_eq!(as_of().await, None, "one variant was counted, and nobody said that all of them were");
+    let file = StockEventsRequest { said_until_ms: Some(T0), stores: vec![DEMO_STORE_ID.into()], ..said(vec![]) };
+    world.operator(paths::STOCK_EVENTS, &file).await.ok::<StockEventsAnswer>();
+    world.pass(MINUTE);
+    let sold = sale("1", Customer::Anonymous, vec![line("a", 1, 100)]);
+    world.sell(&SaleRequest { store_id: DEMO_STORE_ID.into(), sold_at_ms: T0 + MINUTE, ..sold }).await;
+    assert_eq!((as_of().await, world.available(&phone, DEMO_STORE_ID, "a").await), (Some(T0), Some(Some(8))));
+    // Of a store of tills, a hold that the staff has fetched is no word of the tills.
+    world.location(DEMO_STORE_ID, false, true).await;
+    let hold = world.hold(&phone, &wish("a")).await;
+    world.done(&hold, TaskDone::Picked { shelf_number: "1".to_owned() }).await;
+    assert_eq!(as_of().await, Some(T0));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_cancelled_is_as_if_it_had_not_been_whatever_the_catalogue_and_the_clock_say() {
+    let world = world().await;
+    let phone = world.phone(1, None).await;
+    world.products(vec![product("p", &["a", "b"])]).await;
+    world.counted(&[DEMO_STORE_ID], &["a", "b"], 10).await;
+    let at = |sold_at_ms, sold: SaleRequest| SaleRequest { store_id: DEMO_STORE_ID.into(), sold_at_ms, ..sold };
+    let void = async |number: &str| {
+        world.till(paths::TILL_VOIDS, &VoidRequest { number: number.to_owned() }).await.ok::<SaleAnswer>();
+    };
+    let level = async |sku: &str| {
+        let levels = world.stock(&phone, &format!("stores={DEMO_STORE_ID}@0")).await.stores.remove(0).levels;
+        levels.into_iter().find(|level| level.sku.as_str() == sku).unwrap()
+    };
+    // Sold while the catalogue knew it, cancelled when it does not: and the other way round.
+    world.sell(&at(T0 + 1, sale("1", Customer::Anonymous, vec![line("a", 2, 200), line("c", 1, 100)]))).await;
+    world.try_products(vec![product("q", &["c"])], &["p"]).await.ok::<Kept>();
+    world.counted(&[DEMO_STORE_ID], &["c"], 5).await;
+    void("1").await;
+    assert_eq!((level("a").await.available, level("c").await.available), (Some(10), Some(5)));
+    // A slip of the key, cancelled a minute later, is no demand; neither is a return that was none.
+    world.sell(&at(T0 + 2, sale("2", Customer::Anonymous, vec![line("c", 900, 900)]))).await;
+    assert!(level("c").await.sold_per_day_milli > 10_000);
+    void("2").await;
+    world.sell(&at(T0 + 3, returned("3", None, vec![line("c", -800, -800)]))).await;
+    void("3").await;
+    assert_eq!((level("c").await.available, level("c").await.sold_per_day_milli), (Some(5), 0));
+    // A till whose clock is ahead sells and cancels: the sale has not counted yet.
+    world.sell(&at(T0 + 20 * MINUTE, sale("4", Customer::Anonymous, vec![line("c", 3, 300)]))).await;
+    void("4").await;
+    assert_eq!(level("c").await.available, Some(5));
+    world.pass(16 * MINUTE);
+    let phone = world.renewed(phone).await;
+    assert_eq!(world.available(&phone, DEMO_STORE_ID, "c").await, Some(Some(5)));
+    world.pass(4 * MINUTE);
+    assert_eq!(world.available(&phone, DEMO_STORE_ID, "c").await, Some(Some(5)));
     world.stop().await;
 }

@@ -80,7 +80,13 @@ impl ChainOperator {
             kind: StockEventKind::TransferOut { quantity: u32::try_from(quantity).unwrap_or_default(), to },
         };
         let events = counted.chain(by_file).chain([leaves]).collect();
-        self.calls.post(paths::STOCK_EVENTS, &StockEventsRequest { events, said_until_ms: None, stores: Vec::new() }).await
+        // The tills say how far they are themselves; of the others the file says everything up to when it is written.
+        let request = StockEventsRequest {
+            events,
+            said_until_ms: Some(days.at_ms(FILE_MIN)),
+            stores: OF_EACH.map(|(store, _)| store.into()).to_vec(),
+        };
+        self.calls.post(paths::STOCK_EVENTS, &request).await
     }
 
     /// Levels that cannot be right.

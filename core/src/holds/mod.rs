@@ -12,6 +12,7 @@ mod models;
 mod service;
 mod tables;
 mod trip;
+mod views;
 
 pub use errors::HoldsError;
 pub use models::{HoldChoice, HoldOutcome, HoldPage, HoldStanding, HoldTrip, HoldView, HoldWish};

@@ -3,6 +3,7 @@
 use noren_rules::eta::Trend;
 use noren_rules::holds::HoldState;
 use noren_rules::ids::{HoldId, IdempotencyKey, Sku, StoreId};
+use noren_rules::stock::StockAnswer;
 use noren_rules::wire::{HoldRefusal, Reason};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,8 @@ pub enum HoldOutcome {
     Refused {
         /// Why.
         reason: HoldRefusal,
-        /// Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last.
+        /// Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last, and behind it those
+        /// of which nothing is known any more.
         alternatives: Vec<HoldChoice>,
     },
     /// There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
@@ -60,10 +62,8 @@ pub struct HoldChoice {
     pub name: String,
     /// True for the online shop.
     pub is_ec: bool,
-    /// How many are available there, at most 99.
-    pub available: u32,
-    /// As of when, in milliseconds since the Unix epoch.
-    pub as_of_ms: i64,
+    /// How many there are (at most 99 are told), as of when and from which source.
+    pub answer: StockAnswer,
     /// Metres from the phone; absent without a position, and where the phone does not know the store's place.
     pub distance_m: Option<u32>,
     /// True when it is open now; absent where its hours are not known.
@@ -76,6 +76,8 @@ pub struct HoldChoice {
 pub enum HoldStanding {
     /// The backend has not heard of it: nothing is held yet.
     Waiting,
+    /// It was sent and no answer came: it may be held. It is asked for by itself.
+    Asked,
     /// It is not held.
     Refused {
         /// Why.
@@ -127,6 +129,8 @@ pub struct HoldView {
     pub words_ja: String,
     /// The same in English.
     pub words_en: String,
+    /// Where else it is, for a wish that was refused: the nearest to that store first, as of when the backend said so. Else empty.
+    pub alternatives: Vec<HoldChoice>,
 }
 
 /// Holds and wishes.
@@ -172,6 +176,7 @@ impl HoldStanding {
     pub(super) fn words(self, shelf_number: Option<&str>) -> (String, String) {
         let (ja, en) = match self {
             Self::Waiting => ("送信待ち・まだ確保していません", "Waiting for a connection: nothing is kept yet"),
+            Self::Asked => ("送信済み・返事を待っています（確保できたかまだ分かりません）", "Asked, no answer yet: it may be kept already"),
             Self::NotTaken { .. } => ("受け付けられませんでした", "Not accepted"),
             Self::Over => ("10分以内に送信できなかったため、取り置きしていません", "Not kept: it could not be sent within 10 minutes"),
             Self::Refused { reason } => refusal(reason),

@@ -4,20 +4,17 @@ use std::sync::{Arc, PoisonError};
 
 use noren_rules::check_in;
 use noren_rules::geo::Position;
-use noren_rules::ids::{HoldId, IdempotencyKey, StoreId};
-use noren_rules::wire::{Hold, HoldAlternative, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Reason, paths};
+use noren_rules::ids::{HoldId, IdempotencyKey};
+use noren_rules::wire::{Hold, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Reason, paths};
 
-use super::tables::{KeptHolds, WishNote};
+use super::tables::{KeptHolds, TakenList};
 use super::trip::{FRESH_MS, TELL_EVERY_MS};
-use super::{
-    HOLDS_COLLECTION, HoldChoice, HoldOutcome, HoldPage, HoldStanding, HoldStore, HoldTrip, HoldView, HoldWish, HoldsError, endpoints,
-};
+use super::{HOLDS_COLLECTION, HoldOutcome, HoldPage, HoldStanding, HoldStore, HoldTrip, HoldView, HoldWish, HoldsError, endpoints};
 use crate::app::{Core, LANE_HOLD_PROGRESS, LANE_HOLDS};
 use crate::catalogue::ProductNumber;
 use crate::check_in::Observation;
 use crate::member::{CardStore, Submission, new_intent};
 use crate::outbox::{IntentState, Outcome};
-use crate::places::PlaceBook;
 use crate::platform::Change;
 use crate::stock::{StockMatrix, StockQuestion, StockService};
 use crate::storage::StorageError;
@@ -31,13 +28,15 @@ const WISH_LIVES_MS: i64 = 600_000;
 const SHOWN_MS: i64 = 86_400_000;
 /// A release is over when the longest hold is.
 const RELEASE_LIVES_MS: i64 = 3 * 3_600_000;
+/// A list that was overtaken by a word is asked for once more; then the next refresh brings it.
+const PULLS: u32 = 2;
 const MOST_PIECES: u32 = 10;
 const LONGEST_MIN: u32 = 1_440;
 
 /// Holds. Cheap to clone; from `noren.holds()`.
 #[derive(Clone, Debug)]
 pub struct HoldsService {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
 }
 
 impl HoldsService {
@@ -91,7 +90,9 @@ impl HoldsService {
                         holds.push(self.view(&book, hold));
                     }
                 }
-                None if note.standing == HoldStanding::Waiting || now_ms.saturating_sub(note.at_ms) < SHOWN_MS => {
+                None if matches!(note.standing, HoldStanding::Waiting | HoldStanding::Asked)
+                    || now_ms.saturating_sub(note.at_ms) < SHOWN_MS =>
+                {
                     holds.push(self.wish_view(&book, note));
                 }
                 None => {}
@@ -110,31 +111,36 @@ impl HoldsService {
         let core = &self.core;
         let card = core.card.get().ok_or(HoldsError::NotEnrolled)?;
         core.collections.attempt(HOLDS_COLLECTION, core.clock.now().now_ms)?;
-        // Without the list itself its ETag would keep it away for ever.
-        let etag = match core.holds.kept(&card.member_id)? {
-            Some(_) => core.collections.etag(HOLDS_COLLECTION)?,
-            None => None,
-        };
-        let fetched = match endpoints::holds(&core.client, core.tokens.as_ref(), etag.as_deref()).await {
-            Ok(fetched) => fetched,
-            Err(error) => {
-                core.note_device(&error)?;
-                core.collections.failed(HOLDS_COLLECTION, &error.to_string())?;
-                return Err(error.into());
+        for _ in 0..PULLS {
+            let heard = core.holds.heard();
+            // Without the list itself its ETag would keep it away for ever.
+            let is_whole = core.holds.kept(&card.member_id)?.is_some_and(|kept| kept.is_whole());
+            let etag = if is_whole { core.collections.etag(HOLDS_COLLECTION)? } else { None };
+            let fetched = match endpoints::holds(&core.client, core.tokens.as_ref(), etag.as_deref()).await {
+                Ok(fetched) => fetched,
+                Err(error) => {
+                    core.note_device(&error)?;
+                    core.collections.failed(HOLDS_COLLECTION, &error.to_string())?;
+                    return Err(error.into());
+                }
+            };
+            let (taken, etag) = match fetched {
+                Some((holds, etag)) => {
+                    let list = KeptHolds { member: card.member_id.clone(), holds: holds.holds, as_of_ms: holds.as_of_ms };
+                    (core.holds.take_list(&list, heard)?, etag)
+                }
+                None => (TakenList::Same, None),
+            };
+            if taken == TakenList::Overtaken {
+                continue;
             }
-        };
-        let (changed, etag) = match fetched {
-            Some((holds, etag)) => {
-                let kept = KeptHolds { member: card.member_id.clone(), holds: holds.holds, as_of_ms: holds.as_of_ms };
-                (core.holds.take_list(&kept)?, etag)
+            core.collections.complete(HOLDS_COLLECTION, etag.as_deref(), core.clock.now().now_ms)?;
+            if taken == TakenList::Changed {
+                core.observers.tell(Change::Holds);
             }
-            None => (false, None),
-        };
-        core.collections.complete(HOLDS_COLLECTION, etag.as_deref(), core.clock.now().now_ms)?;
-        if changed {
-            core.observers.tell(Change::Holds);
+            return Ok(taken == TakenList::Changed);
         }
-        Ok(changed)
+        Ok(false)
     }
 
     /// Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.
@@ -324,7 +330,7 @@ impl HoldsService {
             (Some(HoldAnswer { alternatives, .. }), HoldStanding::Refused { reason }) => {
                 // It is answered here and now: the list shows only what came while nobody waited.
                 core.holds.forget_wish(key)?;
-                Ok(HoldOutcome::Refused { reason, alternatives: self.choices(&book, alternatives, position) })
+                Ok(HoldOutcome::Refused { reason, alternatives: self.choices(&book, alternatives, &note.wish, position) })
             }
             (_, HoldStanding::NotTaken { code }) => {
                 let detail = core.outbox.intent(key)?.and_then(|view| view.detail);
@@ -337,72 +343,6 @@ impl HoldsService {
                 Ok(HoldOutcome::Over)
             }
             _ => Ok(HoldOutcome::Waiting { key: key.clone(), until_ms: note.until_ms }),
-        }
-    }
-
-    /// The alternatives, the nearest to the phone first where that is known; else as the backend ordered them. The online shop last.
-    fn choices(&self, book: &PlaceBook, alternatives: Vec<HoldAlternative>, position: Option<&Position>) -> Vec<HoldChoice> {
-        let now_s = self.core.clock.now().now_s();
-        let choice = |alternative: HoldAlternative| {
-            let at = book.at_place(&alternative.store);
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "half the Earth's girth is 20,000,000 m")]
-            let metres = |position: &Position| at.map(|(place, _)| place.distance_m(position).max(0.0).round() as u32);
-            HoldChoice {
-                name: name(book, &alternative.store),
-                distance_m: position.and_then(metres),
-                open_now: at.map(|(_, tenant)| crate::places::is_open(tenant.hours.as_ref(), now_s)),
-                store: alternative.store,
-                is_ec: alternative.is_ec,
-                available: alternative.available,
-                as_of_ms: alternative.as_of_ms,
-            }
-        };
-        let mut choices: Vec<HoldChoice> = alternatives.into_iter().map(choice).collect();
-        choices.sort_by_key(|choice| (choice.is_ec, position.is_some() && choice.distance_m.is_none(), choice.distance_m));
-        choices
-    }
-
-    fn view(&self, book: &PlaceBook, hold: &Hold) -> HoldView {
-        let now = self.core.clock.now();
-        let is_over = hold.state.is_live() && now.proven && now.now_ms >= hold.until_ms;
-        let standing = HoldStanding::of(if is_over { noren_rules::holds::HoldState::Expired } else { hold.state });
-        let (words_ja, words_en) = standing.words(hold.shelf_number.as_deref());
-        HoldView {
-            id: Some(hold.id.clone()),
-            key: None,
-            store_name: name(book, &hold.store),
-            store: hold.store.clone(),
-            sku: hold.sku.clone(),
-            quantity: hold.quantity,
-            minutes_left: if standing.is_live() { minutes_left(hold.until_ms, now.now_ms) } else { 0 },
-            standing,
-            until_ms: hold.until_ms,
-            made_at_ms: hold.made_at_ms,
-            shelf_number: hold.shelf_number.clone(),
-            call: hold.call.clone(),
-            words_ja,
-            words_en,
-        }
-    }
-
-    fn wish_view(&self, book: &PlaceBook, note: WishNote) -> HoldView {
-        let (words_ja, words_en) = note.standing.words(None);
-        let waits = note.standing == HoldStanding::Waiting;
-        HoldView {
-            id: None,
-            key: Some(note.key),
-            store_name: name(book, &note.wish.store),
-            store: note.wish.store,
-            sku: note.wish.sku,
-            quantity: note.wish.quantity,
-            standing: note.standing,
-            until_ms: note.until_ms,
-            minutes_left: if waits { minutes_left(note.until_ms, self.core.clock.now().now_ms) } else { 0 },
-            made_at_ms: note.at_ms,
-            shelf_number: None,
-            call: String::new(),
-            words_ja,
-            words_en,
         }
     }
 }
@@ -427,15 +367,6 @@ fn json<T: serde::Serialize>(request: &T) -> Result<String, StorageError> {
 
 fn refused(code: Reason, detail: Option<String>) -> HoldsError {
     HoldsError::Refused { code, detail: detail.unwrap_or_else(|| "no longer possible".into()) }
-}
-
-fn minutes_left(until_ms: i64, now_ms: i64) -> u32 {
-    u32::try_from((until_ms.saturating_sub(now_ms)).max(0).saturating_add(59_999) / 60_000).unwrap_or(u32::MAX)
-}
-
-/// The store's name, or its id where no place on the phone names it.
-fn name(book: &PlaceBook, store: &StoreId) -> String {
-    book.at_place(store).map_or_else(|| store.0.clone(), |(_, tenant)| tenant.name.clone())
 }
 
 /// True when the backend's word on a wish, or on a hold, reads.

@@ -1,10 +1,11 @@
 //! Wishes and their answers beside the outbox, the backend's list in the cache. All sealed.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use noren_rules::ids::{DeviceId, HoldId, IdempotencyKey, MemberId, Sku};
 use noren_rules::wire::{Hold, HoldAnswer, Reason};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,20 @@ const RELEASE_WHEN_AWAY: &str = "hold-release-when-away";
 /// Longer than any hold is shown.
 const KEEP_MS: i64 = 2 * 86_400_000;
 
+/// The time of a list that was never pulled, only begun by what was said singly.
+const NO_LIST: i64 = i64::MIN;
+
+/// What came of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenList {
+    /// Something in it is different.
+    Changed,
+    /// It was known.
+    Same,
+    /// It may be older than what was said meanwhile, and is not kept.
+    Overtaken,
+}
+
 /// The backend's list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KeptHolds {
@@ -42,6 +57,13 @@ pub(super) struct KeptHolds {
     pub(super) member: MemberId,
     pub(super) holds: Vec<Hold>,
     pub(super) as_of_ms: i64,
+}
+
+impl KeptHolds {
+    /// True when the backend said all of it at once.
+    pub(super) fn is_whole(&self) -> bool {
+        self.as_of_ms != NO_LIST
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +91,8 @@ pub(crate) struct HoldStore {
     outbox_db: Arc<Database>,
     sealer: Sealer,
     pub(super) trips: Mutex<Trips>,
+    /// How often a list or a hold was taken in: a list that was asked for before may be older.
+    heard: AtomicU64,
 }
 
 fn held_place() -> Place<'static> {
@@ -81,7 +105,7 @@ fn wish_place<'a>(column: &'a str, key: &'a str) -> Place<'a> {
 
 impl HoldStore {
     pub(crate) fn new(cache_db: Arc<Database>, outbox_db: Arc<Database>, sealer: Sealer) -> Self {
-        Self { cache_db, outbox_db, sealer, trips: Mutex::default() }
+        Self { cache_db, outbox_db, sealer, trips: Mutex::default(), heard: AtomicU64::new(0) }
     }
 
     /// Keeps a wish with its intent. The same key again changes nothing: a second tap while the first is on its way.
@@ -108,7 +132,7 @@ impl HoldStore {
     pub(super) fn wishes(&self, device: &DeviceId) -> Result<Vec<WishNote>, StorageError> {
         self.outbox_db.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT w.key, w.at_ms, w.until_ms, w.wish, w.answer, i.state, i.reason FROM hold_wishes w LEFT JOIN intents i ON i.key = w.key
+                "SELECT w.key, w.at_ms, w.until_ms, w.wish, w.answer, i.state, i.reason, i.may_have_arrived FROM hold_wishes w LEFT JOIN intents i ON i.key = w.key
                  ORDER BY w.number DESC",
             )?;
             let mut rows = statement.query([])?;
@@ -119,8 +143,9 @@ impl HoldStore {
                 let Some(Sealed { wish, .. }) = opened.filter(|sealed| sealed.device == *device) else { continue };
                 let answer: Option<HoldAnswer> =
                     row.get::<_, Option<Vec<u8>>>(4)?.and_then(|sealed| self.opened(wish_place("answer", &key), &sealed));
-                let intent: Option<i64> = row.get(5)?;
-                let standing = standing(answer.as_ref(), intent.map(IntentState::from_code), row.get(6)?);
+                let intent = row.get::<_, Option<i64>>(5)?.map(IntentState::from_code);
+                let may_have_arrived = row.get::<_, Option<bool>>(7)?.unwrap_or_default();
+                let standing = standing(answer.as_ref(), intent, row.get(6)?, may_have_arrived);
                 notes.push(WishNote { key: IdempotencyKey(key), at_ms: row.get(1)?, until_ms: row.get(2)?, wish, answer, standing });
             }
             Ok(notes)
@@ -146,8 +171,11 @@ impl HoldStore {
 
     /// The backend's list, if it is this member's. One that does not open counts as none: it is pulled again.
     pub(super) fn kept(&self, member: &MemberId) -> Result<Option<KeptHolds>, StorageError> {
-        let sealed: Option<Vec<u8>> =
-            self.cache_db.read(|c| Ok(c.prepare_cached("SELECT sealed FROM held")?.query_row([], |row| row.get(0)).optional()?))?;
+        self.cache_db.read(|c| self.kept_in(c, member))
+    }
+
+    fn kept_in(&self, connection: &Connection, member: &MemberId) -> Result<Option<KeptHolds>, StorageError> {
+        let sealed: Option<Vec<u8>> = connection.prepare_cached("SELECT sealed FROM held")?.query_row([], |row| row.get(0)).optional()?;
         let kept: Option<KeptHolds> = sealed.and_then(|sealed| self.opened(held_place(), &sealed));
         Ok(kept.filter(|kept| kept.member == *member))
     }
@@ -158,23 +186,42 @@ impl HoldStore {
         Ok(kept.into_iter().filter(|hold| hold.state.is_live()).map(|hold| hold.sku).collect())
     }
 
-    /// Keeps the backend's list. True when something in it is different.
-    pub(super) fn take_list(&self, kept: &KeptHolds) -> Result<bool, StorageError> {
-        let changed = self.kept(&kept.member)?.is_none_or(|known| known.holds != kept.holds);
-        let sealed = self.sealed(held_place(), kept)?;
-        self.cache_db.write(|tx| Ok(tx.execute("INSERT OR REPLACE INTO held VALUES (1, ?1)", [sealed]).map(drop)?))?;
-        Ok(changed)
+    /// How often the backend was heard so far: to be looked at before a list is asked for, and handed to [`HoldStore::take_list`] with it.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::SeqCst)
     }
 
-    /// Puts one hold in its place in the list, as the backend has just said it.
+    /// Keeps the backend's list, unless the backend was heard since `heard`.
+    pub(super) fn take_list(&self, list: &KeptHolds, heard: u64) -> Result<TakenList, StorageError> {
+        self.cache_db.write(|tx| {
+            // Which of the two the backend said later is not told by any clock that could not be set back.
+            if self.heard() != heard {
+                return Ok(TakenList::Overtaken);
+            }
+            let known = self.kept_in(tx, &list.member)?;
+            self.put(tx, list)?;
+            Ok(if known.is_some_and(|known| known.holds == list.holds) { TakenList::Same } else { TakenList::Changed })
+        })
+    }
+
+    /// Puts one hold in its place in the list, as the backend has just said it. A list that is on its way meanwhile may not know of it.
     pub(super) fn take_one(&self, member: &MemberId, hold: Hold) -> Result<(), StorageError> {
-        let mut kept =
-            self.kept(member)?.unwrap_or_else(|| KeptHolds { member: member.clone(), holds: Vec::new(), as_of_ms: hold.made_at_ms });
-        match kept.holds.iter_mut().find(|known| known.id == hold.id) {
-            Some(known) => *known = hold,
-            None => kept.holds.insert(0, hold),
-        }
-        self.take_list(&kept).map(drop)
+        self.cache_db.write(|tx| {
+            // Where there is no list, what else is held is not known: it must not look like one.
+            let known = self.kept_in(tx, member)?;
+            let mut kept = known.unwrap_or_else(|| KeptHolds { member: member.clone(), holds: Vec::new(), as_of_ms: NO_LIST });
+            match kept.holds.iter_mut().find(|known| known.id == hold.id) {
+                Some(known) => *known = hold,
+                None => kept.holds.insert(0, hold),
+            }
+            self.put(tx, &kept)
+        })
+    }
+
+    fn put(&self, tx: &Transaction<'_>, kept: &KeptHolds) -> Result<(), StorageError> {
+        let sealed = self.sealed(held_place(), kept)?;
+        self.heard.fetch_add(1, Ordering::SeqCst);
+        Ok(tx.execute("INSERT OR REPLACE INTO held VALUES (1, ?1)", [sealed]).map(drop)?)
     }
 
     /// When the minutes of a hold were told last.
@@ -235,7 +282,7 @@ impl HoldStore {
     }
 }
 
-fn standing(answer: Option<&HoldAnswer>, intent: Option<IntentState>, reason: Option<String>) -> HoldStanding {
+fn standing(answer: Option<&HoldAnswer>, intent: Option<IntentState>, reason: Option<String>, may_have_arrived: bool) -> HoldStanding {
     match (answer, intent) {
         (Some(HoldAnswer { hold: Some(hold), .. }), _) => HoldStanding::of(hold.state),
         (Some(HoldAnswer { refused: Some(reason), .. }), _) => HoldStanding::Refused { reason: *reason },
@@ -246,6 +293,8 @@ fn standing(answer: Option<&HoldAnswer>, intent: Option<IntentState>, reason: Op
         }
         // Without its intent: a person took it away.
         (None, Some(IntentState::Expired) | None) => HoldStanding::Over,
-        (None, _) => HoldStanding::Waiting,
+        (None, Some(IntentState::Pending)) if !may_have_arrived => HoldStanding::Waiting,
+        // On its way, or its answer was lost.
+        (None, _) => HoldStanding::Asked,
     }
 }

@@ -7,7 +7,7 @@ use noren_core::member::{MemberState, Submission};
 use noren_rules::eta::Trend;
 use noren_rules::geo::Position;
 use noren_rules::holds::HoldState;
-use noren_rules::stock::StockSource;
+use noren_rules::stock::{Band, StockAnswer, StockSource};
 use noren_rules::wire::{Ground, HoldAlternative, HoldRefusal, Reason, Tenant, paths};
 
 fn shibuya() -> Position {
@@ -157,22 +157,29 @@ async fn who_is_too_late_gets_the_nearest_to_the_phone() {
         store: store.into(),
         is_ec: store == "ec",
         available: 3,
-        as_of_ms: START_MS,
+        as_of_ms: if store == "old" { START_MS - 5 * 3_600_000 } else { START_MS },
         source: StockSource::PosFeed,
         distance_m: Some(distance_m),
     };
     phone.server.stores(|depot| {
         depot.say("shibuya", &[("M", 0)]);
-        depot.alternatives = vec![alternative("unknown", 10), alternative("far", 400), alternative("near", 900), alternative("ec", 0)];
+        depot.alternatives = ["old", "unknown", "far", "near", "ec"]
+            .into_iter()
+            .zip([5, 10, 400, 900, 0])
+            .map(|(store, metres)| alternative(store, metres))
+            .collect();
     });
     let stores = |outcome| {
         let HoldOutcome::Refused { reason: HoldRefusal::InsufficientStock, alternatives } = outcome else { panic!("{outcome:?}") };
         alternatives.into_iter().map(|choice| (choice.store.0, choice.distance_m.is_some())).collect::<Vec<_>>()
     };
     let from_the_store = stores(noren.holds().hold(&wish("M"), None).await.unwrap());
-    assert_eq!(from_the_store.iter().map(|(store, _)| store.as_str()).collect::<Vec<_>>(), ["unknown", "far", "near", "ec"]);
+    assert_eq!(from_the_store.iter().map(|(store, _)| store.as_str()).collect::<Vec<_>>(), ["unknown", "far", "near", "ec", "old"]);
     let from_the_phone = stores(noren.holds().hold(&wish("M"), Some(&miyajima())).await.unwrap());
-    assert_eq!(from_the_phone, [("near".into(), true), ("far".into(), true), ("unknown".into(), false), ("ec".into(), false)]);
+    assert_eq!(
+        from_the_phone,
+        [("near".into(), true), ("far".into(), true), ("unknown".into(), false), ("ec".into(), false), ("old".into(), false)]
+    );
     for wrong in [HoldWish { quantity: 0, ..wish("M") }, HoldWish { quantity: 11, ..wish("M") }, HoldWish { eta_min: 1_441, ..wish("M") }] {
         assert!(matches!(noren.holds().hold(&wrong, None).await, Err(HoldsError::BadWish { .. })));
     }
@@ -187,6 +194,22 @@ async fn who_is_too_late_gets_the_nearest_to_the_phone() {
     assert_eq!(only(&noren).standing, HoldStanding::Refused { reason: HoldRefusal::TooFar });
     noren.holds().take_back(&key).unwrap();
     assert!(noren.holds().list().unwrap().holds.is_empty());
+
+    // With where else it is: what stood in the answer is as good as it was for one who waited for it.
+    phone.offline(true);
+    noren.holds().hold(&wish("M"), None).await.unwrap();
+    phone.offline(false);
+    noren.outbox().network_returned().await.unwrap();
+    let told = |noren: &Noren| only(noren).alternatives.into_iter().map(|choice| (choice.store.0, choice.answer)).collect::<Vec<_>>();
+    let stores: Vec<String> = told(&noren).into_iter().map(|(store, _)| store).collect();
+    assert_eq!(stores, ["unknown", "far", "near", "ec", "old"]);
+    let worth = |answer: &StockAnswer| (answer.band, answer.quantity, answer.last_known, answer.source, answer.chance_permille);
+    assert_eq!(worth(&told(&noren)[0].1), (Band::Low, Some(3), false, StockSource::PosFeed, None));
+    assert_eq!(worth(&told(&noren)[4].1), (Band::Unknown, Some(3), true, StockSource::PosFeed, None));
+    phone.clock.pass(30 * 60_000);
+    assert_eq!(worth(&told(&noren)[0].1), (Band::Low, Some(3), true, StockSource::PosFeed, None), "half an hour old by now");
+    phone.clock.pass(4 * 3_600_000);
+    assert!(told(&noren).iter().all(|(_, answer)| answer.band == Band::Unknown));
 }
 
 #[tokio::test]
@@ -247,6 +270,69 @@ async fn a_dropped_cache_loses_no_hold() {
     phone.server.stores(|depot| depot.staff(HoldState::Picked, Some("3")));
     noren.holds().refresh().await.unwrap();
     assert_eq!(only(&noren).shelf_number.as_deref(), Some("3"));
+}
+
+#[tokio::test]
+async fn after_a_dropped_cache_one_hold_does_not_hide_another() {
+    for damaged in [false, true] {
+        let phone = Phone::new();
+        let noren = in_town(&phone).await;
+        noren.holds().hold(&wish("M"), None).await.unwrap();
+        noren.holds().refresh().await.unwrap();
+        noren.pause().unwrap();
+        drop(noren);
+        if damaged {
+            // What is sealed does not open any more; the ETag beside it stands.
+            let cache = rusqlite::Connection::open(phone.files().join("cache.db")).unwrap();
+            assert_eq!(cache.execute("UPDATE held SET sealed = x'00'", []).unwrap(), 1);
+        } else {
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(phone.files().join(format!("cache.db{suffix}")));
+            }
+        }
+        let noren = phone.open();
+        phone.clock.pass(60_000);
+        assert!(matches!(noren.holds().hold(&wish("L"), None).await.unwrap(), HoldOutcome::Held { .. }));
+        let skus = |noren: &Noren| noren.holds().list().unwrap().holds.into_iter().map(|view| view.sku.0).collect::<Vec<_>>();
+        assert_eq!(skus(&noren), ["L", "M"]);
+        phone.server.stores(|depot| depot.holds[0].0.shelf_number = Some("3".into()));
+        assert!(noren.holds().refresh().await.unwrap(), "the list is asked for");
+        assert_eq!(skus(&noren), ["L", "M"]);
+        assert!(noren.holds().list().unwrap().holds.iter().any(|view| view.shelf_number.is_some()));
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_was_on_its_way_takes_no_word_back() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    let HoldOutcome::Held { hold } = noren.holds().hold(&wish("M"), None).await.unwrap() else { panic!() };
+    phone.server.stores(|depot| depot.staff(HoldState::Picked, Some("3")));
+    let (holds, id) = (noren.holds(), hold.id.unwrap());
+    phone.server.next([Fault::Late]);
+    let mut refresh = std::pin::pin!(holds.refresh());
+    // The backend has answered; the phone has not looked at it yet.
+    let asked = || phone.server.world.lock().unwrap().seen.iter().filter(|(_, path)| path.starts_with(paths::HOLDS)).count();
+    let before = asked();
+    while asked() == before {
+        let waits = std::future::poll_fn(|context| std::task::Poll::Ready(refresh.as_mut().poll(context).is_pending())).await;
+        assert!(waits);
+    }
+    assert_eq!(holds.release(&id).await.unwrap(), Submission::Done);
+    refresh.await.unwrap();
+    assert_eq!(only(&noren).standing, HoldStanding::Known { state: HoldState::Released });
+}
+
+#[tokio::test]
+async fn what_was_sent_is_not_said_to_be_free() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    phone.server.next([Fault::LostAnswer]);
+    assert!(matches!(noren.holds().hold(&wish("M"), None).await.unwrap(), HoldOutcome::Waiting { .. }));
+    let asked = only(&noren);
+    assert_eq!((asked.standing, asked.words_en.as_str()), (HoldStanding::Asked, "Asked, no answer yet: it may be kept already"));
+    noren.outbox().network_returned().await.unwrap();
+    assert_eq!(only(&noren).standing, HoldStanding::Known { state: HoldState::Requested });
 }
 
 /// Fixes every ten seconds on the straight way between two distances from the store, westward of it.

@@ -139,6 +139,8 @@ pub enum Fault {
     LostRequest,
     /// The request has its effect; the answer is lost.
     LostAnswer,
+    /// The answer is made, and is on its way for a while.
+    Late,
     /// The request arrives twice; the answer to the second comes.
     Twice,
     /// A hotel's login page.
@@ -447,6 +449,11 @@ impl Transport for Server {
                 Fault::LostAnswer => {
                     self.answer(&request);
                     Err(TransportError::Broken)
+                }
+                Fault::Late => {
+                    let response = self.answer(&request);
+                    tokio::task::yield_now().await;
+                    Ok(response)
                 }
                 Fault::Twice => {
                     self.answer(&request);

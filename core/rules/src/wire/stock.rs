@@ -311,7 +311,7 @@ pub struct StockLocation {
     pub holds: bool,
 }
 
-/// What a store wants for a variant.
+/// What a store wants for a variant. What is absent stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -321,9 +321,9 @@ pub struct StockSetting {
     /// The variant.
     pub sku: Sku,
     /// Pieces that are never promised.
-    #[serde(default)]
-    pub safety: u32,
-    /// Where it lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety: Option<u32>,
+    /// Where it lies; empty for nowhere that could be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shelf: Option<String>,
 }

@@ -15,6 +15,9 @@ use crate::{favourites, holds, reservations};
 /// A clock may be so much ahead of the server's without waiting.
 const MOST_AHEAD_MS: i64 = 5 * 60_000;
 const VERSION: &str = "stock_version";
+/// When levels were last looked at again whose doubt has grown, and how long after that it is due the next time: so that reads seldom have to write.
+const DOUBTED: &str = "stock_doubted_ms";
+const DOUBT_EVERY_MS: i64 = 60_000;
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +47,17 @@ impl<'a> Book<'a> {
         for (store, sku) in reservations::end_due(db, now_ms)? {
             book.level(&store, &sku)?;
         }
-        for (store, sku) in level::in_doubt(db, now_ms)? {
-            book.level(&store, &sku)?;
-        }
         Ok(book)
+    }
+
+    /// Looks again at some of the levels whose doubt has grown: a till that is silent about a variant says something, too.
+    pub(crate) fn doubt_again(&mut self) -> Result<(), Fault> {
+        for (store, sku) in level::in_doubt(self.db, self.now_ms)? {
+            self.level(&store, &sku)?;
+        }
+        let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
+        self.db.prepare_cached(sql)?.execute(params![DOUBTED, self.now_ms.to_string()])?;
+        Ok(())
     }
 
     fn count_what_waited(&mut self) -> Result<(), Fault> {
@@ -174,12 +184,7 @@ impl<'a> Book<'a> {
         for (store, until_ms) in &self.said {
             locations::say_until(self.db, store, *until_ms)?;
         }
-        let known: Option<i64> = self
-            .db
-            .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?1")?
-            .query_row([VERSION], |row| row.get(0))
-            .optional()?;
-        let before = known.unwrap_or(0);
+        let before = number(self.db, VERSION)?.unwrap_or(0);
         let mut version = before;
         for ((store, sku), level) in self.levels {
             if level.write(self.db, self.model, self.now_ms, &mut version)? {
@@ -199,5 +204,16 @@ impl<'a> Book<'a> {
 pub(crate) fn is_due(db: &Connection, now_ms: i64) -> Result<bool, Fault> {
     let sql = "SELECT EXISTS (SELECT 1 FROM stock_ahead WHERE at_ms <= ?1)";
     let waited: bool = db.prepare_cached(sql)?.query_row([now_ms], |row| row.get(0))?;
-    Ok(waited || reservations::any_due(db, now_ms)? || level::any_in_doubt(db, now_ms)?)
+    Ok(waited || reservations::any_due(db, now_ms)?)
+}
+
+/// True when there are levels to be looked at again, and nobody did so within the last minute.
+pub(crate) fn is_doubt_due(db: &Connection, now_ms: i64) -> Result<bool, Fault> {
+    let is_time = number(db, DOUBTED)?.is_none_or(|last_ms| now_ms.abs_diff(last_ms) >= DOUBT_EVERY_MS.unsigned_abs());
+    Ok(is_time && level::any_in_doubt(db, now_ms)?)
+}
+
+fn number(db: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?1";
+    Ok(db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
 }

@@ -38,13 +38,15 @@ pub(crate) async fn get(call: Call) -> Answer {
     json(&read.await.map_err(Fault::into_refusal)?)
 }
 
-/// Does what has come due, so that what is read after it is right now.
+/// Does what has come due, so that what is read after it is right now; and now and then some of what has time.
 pub(crate) async fn settle(call: &Call) -> Result<(), Refusal> {
     let now_ms = call.app.now_ms();
-    let is_due = call.app.store.read(move |db| book::is_due(db, now_ms)).await.map_err(Fault::into_refusal)?;
-    if is_due {
+    let due = call.app.store.read(move |db| Ok((book::is_due(db, now_ms)?, book::is_doubt_due(db, now_ms)?)));
+    let (is_due, is_doubt_due) = due.await.map_err(Fault::into_refusal)?;
+    if is_due || is_doubt_due {
         let app = call.app.clone();
-        let write = call.app.store.write(move |db| super::write(db, &app, now_ms, |_| Ok(())));
+        let write =
+            call.app.store.write(move |db| super::write(db, &app, now_ms, |book| if is_doubt_due { book.doubt_again() } else { Ok(()) }));
         write.await.map_err(Fault::into_refusal)?;
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! The books of one variant in one store: a row, loaded, changed and written back with what phones are told of it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use noren_rules::ids::{Sku, StoreId};
 use noren_rules::stock::{ChanceModel, EventOrder, RecordEvidence, StockState, available};
 use noren_rules::wire::StockLevel;
@@ -99,12 +101,16 @@ const COLUMNS: &str =
 
 /// A doubt is not looked at more often than once a day.
 const LEAST_AGAIN_MS: i64 = 86_400_000;
-/// So many levels a write: the next write looks at the rest.
-const MOST_AGAIN: i64 = 2_000;
+/// So many levels at a time: the rest is looked at the next time.
+const MOST_AGAIN: i64 = 500;
+/// What a phone would hardly show is not told again, though it is more than a fifth.
+const LEAST_ERROR_PERMILLE: u32 = 10;
+const LEAST_SOLD_MILLI: u32 = 50;
 
-/// Levels are told again when a slow figure has moved by more than a fifth.
-fn moved(told: u32, now: u32) -> bool {
-    told.abs_diff(now).saturating_mul(5) > told
+/// Levels are told again when a slow figure has moved by more than a fifth, and by so much at least.
+fn moved(told: u32, now: u32, least: u32) -> bool {
+    let step = told.abs_diff(now);
+    step >= least && step.saturating_mul(5) > told
 }
 
 impl Level {
@@ -263,11 +269,13 @@ impl Level {
     }
 
     /// True when that is new.
-    pub(crate) fn put(&mut self, safety: u32, shelf: Option<&str>) -> bool {
-        let changed = self.safety != safety || self.shelf.as_deref() != shelf;
-        self.safety = safety;
-        self.shelf = shelf.map(str::to_owned);
-        changed
+    pub(crate) fn put(&mut self, safety: Option<u32>, shelf: Option<&str>) -> bool {
+        let before = (self.safety, self.shelf.clone());
+        self.safety = safety.unwrap_or(self.safety);
+        if let Some(shelf) = shelf {
+            self.shelf = Some(shelf.to_owned()).filter(|shelf| !shelf.is_empty());
+        }
+        before != (self.safety, self.shelf.clone())
     }
 
     /// Writes the row. Phones are told under the next version when something that they see is other than before.
@@ -296,16 +304,17 @@ impl Level {
         };
         if now.available.is_none_or(|available| available == 0) {
             self.again_ms = None;
-        } else if self.again_ms.is_none_or(|again_ms| again_ms <= now_ms) {
-            // A doubt that grows with time has moved by a fifth after a quarter of the time that it has grown for.
-            self.again_ms = Some(now_ms.saturating_add(LEAST_AGAIN_MS.max(evidence.since_proven_ms / 4)));
+        } else {
+            // A doubt that grows with time has moved by a fifth after a quarter of the time that it has grown for: sooner, where it has begun anew.
+            let again_ms = now_ms.saturating_add(self.spread(LEAST_AGAIN_MS.max(evidence.since_proven_ms / 4)));
+            self.again_ms = Some(self.again_ms.filter(|known_ms| *known_ms > now_ms).map_or(again_ms, |known_ms| known_ms.min(again_ms)));
         }
         let seen = (self.on_hand.display, self.on_hand.in_transit, self.shelf.clone());
         let unchanged = |told: &Told| {
             told.available == now.available
                 && self.seen == seen
-                && !moved(told.sold_per_day_milli, now.sold_per_day_milli)
-                && !moved(told.error_permille, now.error_permille)
+                && !moved(told.sold_per_day_milli, now.sold_per_day_milli, LEAST_SOLD_MILLI)
+                && !moved(told.error_permille, now.error_permille, LEAST_ERROR_PERMILLE)
         };
         if !self.told.as_ref().is_some_and(unchanged) {
             *version = version.saturating_add(1);
@@ -313,6 +322,14 @@ impl Level {
             self.seen = seen;
         }
         Ok(())
+    }
+
+    /// Up to an eighth more, other for each level: what was counted in one night does not all come due in another.
+    fn spread(&self, period_ms: i64) -> i64 {
+        let mut hasher = DefaultHasher::new();
+        (self.store.as_str(), self.sku.as_str()).hash(&mut hasher);
+        let share = i64::try_from(hasher.finish() % 1_000).unwrap_or_default();
+        period_ms.saturating_add((period_ms / 8_000).saturating_mul(share))
     }
 
     fn evidence(&self, sold_per_day_milli: u32, now_ms: i64) -> RecordEvidence {

@@ -38,9 +38,11 @@ fn check(request: &PutStock) -> Result<(), Refusal> {
     }
     for setting in &request.settings {
         let named = fits(setting.store.as_str(), MAX_ID) && fits(setting.sku.as_str(), MAX_ID);
-        if !named || !setting.shelf.as_deref().is_none_or(|shelf| fits(shelf, MAX_SHELF)) || setting.safety > MAX_SAFETY {
+        let is_shelf = setting.shelf.as_deref().is_none_or(|shelf| shelf.is_empty() || fits(shelf, MAX_SHELF));
+        if !named || !is_shelf || setting.safety.is_some_and(|safety| safety > MAX_SAFETY) {
             let detail = format!(
-                "a setting has a store, a sku and a shelf of 1 to {MAX_ID} characters, and at most {MAX_SAFETY} pieces of safety stock"
+                "a setting has a store and a sku of 1 to {MAX_ID} characters, a shelf of at most {MAX_SHELF}, and at most {MAX_SAFETY} pieces of \
+                 safety stock"
             );
             return Err(Refusal::invalid(detail));
         }

@@ -256,11 +256,9 @@ fn a_shelf_of_which_the_tills_are_silent_is_doubted_more_and_more() {
     let (proven, mut before, mut told) = (doubt(), doubt(), 0);
     for hours in (1..28).map(|half_days| half_days * 12) {
         let now_ms = begins + hours * HOUR;
-        // Nobody says anything: what has come due is done by whoever opens the books.
-        if super::book::is_due(&db, now_ms).unwrap() {
-            hear(&db, &[], now_ms);
-        }
-        assert!(!super::book::is_due(&db, now_ms).unwrap() && doubt() >= before);
+        // Nobody says anything: what has come due is done by whoever reads.
+        doubt_again(&db, now_ms);
+        assert!(level::in_doubt(&db, now_ms).unwrap().is_empty() && doubt() >= before);
         told += u32::from(doubt() > before);
         before = doubt();
     }
@@ -268,6 +266,37 @@ fn a_shelf_of_which_the_tills_are_silent_is_doubted_more_and_more() {
     // A sale says that it is there; an empty shelf need not be doubted.
     hear(&db, &[&event("again", begins + 14 * day, sale(1))], begins + 14 * day);
     assert!(doubt() <= proven + proven / 2, "{}", doubt());
+    assert_eq!(level::in_doubt(&db, begins + 16 * day).unwrap().len(), 1, "and the doubt begins anew");
     hear(&db, &[&event("out", begins + 14 * day + 1, count(0))], begins + 14 * day + 1);
-    assert!(!super::book::is_due(&db, begins + 99 * day).unwrap());
+    assert!(level::in_doubt(&db, begins + 99 * day).unwrap().is_empty());
+}
+
+fn doubt_again(db: &Connection, now_ms: i64) {
+    let model = ChanceModel::default();
+    if super::book::is_doubt_due(db, now_ms).unwrap() {
+        let mut book = Book::open(db, &model, now_ms).unwrap();
+        book.doubt_again().unwrap();
+        book.close().unwrap();
+    }
+}
+
+#[test]
+fn a_read_writes_little_and_seldom_however_much_is_doubted() {
+    let db = database();
+    let day = 24 * HOUR;
+    let of = |at: usize| StockEvent { id: at.to_string(), sku: format!("s{at}").as_str().into(), ..event("", T0, count(5)) };
+    let counted: Vec<StockEvent> = (0..1_200).map(of).collect();
+    hear(&db, &counted.iter().collect::<Vec<_>>(), T0);
+    let left =
+        |now_ms: i64| db.query_row("SELECT COUNT(*) FROM stock_levels WHERE again_ms <= ?1", [now_ms], |row| row.get::<_, i64>(0)).unwrap();
+    // They do not all come due at once, and what has come due keeps no read from its answer.
+    let soon = left(T0 + day + HOUR);
+    assert!((100..1_100).contains(&soon), "{soon}");
+    let due = T0 + 2 * day;
+    assert!(left(due) == 1_200 && !super::book::is_due(&db, due).unwrap());
+    let after = [0, 1, MINUTE - 1, MINUTE, 2 * MINUTE, 3 * MINUTE].map(|ms| {
+        doubt_again(&db, due + ms);
+        left(due + ms)
+    });
+    assert_eq!(after, [700, 700, 700, 200, 0, 0]);
 }

@@ -56,7 +56,7 @@ impl World {
 async fn the_staff_sees_what_to_fetch_and_no_member() {
     let world = world().await;
     let phone = world.open_store(&["s", "m"], 5).await;
-    let shelf = StockSetting { store: STORE.into(), sku: "s".into(), safety: 0, shelf: Some("2F-B4".to_owned()) };
+    let shelf = StockSetting { store: STORE.into(), sku: "s".into(), safety: None, shelf: Some("2F-B4".to_owned()) };
     world.operator(paths::OPERATOR_STOCK, &PutStock { stores: vec![], settings: vec![shelf] }).await.ok::<Kept>();
     let later = world.hold(&phone, &HoldRequest { eta_min: 40, ..wish("m") }).await;
     let sooner = world.hold(&phone, &HoldRequest { quantity: 2, eta_min: 10, ..wish("s") }).await;

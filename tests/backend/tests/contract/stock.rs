@@ -87,13 +87,24 @@ async fn a_phone_is_told_what_changed_store_by_store() {
     // A version of another life of the server begins from the beginning.
     assert_eq!(world.stock(&phone, "stores=ueno@99999").await.stores[0].levels.len(), 3);
     // Safety stock is never promised; the shelf is told.
-    let setting = StockSetting { store: "ginza".into(), sku: "a".into(), safety: 3, shelf: Some("2F-B4".to_owned()) };
+    let setting = StockSetting { store: "ginza".into(), sku: "a".into(), safety: Some(3), shelf: Some("2F-B4".to_owned()) };
     let put = PutStock { stores: vec![], settings: vec![setting] };
     assert_eq!(world.operator(paths::OPERATOR_STOCK, &put).await.ok::<Kept>().changed, 1);
     assert_eq!(world.operator(paths::OPERATOR_STOCK, &put).await.ok::<Kept>().changed, 0);
     let page = world.stock(&phone, &format!("stores=ginza@{}", rest.stores[0].version)).await;
     let level = &page.stores[0].levels[0];
     assert_eq!((level.available, level.shelf.as_deref()), (Some(4), Some("2F-B4")));
+    // What is absent stays as it is.
+    for (safety, shelf, told) in
+        [(None, Some("3F"), (Some(4), Some("3F"))), (Some(2), None, (Some(5), Some("3F"))), (None, Some(""), (Some(5), None))]
+    {
+        let setting = StockSetting { store: "ginza".into(), sku: "a".into(), safety, shelf: shelf.map(str::to_owned) };
+        let put = PutStock { stores: vec![], settings: vec![setting] };
+        assert_eq!(world.operator(paths::OPERATOR_STOCK, &put).await.ok::<Kept>().changed, 1);
+        let levels = world.stock(&phone, "stores=ginza@0").await.stores.remove(0).levels;
+        let level = levels.iter().find(|level| level.sku.as_str() == "a").unwrap();
+        assert_eq!((level.available, level.shelf.as_deref()), told);
+    }
     world.stop().await;
 }
 

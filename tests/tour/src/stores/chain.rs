@@ -117,7 +117,7 @@ pub(super) fn settings(skus: &[Sku]) -> Vec<StockSetting> {
     let setting = |store: &ChainStore, (at, sku): (usize, &Sku)| StockSetting {
         store: store.store_id(),
         sku: sku.clone(),
-        safety: u32::from(at % 6 == 2),
+        safety: Some(u32::from(at % 6 == 2)),
         shelf: Some(format!("1F {}-{}", ["A", "B", "C", "D", "E", "F", "G"].get(at / 6).unwrap_or(&"H"), at % 6 + 1)),
     };
     CHAIN.iter().flat_map(|store| skus.iter().enumerate().map(|at| setting(store, at)).collect::<Vec<_>>()).collect()

@@ -14,7 +14,7 @@ use crate::catalogue::{
 };
 use crate::check_in::{CheckInStore, KIND_CHECK_IN, accepts_check_in, apply_check_in};
 use crate::coupons::{CouponStore, KIND_LEASE, accepts_lease, apply_lease};
-use crate::holds::{HoldStore, KIND_HOLD, KIND_HOLD_PROGRESS, KIND_HOLD_RELEASE, accepts_hold, apply_hold};
+use crate::holds::{HOLD_KINDS, HOLD_KINDS_UNASKED, HoldStore, accepts_hold, apply_hold};
 use crate::member::{self, CardMaker, CardStore, EnrolmentCause, KIND_ENROL, KIND_LINK, KIND_RENEW, LostItem};
 use crate::net::{AuthorizerError, Client, DeviceTokens};
 use crate::outbox::{IntentState, IntentView, Outbox, OutboxError, Outcome, OutcomeSink};
@@ -159,9 +159,13 @@ impl OutcomeSink for Sink {
             KIND_FAVOURITE => accepts_favourites(body),
             KIND_REVIEW => accepts_review(body),
             KIND_REACTIONS => accepts_reactions(body),
-            KIND_HOLD | KIND_HOLD_PROGRESS | KIND_HOLD_RELEASE => accepts_hold(kind, body),
+            kind if HOLD_KINDS.contains(&kind) => accepts_hold(kind, body),
             kind => member::applies(kind, body).unwrap_or(true),
         }
+    }
+
+    fn is_unasked(&self, kind: &str) -> bool {
+        HOLD_KINDS_UNASKED.contains(&kind)
     }
 
     fn apply(&self, outcome: &Outcome) -> Result<(), StorageError> {
@@ -196,7 +200,7 @@ impl OutcomeSink for Sink {
                 self.observers.tell(Change::Catalogue);
             }
             KIND_REVIEW => self.observers.tell(Change::Catalogue),
-            KIND_HOLD | KIND_HOLD_PROGRESS | KIND_HOLD_RELEASE => {
+            kind if HOLD_KINDS.contains(&kind) => {
                 apply_hold(&self.holds, &self.card, outcome)?;
                 self.observers.tell(Change::Holds);
             }

@@ -17,7 +17,7 @@ mod views;
 pub use errors::HoldsError;
 pub use models::{HoldChoice, HoldOutcome, HoldPage, HoldStanding, HoldTrip, HoldView, HoldWish};
 pub use service::HoldsService;
-pub(crate) use service::{KIND_HOLD, KIND_HOLD_PROGRESS, KIND_HOLD_RELEASE, accepts_hold, apply_hold};
+pub(crate) use service::{HOLD_KINDS, HOLD_KINDS_UNASKED, accepts_hold, apply_hold};
 pub(crate) use tables::HoldStore;
 pub use tables::{HELD_V1, HOLDS_V1};
 

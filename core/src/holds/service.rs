@@ -14,14 +14,22 @@ use crate::app::{Core, LANE_HOLD_PROGRESS, LANE_HOLDS};
 use crate::catalogue::ProductNumber;
 use crate::check_in::Observation;
 use crate::member::{CardStore, Submission, new_intent};
-use crate::outbox::{IntentState, Outcome};
+use crate::outbox::{IntentState, NewIntent, Outcome};
 use crate::platform::Change;
 use crate::stock::{StockMatrix, StockQuestion, StockService};
 use crate::storage::StorageError;
 
-pub(crate) const KIND_HOLD: &str = "hold";
-pub(crate) const KIND_HOLD_PROGRESS: &str = "hold_progress";
-pub(crate) const KIND_HOLD_RELEASE: &str = "hold_release";
+const KIND_HOLD: &str = "hold";
+const KIND_HOLD_PROGRESS: &str = "hold_progress";
+const KIND_HOLD_RELEASE: &str = "hold_release";
+/// As `hold_progress`, told by itself.
+const KIND_HOLD_MINUTES: &str = "hold_minutes";
+/// As `hold_release`, by itself: the way led away.
+const KIND_HOLD_AWAY: &str = "hold_away";
+/// All that is said of holds.
+pub(crate) const HOLD_KINDS: [&str; 5] = [KIND_HOLD, KIND_HOLD_PROGRESS, KIND_HOLD_RELEASE, KIND_HOLD_MINUTES, KIND_HOLD_AWAY];
+/// What of it nobody asked for: it is not shown when it fails.
+pub(crate) const HOLD_KINDS_UNASKED: [&str; 2] = [KIND_HOLD_MINUTES, KIND_HOLD_AWAY];
 /// A wish that finds no network in this time is over.
 const WISH_LIVES_MS: i64 = 600_000;
 /// What ended is shown for so long.
@@ -152,7 +160,12 @@ impl HoldsService {
             return Err(HoldsError::BadWish { detail: "a way takes at most 1,440 minutes: say fewer".into() });
         }
         self.live(hold)?;
-        let key = self.tell(hold, eta_min, self.core.clock.now().now_ms)?;
+        let core = &self.core;
+        let now_ms = core.clock.now().now_ms;
+        let intent = word(KIND_HOLD_PROGRESS, hold, eta_min, now_ms, None)?;
+        core.note_use()?;
+        let keys = core.outbox.enqueue_with(&[intent], |tx, _| HoldStore::note_told(tx, hold, now_ms))?;
+        let key = keys.into_iter().next().ok_or(HoldsError::NoSuchHold)?;
         self.submitted(LANE_HOLD_PROGRESS, &key).await
     }
 
@@ -162,7 +175,7 @@ impl HoldsService {
     /// `NotEnrolled`, `NoSuchHold`, `Refused`, `Platform`, `Storage`.
     pub async fn release(&self, hold: &HoldId) -> Result<Submission, HoldsError> {
         self.live(hold)?;
-        let key = self.give_up(hold)?;
+        let key = self.give_up(hold, KIND_HOLD_RELEASE)?;
         self.submitted(LANE_HOLDS, &key).await
     }
 
@@ -232,7 +245,7 @@ impl HoldsService {
         for (trip, age_ms) in &mut trips {
             let Some(age_ms) = age_ms else { continue };
             if trip.turned_away && core.holds.releases_when_away()? {
-                self.give_up(&trip.hold)?;
+                self.give_up(&trip.hold, KIND_HOLD_AWAY)?;
                 trip.released = true;
             } else if let Some(eta_min) = trip.eta_min.filter(|_| !trip.turned_away)
                 && self.is_to_be_told(&trip.hold)?
@@ -286,22 +299,20 @@ impl HoldsService {
         Ok(told_at_ms.is_none_or(|told_at_ms| !(0..TELL_EVERY_MS).contains(&now_ms.saturating_sub(told_at_ms))))
     }
 
-    /// Keeps a word on the way, which was so at `at_ms`. It is over when the next one may be said: an old one is worth nothing.
-    fn tell(&self, hold: &HoldId, eta_min: u32, at_ms: i64) -> Result<IdempotencyKey, HoldsError> {
+    /// Tells the minutes by itself, as they were at `at_ms`. One word of a hold waits at a time.
+    fn tell(&self, hold: &HoldId, eta_min: u32, at_ms: i64) -> Result<(), HoldsError> {
         let core = &self.core;
         let now_ms = core.clock.now().now_ms;
-        let body = json(&HoldProgressRequest { hold: hold.clone(), eta_min, at_ms })?;
-        let expires_at_ms = Some(at_ms.saturating_add(TELL_EVERY_MS));
-        let intent = new_intent(LANE_HOLD_PROGRESS, KIND_HOLD_PROGRESS, paths::HOLD_PROGRESS, body, expires_at_ms, None);
+        let intent = word(KIND_HOLD_MINUTES, hold, eta_min, at_ms, Some(hold.as_str()))?;
         core.note_use()?;
-        let keys = core.outbox.enqueue_with(&[intent], |tx, _| HoldStore::note_told(tx, hold, now_ms))?;
-        keys.into_iter().next().ok_or(HoldsError::NoSuchHold)
+        core.outbox.enqueue_last_word(&intent, |tx, _, _| HoldStore::note_told(tx, hold, now_ms))?;
+        Ok(())
     }
 
-    fn give_up(&self, hold: &HoldId) -> Result<IdempotencyKey, HoldsError> {
+    fn give_up(&self, hold: &HoldId, kind: &str) -> Result<IdempotencyKey, HoldsError> {
         let body = json(&HoldReleaseRequest { hold: hold.clone() })?;
         let subject = Some(hold.as_str());
-        Ok(self.core.enqueue(LANE_HOLDS, KIND_HOLD_RELEASE, paths::HOLD_RELEASES, body, Some(RELEASE_LIVES_MS), subject)?)
+        Ok(self.core.enqueue(LANE_HOLDS, kind, paths::HOLD_RELEASES, body, Some(RELEASE_LIVES_MS), subject)?)
     }
 
     async fn submitted(&self, lane: &str, key: &IdempotencyKey) -> Result<Submission, HoldsError> {
@@ -345,6 +356,13 @@ impl HoldsService {
             _ => Ok(HoldOutcome::Waiting { key: key.clone(), until_ms: note.until_ms }),
         }
     }
+}
+
+/// A word on the way, which was so at `at_ms`. It is over when the next one may be said: an old one is worth nothing.
+fn word(kind: &str, hold: &HoldId, eta_min: u32, at_ms: i64, subject: Option<&str>) -> Result<NewIntent, StorageError> {
+    let body = json(&HoldProgressRequest { hold: hold.clone(), eta_min, at_ms })?;
+    let expires_at_ms = Some(at_ms.saturating_add(TELL_EVERY_MS));
+    Ok(new_intent(LANE_HOLD_PROGRESS, kind, paths::HOLD_PROGRESS, body, expires_at_ms, subject))
 }
 
 fn check(wish: &HoldWish) -> Result<(), HoldsError> {

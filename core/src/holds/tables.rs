@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::trip::Trips;
-use super::{HoldStanding, HoldWish, KIND_HOLD, KIND_HOLD_PROGRESS, KIND_HOLD_RELEASE};
+use super::{HOLD_KINDS, HoldStanding, HoldWish};
 use crate::outbox::{IntentState, drop_kind};
 use crate::storage::seal::Place;
 use crate::storage::{Database, Sealer, StorageError};
@@ -258,7 +258,7 @@ impl HoldStore {
     pub(crate) fn drop_all(&self) -> Result<(), StorageError> {
         self.forget();
         self.outbox_db.write(|tx| {
-            for kind in [KIND_HOLD, KIND_HOLD_PROGRESS, KIND_HOLD_RELEASE] {
+            for kind in HOLD_KINDS {
                 drop_kind(tx, kind)?;
             }
             tx.execute_batch("DELETE FROM hold_wishes; DELETE FROM hold_words;")?;

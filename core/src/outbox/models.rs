@@ -136,6 +136,13 @@ pub trait OutcomeSink: Send + Sync {
         true
     }
 
+    /// True when nobody asked for the intents of this kind: one that is refused, or comes too late, is not shown but goes. A device that the server
+    /// does not know is shown all the same: that concerns more than the intent.
+    fn is_unasked(&self, kind: &str) -> bool {
+        let _ = kind;
+        false
+    }
+
     /// Applies an outcome to the feature's state. Called again after a crash: applying twice must be the same as once.
     ///
     /// # Errors

@@ -436,7 +436,12 @@ impl Outbox {
 
     fn close(&self, intent: &Intent, state: IntentState, reason: Option<Reason>, answer: Option<(u16, &str)>) -> Result<(), OutboxError> {
         let now_ms = self.now_ms();
-        self.write(|tx| tables::settle(tx, &self.settings.sealer, intent, state, reason, answer, now_ms))?;
+        let failed = state != IntentState::Done && reason != Some(Reason::UnknownDevice);
+        let goes = failed && self.settings.sink.is_unasked(&intent.kind);
+        self.write(|tx| match goes {
+            true => tables::remove(tx, intent.seq),
+            false => tables::settle(tx, &self.settings.sealer, intent, state, reason, answer, now_ms),
+        })?;
         self.settings.sink.changed();
         Ok(())
     }

@@ -456,6 +456,40 @@ async fn who_is_on_the_ground_of_a_large_place_has_arrived() {
 }
 
 #[tokio::test]
+async fn words_that_nobody_asked_for_pile_up_nowhere() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.holds().release_when_away(true).unwrap();
+    noren.holds().hold(&HoldWish { eta_min: 60, ..wish("M") }, None).await.unwrap();
+    let told = |from_m: f64, speed_mps: f64| {
+        let trips = noren.holds().on_the_way(&walk(&phone, from_m, speed_mps, 240)).unwrap();
+        noren.outbox().waiting().unwrap().len() + usize::from(!trips[0].told && !trips[0].released) * 100
+    };
+    // A tunnel of half an hour, with a request that may have arrived at its beginning.
+    phone.server.next([Fault::LostRequest]);
+    assert_eq!(told(4_000.0, 1.35), 1);
+    noren.outbox().send_due().await.unwrap();
+    phone.offline(true);
+    for step in 1..7 {
+        assert_eq!(told(4_000.0 - f64::from(step) * 324.0, 1.35), 2, "the one that may have arrived, and the last word");
+        noren.outbox().send_due().await.unwrap();
+    }
+    phone.offline(false);
+    noren.outbox().network_returned().await.unwrap();
+    assert!(noren.outbox().waiting().unwrap().is_empty(), "{:?}", noren.outbox().waiting());
+    assert_eq!(phone.server.stores(|depot| depot.words.len()), 1, "the last one only");
+    // Refused: there is nothing for a person to see.
+    phone.server.next([Fault::Refuse(404, Reason::NotFound, None), Fault::Refuse(404, Reason::NotFound, None)]);
+    assert_eq!(told(1_700.0, 1.35), 1);
+    noren.outbox().send_due().await.unwrap();
+    assert!(noren.outbox().waiting().unwrap().is_empty());
+    noren.holds().on_the_way(&walk(&phone, 1_400.0, -1.4, 240)).unwrap();
+    assert_eq!(told(1_736.0, -1.4), 1);
+    noren.outbox().send_due().await.unwrap();
+    assert!(noren.outbox().waiting().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn still_coming_holds_it_longer_and_release_frees_it() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;

@@ -8,6 +8,7 @@ use noren_rules::geo::Position;
 use noren_rules::ids::{Sku, StoreId};
 use noren_rules::stock::Arrival;
 
+use super::near::near_stores;
 use super::nearest::{Asked, next_steps};
 use super::tables::KeptStore;
 use super::{STOCK_COLLECTION, StockError, StockMatrix, StockQuestion, StockReport, StockStore, StockStoreView, StoreAnswer, endpoints};
@@ -18,14 +19,12 @@ use crate::replica::Freshness;
 use crate::storage::StorageError;
 use crate::time::TrustedTime;
 
-/// Stores within this are near, in metres: a drive that somebody makes for a jacket.
-const NEAR_M: f64 = 30_000.0;
-/// So many of the near stores are kept.
-const MOST_NEAR: usize = 40;
 /// So many stores are kept unless more are asked for.
 const MOST: usize = 60;
 /// So many stores are asked for in one request.
 const PORTION: usize = 50;
+/// More requests than any pull takes: all stores with 80,000 variants each.
+const MOST_REQUESTS: u32 = 1_000;
 /// The most variants of a question.
 const MOST_VARIANTS: usize = 500;
 /// The most stores for a variant.
@@ -45,7 +44,10 @@ impl StockService {
     }
 
     /// Brings what has changed in the stores that are kept: `stores` (those that are being looked at, kept from now on), pinned ones, the online shop's,
-    /// those near `position` and those that were wanted within 30 days; at most 60, or as many as `stores` and pins are. The server learns their ids.
+    /// those near `position` and those that were wanted within 30 days; at most 60, or as many as `stores` and pins are.
+    ///
+    /// The server learns their ids, and by those that are near the tile of about 110 km in which the phone is; where the tile has more than 40 stores, the
+    /// part of it that has no more, down to about 7 km. Two positions in one such part ask for the same.
     ///
     /// # Errors
     /// `NotEnrolled`, `Call`, `Platform`, `Storage`. What is known stays readable; stores that were answered before the failure are new.
@@ -55,10 +57,17 @@ impl StockService {
         // One pull at a time: two would ask for the same.
         let _pulling = core.pulling_stock.lock().await;
         core.collections.attempt(STOCK_COLLECTION, core.clock.now().now_ms)?;
-        let asked = self.choose(stores, position)?;
+        let chosen = self.choose(stores, position)?;
+        let asked = chosen.asked;
         let mut report = StockReport { stores: count(asked.len()), ..StockReport::default() };
         match self.pull(asked, &mut report).await {
-            Ok(as_of_ms) => core.collections.complete(STOCK_COLLECTION, None, as_of_ms)?,
+            Ok(as_of_ms) => {
+                let now = core.clock.now();
+                if now.proven {
+                    core.stock.tidy(&chosen.used, &chosen.pinned, now.now_ms)?;
+                }
+                core.collections.complete(STOCK_COLLECTION, None, as_of_ms)?;
+            }
             Err(error) => {
                 core.collections.failed(STOCK_COLLECTION, &error.to_string())?;
                 return Err(error);
@@ -148,30 +157,36 @@ impl StockService {
         Ok(self.core.collections.freshness(STOCK_COLLECTION)?)
     }
 
-    /// The stores to ask for, with the versions that are known.
-    fn choose(&self, stores: &[StoreId], position: Option<&Position>) -> Result<Vec<KeptStore>, StockError> {
+    /// The stores to ask for. Their order says nothing of where the phone is.
+    fn choose(&self, stores: &[StoreId], position: Option<&Position>) -> Result<Chosen, StockError> {
         let core = &self.core;
-        let pinned = core.stock.pinned()?;
+        let (pinned, now_ms) = (core.stock.pinned()?, core.clock.now().now_ms);
+        let left_out: BTreeSet<StoreId> =
+            core.stock.stores()?.into_iter().filter(|kept| kept.is_left_out(now_ms)).map(|kept| kept.store).collect();
         let near = match position {
-            Some(position) => near_stores(core.places.book()?.as_ref(), position),
+            Some(position) => near_stores(core.places.book()?.as_ref(), position, |store| !left_out.contains(store))?,
             None => Vec::new(),
         };
         let used: Vec<StoreId> = stores.iter().chain(&near).cloned().collect();
-        core.stock.want(&used, &pinned, core.clock.now().now_ms)?;
-        let mut kept = core.stock.stores()?;
+        core.stock.want(&used, &pinned, now_ms)?;
         let is_wanted = |kept: &KeptStore| stores.contains(&kept.store) || pinned.contains(&kept.store);
+        let mut kept = core.stock.stores()?;
+        kept.retain(|kept| is_wanted(kept) || !left_out.contains(&kept.store));
         let rank =
             |kept: &KeptStore| (!is_wanted(kept), !kept.is_ec, near.iter().position(|near| *near == kept.store).unwrap_or(usize::MAX));
         kept.sort_by(|a, b| rank(a).cmp(&rank(b)).then(b.used_at_ms.cmp(&a.used_at_ms)));
         let wanted = kept.iter().filter(|kept| is_wanted(kept) || kept.is_ec).count();
         kept.truncate(wanted.max(MOST));
-        Ok(kept)
+        let mut asked: Vec<StoreId> = kept.into_iter().map(|kept| kept.store).collect();
+        asked.sort_unstable();
+        Ok(Chosen { asked, used, pinned })
     }
 
     /// Asks until everything has come; answers the server's clock at the last answer.
-    async fn pull(&self, asked: Vec<KeptStore>, report: &mut StockReport) -> Result<i64, StockError> {
+    async fn pull(&self, asked: Vec<StoreId>, report: &mut StockReport) -> Result<i64, StockError> {
         let core = &self.core;
-        let mut queue: Vec<StoreId> = asked.into_iter().map(|kept| kept.store).collect();
+        let mut queue = asked;
+        let mut begun_anew = BTreeSet::new();
         // Asked in any case: without a store of its own the phone learns of the online shop's.
         loop {
             let kept = core.stock.stores()?;
@@ -184,26 +199,44 @@ impl StockService {
                     return Err(error.into());
                 }
             };
-            let taken = core.stock.take_in(&page, core.clock.now().now_ms)?;
+            let now_ms = core.clock.now().now_ms;
+            let taken = core.stock.take_in(&page, now_ms)?;
             report.requests = report.requests.saturating_add(1);
             report.levels = report.levels.saturating_add(count(taken.levels));
             core.observers.tell(Change::Stock);
+            // What a server says must come to an end: nothing makes the phone ask for ever.
+            let is_empty = page.stores.iter().any(|stock| stock.has_more && stock.levels.is_empty());
+            let is_anew_again = taken.again.iter().any(|store| !begun_anew.insert(store.clone()));
             // An answer that came to its limit may not have come to the last stores; any other one does not know those that it leaves out.
             let is_full = taken.levels >= endpoints::ROWS || !taken.more.is_empty();
             let goes_on = |store: &&StoreId| taken.more.contains(store) || taken.again.contains(store);
-            let unreached = |store: &&StoreId| is_full && !taken.heard.contains(store);
-            let mut next: Vec<StoreId> = queue.iter().take(PORTION).filter(|store| goes_on(store) || unreached(store)).cloned().collect();
+            let (unreached, _): (Vec<&StoreId>, Vec<&StoreId>) = queue.iter().take(PORTION).partition(|store| !taken.heard.contains(store));
+            if !is_full {
+                core.stock.note_left_out(&unreached.iter().copied().cloned().collect::<Vec<_>>(), now_ms)?;
+            }
+            let is_next = |store: &&StoreId| goes_on(store) || (is_full && unreached.contains(store));
+            let mut next: Vec<StoreId> = queue.iter().take(PORTION).filter(is_next).cloned().collect();
             next.extend(queue.iter().skip(PORTION).cloned());
             next.extend(taken.heard.iter().filter(|store| !queue.contains(store) && goes_on(store)).cloned());
             if next.is_empty() {
                 return Ok(page.as_of_ms);
             }
-            if !taken.moved && next.len() >= queue.len() {
+            let is_stuck = !taken.moved && next.len() >= queue.len();
+            if is_empty || is_anew_again || is_stuck || report.requests >= MOST_REQUESTS {
                 return Err(StorageError::other("the server says that there is more stock and gives none: try again later").into());
             }
             queue = next;
         }
     }
+}
+
+/// What a refresh goes for.
+struct Chosen {
+    /// To be asked for, by id.
+    asked: Vec<StoreId>,
+    /// Those that somebody wants now.
+    used: Vec<StoreId>,
+    pinned: Vec<StoreId>,
 }
 
 /// The variants that are asked about, each once: those of the product, then the others.
@@ -222,13 +255,6 @@ fn distinct(question: &StockQuestion, variants: &[VariantInfo]) -> Result<Vec<Sk
         return bad("nobody holds more than 1,000 pieces: ask for fewer");
     }
     Ok(skus)
-}
-
-/// The stores of the places near a position, the nearest first.
-fn near_stores(book: &PlaceBook, position: &Position) -> Vec<StoreId> {
-    let near = book.index().nearest_first(position, |_| true).take_while(|near| near.edge_m <= NEAR_M);
-    let places = near.filter_map(|near| book.info(book.index().place(near.number)?.id()));
-    places.flat_map(|info| info.tenants.iter().map(|tenant| tenant.store_id.clone())).take(MOST_NEAR).collect()
 }
 
 fn count(number: usize) -> u32 {

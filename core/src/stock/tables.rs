@@ -34,6 +34,9 @@ CREATE TABLE stock_there(id INTEGER PRIMARY KEY, stores BLOB NOT NULL) STRICT; -
 CREATE TABLE stock_model(id INTEGER PRIMARY KEY CHECK (id = 1), model TEXT NOT NULL) STRICT;
 ";
 
+/// A further step of `cache.db`. Never changed. `left_out_ms`: the day on which the server said that it has no stock of it, NULL where it has.
+pub const STOCK_V2: &str = "ALTER TABLE stock_stores ADD COLUMN left_out_ms INTEGER;";
+
 /// A further step of `outbox.db`. Never changed. Pins are the member's word: no server could give them back.
 pub const PINNED_V1: &str = "CREATE TABLE pinned_stores(store TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;";
 
@@ -54,6 +57,14 @@ pub(super) struct KeptStore {
     pub(super) is_ec: bool,
     pub(super) holds: bool,
     pub(super) used_at_ms: i64,
+    left_out_ms: Option<i64>,
+}
+
+impl KeptStore {
+    /// True when the server has said today that it has no stock of it: the next day it is asked again.
+    pub(super) fn is_left_out(&self, now_ms: i64) -> bool {
+        self.left_out_ms == Some(day(now_ms))
+    }
 }
 
 type Mapped = (Arc<PlaceBook>, (u64, usize), Arc<StoreMap>);
@@ -85,18 +96,22 @@ impl StockStore {
         Ok(taken)
     }
 
-    /// Keeps these stores from now on, with nothing known of new ones; drops those that nobody wanted for 30 days, but for pinned ones and the online
-    /// shop's. `used` are the ones that somebody wants now.
+    /// Keeps these stores from now on, with nothing known of new ones.
     ///
     /// # Errors
     /// A storage error.
     pub fn want(&self, used: &[StoreId], pinned: &[StoreId], now_ms: i64) -> Result<(), StorageError> {
+        self.database.write(|tx| used.iter().chain(pinned).try_for_each(|store| insert_store(tx, store, false, day(now_ms))))?;
+        self.forget();
+        Ok(())
+    }
+
+    /// After a pull, by a proven clock: notes that somebody wants `used`, and drops the stores that nobody wanted for 30 days, but for pinned ones and
+    /// the online shop's.
+    pub(super) fn tidy(&self, used: &[StoreId], pinned: &[StoreId], now_ms: i64) -> Result<(), StorageError> {
         self.database.write(|tx| {
-            for store in used.iter().chain(pinned) {
-                insert_store(tx, store, false, day(now_ms))?;
-            }
             for store in used {
-                tx.prepare_cached("UPDATE stock_stores SET used_at_ms = ?2 WHERE store = ?1 AND used_at_ms < ?2")?
+                tx.prepare_cached("UPDATE stock_stores SET used_at_ms = ?2 WHERE store = ?1")?
                     .execute(params![store.as_str(), day(now_ms)])?;
             }
             let over_ms = day(now_ms).saturating_sub(KEEP_MS);
@@ -106,6 +121,14 @@ impl StockStore {
         })?;
         self.forget();
         Ok(())
+    }
+
+    /// Notes that the server has no stock of these stores.
+    pub(super) fn note_left_out(&self, stores: &[StoreId], now_ms: i64) -> Result<(), StorageError> {
+        self.database.write(|tx| {
+            let mut note = tx.prepare_cached("UPDATE stock_stores SET left_out_ms = ?2 WHERE store = ?1")?;
+            stores.iter().try_for_each(|store| Ok(note.execute(params![store.as_str(), day(now_ms)]).map(drop)?))
+        })
     }
 
     /// The stores that are kept, in the order of their numbers.
@@ -184,7 +207,7 @@ pub(super) fn source_code(source: StockSource) -> i64 {
     }
 }
 
-const STORE_COLUMNS: &str = "number, store, version, as_of_ms, source, is_ec, holds, used_at_ms";
+const STORE_COLUMNS: &str = "number, store, version, as_of_ms, source, is_ec, holds, used_at_ms, left_out_ms";
 
 fn read_store(row: &Row<'_>) -> rusqlite::Result<KeptStore> {
     Ok(KeptStore {
@@ -200,6 +223,7 @@ fn read_store(row: &Row<'_>) -> rusqlite::Result<KeptStore> {
         is_ec: row.get(5)?,
         holds: row.get(6)?,
         used_at_ms: row.get(7)?,
+        left_out_ms: row.get(8)?,
     })
 }
 
@@ -226,7 +250,7 @@ pub(super) fn insert_store(tx: &Transaction<'_>, id: &StoreId, is_ec: bool, used
     if number >= MOST_STORES {
         return Err(StorageError::other("too many stores are kept: unpin some"));
     }
-    tx.prepare_cached("INSERT INTO stock_stores VALUES (?1, ?2, 0, NULL, 0, ?3, 0, ?4)")?.execute(params![
+    tx.prepare_cached("INSERT INTO stock_stores VALUES (?1, ?2, 0, NULL, 0, ?3, 0, ?4, NULL)")?.execute(params![
         number,
         id.as_str(),
         is_ec,

@@ -38,6 +38,9 @@ pub(super) fn there_id(store: u32, variant: u32) -> i64 {
 pub(super) fn page(tx: &Transaction<'_>, page: &StockPage, used_at_ms: i64) -> Result<StockTaken, StorageError> {
     let mut taken = StockTaken::default();
     let mut changes = Changes::default();
+    if page.stores.iter().any(|stock| i64::try_from(stock.version).is_err()) {
+        return Err(StorageError::other("the server gave a store a version beyond all versions: try again later"));
+    }
     let variants = number_variants(tx, page)?;
     for stock in &page.stores {
         if stock.is_ec {
@@ -56,7 +59,7 @@ pub(super) fn page(tx: &Transaction<'_>, page: &StockPage, used_at_ms: i64) -> R
             continue;
         }
         take_levels(tx, &known, &stock.levels, &variants, &mut changes)?;
-        take_store(tx, &known, stock)?;
+        take_store(tx, &known, stock, page.as_of_ms)?;
         taken.levels = taken.levels.saturating_add(stock.levels.len());
         if stock.has_more {
             taken.more.push(stock.store.clone());
@@ -79,11 +82,14 @@ pub(super) fn drop_stores(tx: &Transaction<'_>, stores: &[KeptStore]) -> Result<
 }
 
 /// What is said of the store itself. Before the last portion has come its levels are of several moments: the older one is what can be said of all.
-fn take_store(tx: &Transaction<'_>, known: &KeptStore, stock: &StoreStock) -> Result<(), StorageError> {
-    let as_of_ms = if stock.has_more { known.as_of_ms } else { stock.as_of_ms };
+fn take_store(tx: &Transaction<'_>, known: &KeptStore, stock: &StoreStock, server_ms: i64) -> Result<(), StorageError> {
+    // Nothing is of later than the server's own clock: what was said ahead of it would stay live for too long.
+    let as_of_ms = if stock.has_more { known.as_of_ms } else { stock.as_of_ms.map(|as_of_ms| as_of_ms.min(server_ms)) };
     let version = i64::try_from(stock.version).unwrap_or(i64::MAX);
-    tx.prepare_cached("UPDATE stock_stores SET version = ?2, as_of_ms = ?3, source = ?4, is_ec = ?5, holds = ?6 WHERE number = ?1")?
-        .execute(params![known.number, version, as_of_ms, source_code(stock.source), stock.is_ec, stock.holds])?;
+    tx.prepare_cached(
+        "UPDATE stock_stores SET version = ?2, as_of_ms = ?3, source = ?4, is_ec = ?5, holds = ?6, left_out_ms = NULL WHERE number = ?1",
+    )?
+    .execute(params![known.number, version, as_of_ms, source_code(stock.source), stock.is_ec, stock.holds])?;
     Ok(())
 }
 

@@ -179,7 +179,7 @@ proptest! {
         prop_assert_eq!(there, available);
         prop_assert_eq!(all, right);
         // Dropped, a store leaves nothing behind.
-        kept.stock.want(&["b".into()], &[], NOW_MS + 40 * 86_400_000).unwrap();
+        kept.stock.tidy(&["b".into()], &[], NOW_MS + 40 * 86_400_000).unwrap();
         let (all, there) = kept.all(&STORES, &skus);
         prop_assert!(all.keys().chain(&there).all(|(store, _)| store != "a"));
     }
@@ -432,12 +432,33 @@ fn a_store_is_heard_when_its_first_pull_is_whole_and_forgotten_when_the_server_b
 }
 
 #[test]
+fn nothing_is_known_of_later_than_the_servers_clock() {
+    let kept = Kept::new(&["a"]);
+    let ahead = StoreStock { as_of_ms: Some(NOW_MS + 86_400_000), ..stock_of("a", 1, vec![level("x", Some(9))]) };
+    kept.stock.take_in(&page_of(vec![ahead]), NOW_MS).unwrap();
+    let book = Arc::new(PlaceBook::default());
+    let asked = StockQuestion { here: Some("a".into()), ..question(&["x".into()]) };
+    let here = |now_ms| ask(&kept, &book, &asked, None, now_ms).variants[0].here.clone().unwrap().answer;
+    assert_eq!((here(NOW_MS).as_of_ms, here(NOW_MS + 3_600_000).last_known), (NOW_MS, true));
+}
+
+#[test]
+fn a_version_beyond_all_versions_is_refused_whole() {
+    let kept = Kept::new(&["a", "b"]);
+    let page = page_of(vec![stock_of("a", 1, vec![level("x", Some(9))]), stock_of("b", i64::MAX.unsigned_abs() + 1, vec![])]);
+    assert!(kept.stock.take_in(&page, NOW_MS).is_err());
+    assert!(kept.stock.stores().unwrap().iter().all(|kept| kept.version == 0 && kept.as_of_ms.is_none()));
+}
+
+#[test]
 fn numbers_of_stores_are_used_again_and_pins_stay() {
     let kept = Kept::new(&["a", "b", "c"]);
     kept.stock.pin(&"b".into(), true).unwrap();
     let pinned = kept.stock.pinned().unwrap();
-    kept.stock.want(&["c".into()], &pinned, NOW_MS + 20 * 86_400_000).unwrap();
+    kept.stock.tidy(&["c".into()], &pinned, NOW_MS + 20 * 86_400_000).unwrap();
     kept.stock.want(&["d".into()], &pinned, NOW_MS + 31 * 86_400_000).unwrap();
+    assert_eq!(kept.stock.stores().unwrap().len(), 4, "nothing is dropped before the server was asked");
+    kept.stock.tidy(&["d".into()], &pinned, NOW_MS + 31 * 86_400_000).unwrap();
     let rows: Vec<(u32, String)> = kept.stock.stores().unwrap().into_iter().map(|kept| (kept.number, kept.store.0)).collect();
     assert_eq!(rows, [(1, "b".into()), (2, "c".into()), (3, "d".into())], "a was dropped");
     kept.stock.want(&["e".into()], &pinned, NOW_MS + 31 * 86_400_000).unwrap();

@@ -24,6 +24,9 @@ pub struct Depot {
     pub words: Vec<HoldProgressRequest>,
     /// It says that there is more, and never goes on.
     pub stuck: bool,
+    /// Makes an answer untrue; the number of the answer from 0 on.
+    pub lie: Option<fn(&mut StockPage, u64)>,
+    pub answers: std::sync::atomic::AtomicU64,
 }
 
 pub fn level(sku: &str, available: u32) -> StockLevel {
@@ -137,7 +140,12 @@ impl Server {
 
     pub fn read_depot(&self, world: &World, request: &Request, path: &str, query: &str) -> Option<(u16, String, Option<String>)> {
         if path == paths::STOCK {
-            return Some(ok(&world.depot.page(query, self.now_ms())));
+            let mut page = world.depot.page(query, self.now_ms());
+            let number = world.depot.answers.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            if let Some(lie) = world.depot.lie {
+                lie(&mut page, number);
+            }
+            return Some(ok(&page));
         }
         if path == paths::HOLDS {
             let holds: Vec<Hold> = world.depot.holds.iter().rev().map(|(hold, _)| hold.clone()).collect();

@@ -1,10 +1,11 @@
+use super::depot;
 use super::shop::*;
 use super::support::*;
 use noren_core::Noren;
 use noren_core::stock::{NextStep, StockError, StockQuestion};
 use noren_rules::ids::{Sku, StoreId};
 use noren_rules::stock::{Arrival, Band};
-use noren_rules::wire::{Tenant, paths};
+use noren_rules::wire::{StockPage, Tenant, paths};
 
 /// Three stores with places, the first where the phone is.
 fn town(shop: &mut Shop) {
@@ -108,9 +109,9 @@ async fn after_a_reboot_without_a_network_nothing_old_is_shown_as_there() {
 async fn only_what_has_changed_comes_in_portions_and_no_position_goes() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;
-    phone.server.stores(|depot| depot.limit = 3);
+    phone.server.stores(|depot| depot.limit = 4);
     let report = noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
-    assert_eq!((report.levels, report.requests), (8, 3));
+    assert_eq!((report.levels, report.requests), (8, 2));
     phone.server.stores(|depot| depot.say("harajuku", &[("M", 2)]));
     assert_eq!(noren.stock().refresh(&[], None).await.unwrap().levels, 1);
     assert_eq!(noren.stock().refresh(&[], None).await.unwrap().levels, 0);
@@ -150,6 +151,106 @@ async fn a_server_that_never_comes_to_the_end_is_left_alone() {
     phone.server.stores(|depot| depot.stuck = false);
     noren.stock().refresh(&[], None).await.unwrap();
     assert_eq!(noren.stock().nearest(&sizes("shibuya"), None).unwrap().stores_heard, 4);
+}
+
+#[tokio::test]
+async fn a_server_that_lies_about_the_end_is_left_alone() {
+    let more_and_nothing: fn(&mut StockPage, u64) = |page, n| {
+        for stock in &mut page.stores {
+            (stock.version, stock.has_more, stock.levels) = (100 + n, true, Vec::new());
+        }
+    };
+    let back_and_forth: fn(&mut StockPage, u64) = |page, n| {
+        for stock in &mut page.stores {
+            stock.version = if n.is_multiple_of(2) { 5 } else { 3 };
+            stock.has_more = true;
+        }
+    };
+    let beyond: fn(&mut StockPage, u64) = |page, _| page.stores.iter_mut().for_each(|stock| stock.version = u64::MAX);
+    let one_by_one: fn(&mut StockPage, u64) = |page, n| {
+        for stock in &mut page.stores {
+            (stock.version, stock.has_more, stock.levels) = (100 + n, true, vec![depot::level("M", 1)]);
+        }
+    };
+    for (lie, most) in [(more_and_nothing, 1), (back_and_forth, 4), (beyond, 1), (one_by_one, 1_000)] {
+        let phone = Phone::new();
+        let noren = in_town(&phone).await;
+        phone.server.stores(|depot| depot.lie = Some(lie));
+        let error = noren.stock().refresh(&[], Some(&miyajima())).await;
+        assert!(matches!(error, Err(StockError::Storage { .. })), "{error:?}");
+        assert!(asked(&phone).len() <= most, "{}", asked(&phone).len());
+    }
+}
+
+#[tokio::test]
+async fn two_positions_of_a_tile_ask_for_the_same() {
+    let mut seen = Vec::new();
+    // In the same tile as Miyajima, and 100 metres and 40 km away from it.
+    for at in [miyajima(), miyajima().towards(80.0, 100.0), miyajima().towards(330.0, 40_000.0)] {
+        let phone = Phone::new();
+        let noren = phone
+            .at_miyajima(|shop| {
+                for n in 0..35 {
+                    let mut info = place(&format!("p-{n}"), "店", &miyajima().towards(f64::from(n) * 40.0, f64::from(n) * 1_500.0));
+                    info.tenants = vec![Tenant { store_id: format!("s{n}").as_str().into(), name: String::new(), hours: None }];
+                    shop.places.push(info);
+                }
+            })
+            .await;
+        // All of the shop's places are known wherever the phone is.
+        noren.places().refresh(&miyajima()).await.unwrap();
+        noren.stock().refresh(&[], Some(&at)).await.unwrap();
+        seen.push(asked(&phone));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
+    let stores = seen[0][0].split("stores=").nth(1).unwrap();
+    let ids: Vec<&str> = stores.split(',').map(|store| store.split('@').next().unwrap()).collect();
+    assert!(ids.len() >= 30 && ids.is_sorted(), "{ids:?}");
+}
+
+#[tokio::test]
+async fn places_without_stock_take_no_room_of_the_near_stores() {
+    let phone = Phone::new();
+    phone.server.stores(|depot| depot.say("real", &[("M", 3)]));
+    let noren = phone
+        .at_miyajima(|shop| {
+            let tenant = |id: String| Tenant { store_id: id.as_str().into(), name: id.clone(), hours: None };
+            let mut mall = place("mall", "モール", &miyajima());
+            mall.tenants = (0..40).map(|n| tenant(format!("cafe{n:02}"))).collect();
+            let mut info = place("p-real", "店", &miyajima().towards(0.0, 900.0));
+            info.tenants = vec![tenant("real".into())];
+            shop.places.extend([mall, info]);
+        })
+        .await;
+    let heard = || noren.stock().answer(&"real".into(), &"M".into(), Arrival { in_min: None, quantity: 1 }).unwrap().is_some();
+    for _ in 0..2 {
+        noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    }
+    assert!(heard());
+    assert!(asked(&phone)[1].contains("real@") && !asked(&phone)[1].contains("cafe"), "{:?}", asked(&phone)[1]);
+    // One that is looked at is asked for all the same, and the next day all are.
+    noren.stock().refresh(&["cafe07".into()], None).await.unwrap();
+    assert!(asked(&phone)[2].contains("cafe07@") && !asked(&phone)[2].contains("cafe08@"));
+    phone.clock.pass(86_400_000);
+    noren.member().renew_if_due().await.unwrap();
+    noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    assert!(asked(&phone)[3].contains("cafe08@"));
+}
+
+#[tokio::test]
+async fn an_unproven_clock_drops_no_store() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.stock().refresh(&["far".into()], None).await.unwrap();
+    noren.pause().unwrap();
+    drop(noren);
+    phone.offline(true);
+    *phone.clock.id.lock().unwrap() = "boot-2".into();
+    phone.clock.wall.store(START_MS + 400 * 86_400_000, std::sync::atomic::Ordering::SeqCst);
+    let noren = phone.open();
+    assert!(noren.stock().refresh(&["harajuku".into()], None).await.is_err());
+    assert!(noren.stock().stores().unwrap().iter().any(|view| view.store.as_str() == "far" && view.as_of_ms.is_some()));
 }
 
 #[tokio::test]

@@ -303,7 +303,8 @@ async fn of_two_phones_one_holds_the_last_and_the_other_gets_the_nearest_alterna
     });
     let (reason, alternatives) = refused.unwrap();
     assert_eq!(*reason, HoldRefusal::InsufficientStock);
-    let nearest_first: Vec<_> = alternatives.iter().map(|other| (other.store.as_str(), other.available, other.is_ec)).collect();
+    let nearest_first: Vec<_> =
+        alternatives.iter().map(|other| (other.store.as_str(), other.answer.quantity.unwrap(), other.is_ec)).collect();
     assert_eq!(nearest_first, [(CHAIN[NAKASHO].id, 5, false), (CHAIN[MIZUSHIMA].id, 3, false), (EC, 40, true)]);
 
     // Nothing is left for anybody, and nobody may ask for it twice.

@@ -55,7 +55,9 @@ impl Scene<'_> {
         show.fact("the second phone", &format!("{reason:?}; instead:"))?;
         for other in &alternatives {
             let far = other.distance_m.map_or(String::new(), |metres| format!(" {metres} m"));
-            show.fact("", &format!("{}{far}: {}", short(&other.store), other.available))?;
+            let pieces = other.answer.quantity.map_or(String::new(), |pieces| format!(" ({pieces})"));
+            let said = format!("{}{pieces} · {}", other.answer.text_ja(540), other.answer.text_en(540));
+            show.fact("", &format!("{}{far}: {said}", short(&other.store)))?;
         }
         Ok(())
     }

@@ -91,11 +91,13 @@ pub struct HoldPolicy {
     pub most_a_member: u32,
     /// A shopper's word on the way is shown to the staff for so long.
     pub old_word_min: u32,
+    /// For so long after a hold ran out its member cannot hold the same variant in the same store again: others have their turn.
+    pub pause_min: u32,
 }
 
 impl Default for HoldPolicy {
     fn default() -> Self {
-        Self { margin_min: 10, least_min: 15, cap_min: 120, farthest_min: 90, most_a_member: 3, old_word_min: 15 }
+        Self { margin_min: 10, least_min: 15, cap_min: 120, farthest_min: 90, most_a_member: 3, old_word_min: 15, pause_min: 30 }
     }
 }
 
@@ -184,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     const POLICY: HoldPolicy =
-        HoldPolicy { margin_min: 10, least_min: 15, cap_min: 120, farthest_min: 90, most_a_member: 3, old_word_min: 15 };
+        HoldPolicy { margin_min: 10, least_min: 15, cap_min: 120, farthest_min: 90, most_a_member: 3, old_word_min: 15, pause_min: 30 };
 
     fn minute(n: i64) -> i64 {
         n * MINUTE_MS
@@ -278,14 +280,14 @@ mod tests {
 
         #[test]
         fn any_numbers_have_an_answer(
-            policy in any::<[u32; 6]>(),
+            policy in any::<[u32; 7]>(),
             times in any::<(i64, i64, u32, i64)>(),
             now_ms in any::<i64>(),
             at_ms in any::<i64>(),
             eta_min in any::<u32>(),
         ) {
-            let [margin_min, least_min, cap_min, farthest_min, most_a_member, old_word_min] = policy;
-            let policy = HoldPolicy { margin_min, least_min, cap_min, farthest_min, most_a_member, old_word_min };
+            let [margin_min, least_min, cap_min, farthest_min, most_a_member, old_word_min, pause_min] = policy;
+            let policy = HoldPolicy { margin_min, least_min, cap_min, farthest_min, most_a_member, old_word_min, pause_min };
             let _ = policy.begin(now_ms, eta_min);
             let (until_ms, cap_ms, said_min, said_at_ms) = times;
             let times = HoldTimes { until_ms, cap_ms, eta_min: said_min, said_at_ms };

@@ -204,6 +204,7 @@ fn refusal(reason: HoldRefusal) -> (&'static str, &'static str) {
         HoldRefusal::TooFar => ("到着までの時間が長すぎます", "Too far away to be held"),
         HoldRefusal::TooMany => ("取り置きできる数を超えています", "You hold as much as one may"),
         HoldRefusal::AlreadyHeld => ("すでに取り置きしています", "You hold it already"),
+        HoldRefusal::TooSoon => ("取り置きの期限が切れたばかりです", "Your hold of it has just run out"),
         HoldRefusal::Closed => ("営業時間内に受け取れません", "The store closes before you could come"),
     }
 }

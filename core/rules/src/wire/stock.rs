@@ -148,6 +148,8 @@ pub enum HoldRefusal {
     AlreadyHeld,
     /// The store is closed until after the hold would be over.
     Closed,
+    /// The member's hold of the same variant there ran out a moment ago: it can be held again later.
+    TooSoon,
 }
 
 response! {

@@ -26,7 +26,8 @@ pub(super) fn reserve(db: &Connection, app: &Shared, wish: &Wish) -> Result<Hold
         Ok(times) => hold(db, app, wish, times),
         Err(refused) => {
             let request = &wish.request;
-            let elsewhere = matches!(refused, HoldRefusal::InsufficientStock | HoldRefusal::StockUnknown | HoldRefusal::Closed);
+            let elsewhere =
+                matches!(refused, HoldRefusal::InsufficientStock | HoldRefusal::StockUnknown | HoldRefusal::Closed | HoldRefusal::TooSoon);
             let alternatives = if elsewhere { alternatives::of(db, request, wish.now_ms)? } else { Vec::new() };
             Ok(HoldAnswer { hold: None, refused: Some(refused), alternatives })
         }
@@ -40,13 +41,17 @@ fn decide(db: &Connection, app: &Shared, wish: &Wish) -> Result<Result<HoldTimes
     let location = stock::location(db, store)?.filter(|location| location.holds && !location.is_ec);
     let Some(location) = location.filter(|_| level.is_some() || is_in_catalogue) else { return Ok(Err(HoldRefusal::NotOffered)) };
     let policy = &app.settings.holds;
-    let mut live = reservations::of_member(db, &wish.parts, wish.now_ms)?;
-    live.retain(|hold| hold.state.is_live());
+    let paused_ms = i64::from(policy.pause_min).saturating_mul(MINUTE_MS);
+    let (live, over): (Vec<Reservation>, Vec<Reservation>) =
+        reservations::of_member(db, &wish.parts, wish.now_ms.saturating_sub(paused_ms))?.into_iter().partition(|hold| hold.state.is_live());
     if live.iter().any(|hold| hold.sku == *sku) {
         return Ok(Err(HoldRefusal::AlreadyHeld));
     }
     if u32::try_from(live.len()).unwrap_or(u32::MAX) >= policy.most_a_member {
         return Ok(Err(HoldRefusal::TooMany));
+    }
+    if over.iter().any(|hold| hold.state == HoldState::Expired && hold.store == *store && hold.sku == *sku) {
+        return Ok(Err(HoldRefusal::TooSoon));
     }
     let times = match policy.begin(wish.now_ms, *eta_min) {
         Ok(times) => times,

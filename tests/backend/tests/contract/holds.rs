@@ -232,13 +232,19 @@ async fn a_hold_lasts_while_the_shopper_comes_nearer_and_then_is_over() {
     let late: Hold = world.progress(&phone, &hold, 1).await.ok();
     assert_eq!((late.state, late.until_ms), (HoldState::Expired, T0 + 43 * MINUTE));
     let mine = world.hold(&other, &wish("a")).await;
-    // Let go, once and again; then it is free for the first.
+    // Let go, once and again; that is no reason to wait.
     for _ in 0..2 {
         assert_eq!(world.let_go(&other, &mine).await.ok::<Hold>().state, HoldState::Released);
     }
+    // Whose hold ran out has to give others their turn, in that store.
+    assert_eq!(world.refused(&phone, &wish("a")).await, HoldRefusal::TooSoon);
+    world.pass(30 * MINUTE - 1);
+    let phone = world.renewed(phone).await;
+    assert_eq!(world.refused(&phone, &wish("a")).await, HoldRefusal::TooSoon);
+    world.pass(1);
     world.hold(&phone, &wish("a")).await;
     // What is over is shown for a day.
-    world.pass(DAY - 1);
+    world.pass(DAY - 30 * MINUTE - 1);
     let phone = world.renewed(phone).await;
     let states: Vec<_> = world.holds(&phone).await.iter().map(|hold| hold.state).collect();
     assert_eq!(states, [HoldState::Expired, HoldState::Expired]);

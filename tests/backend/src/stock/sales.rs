@@ -41,7 +41,7 @@ pub(crate) fn of_void(db: &Connection, app: &Shared, receipt: &Receipt, now_ms: 
     write(db, app, now_ms, |book| lines.iter().try_for_each(|line| undo(book, line)))
 }
 
-fn undo(book: &mut Book<'_>, line: &StockEvent) -> Result<(), Fault> {
+pub(super) fn undo(book: &mut Book<'_>, line: &StockEvent) -> Result<(), Fault> {
     let (back, state) = match line.kind {
         StockEventKind::Sale { quantity } => (i64::from(quantity), StockState::Sellable),
         StockEventKind::Return { quantity, state } => (i64::from(quantity).saturating_neg(), state),

@@ -150,6 +150,57 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_cancelled_as_it_comes_leaves_the_books_right_at_every_moment(
+        log in any_log().prop_shuffle(),
+        is_void in prop::collection::vec(any::<bool>(), 40),
+        batch in 1..5usize,
+        step in 0..4i64,
+    ) {
+        DATABASE.with(|db| {
+            empty(db);
+            let model = ChanceModel::default();
+            let mut now_ms = T0 - HOUR;
+            for (chunk, is_void) in log.chunks(batch).zip(is_void.chunks(batch)) {
+                hear(db, &chunk.iter().collect::<Vec<_>>(), now_ms);
+                now_ms += step * 5 * MINUTE;
+                let mut book = Book::open(db, &model, now_ms).unwrap();
+                for (event, _) in chunk.iter().zip(is_void).filter(|(_, is_void)| **is_void) {
+                    super::sales::undo(&mut book, event).unwrap();
+                }
+                book.close().unwrap();
+                check_against(db, &what_counts(db))?;
+                now_ms += step * 5 * MINUTE;
+            }
+            hear(db, &[], T0 + 10 * HOUR);
+            check_against(db, &what_counts(db))
+        })?;
+    }
+}
+
+/// What was heard and has not to wait; what undoes something counts only where that does.
+fn what_counts(db: &Connection) -> StockLedger {
+    let sql = "SELECT e.event, a.id IS NOT NULL FROM stock_events e LEFT JOIN stock_ahead a ON a.source = e.source AND a.id = e.id";
+    let mut statement = db.prepare_cached(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))).unwrap();
+    let (waiting, counting): (Vec<_>, Vec<_>) = rows.map(Result::unwrap).partition(|(_, waits)| *waits);
+    let read = |rows: Vec<(String, bool)>| rows.iter().map(|(event, _)| serde_json::from_str(event).unwrap()).collect::<Vec<StockEvent>>();
+    let (waiting, counting) = (read(waiting), read(counting));
+    let mut ledger = StockLedger::default();
+    for event in &counting {
+        let undone = event.id.strip_suffix("/void");
+        assert!(
+            !waiting.iter().any(|waits| waits.source == event.source && Some(waits.id.as_str()) == undone),
+            "{event:?} before what it undoes"
+        );
+        ledger.add(event);
+    }
+    ledger
+}
+
 #[test]
 fn a_late_event_that_makes_it_negative_is_not_known_and_flagged() {
     let db = database();

@@ -150,6 +150,25 @@ pub(super) struct Sink {
     pub(super) observers: Arc<Observers>,
 }
 
+impl Sink {
+    /// Another member has this phone now. Each room goes by itself: one that fails keeps no other from it. The member's word alone (pins, releases by
+    /// themselves) names nobody, so it goes first; the rest is looked up by device and member, and what cannot be dropped is not shown.
+    fn drop_member(&self) {
+        let dropped = [
+            self.stock.drop_pins(),
+            self.holds.release_when_away(false),
+            self.check_ins.drop_all(),
+            self.coupons.drop_all(),
+            self.stock.drop_stores(),
+            self.holds.drop_all(),
+            self.catalogue.drop_member(),
+        ];
+        for error in dropped.into_iter().filter_map(Result::err) {
+            tracing::warn!("something that was another member's could not be dropped: {error}");
+        }
+    }
+}
+
 impl OutcomeSink for Sink {
     fn accepts(&self, kind: &str, body: &str) -> bool {
         match kind {
@@ -174,12 +193,7 @@ impl OutcomeSink for Sink {
                 let before = self.card.get().map(|card| card.member_id.clone());
                 let Some(card) = member::apply_enrolment(&self.card, &self.clock, outcome)? else { return Ok(()) };
                 if before.is_some_and(|before| before != card.member_id) {
-                    // They are looked up by device and member, so that what cannot be dropped now is not shown.
-                    let dropped = self.check_ins.drop_all().and_then(|()| self.coupons.drop_all()).and_then(|()| self.stock.drop_all());
-                    let dropped = dropped.and_then(|()| self.holds.drop_all());
-                    if let Err(error) = dropped.and_then(|()| self.catalogue.drop_member()) {
-                        tracing::warn!("what was another member's is dropped later: {error}");
-                    }
+                    self.drop_member();
                 }
                 // The card must not wait for the cache: a refresh makes sure of it again.
                 if let Err(error) = self.history.belongs_to(&card.member_id) {

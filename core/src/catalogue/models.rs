@@ -132,6 +132,8 @@ pub struct ProductSummary {
     pub average_milli: Option<u32>,
     /// The server said all this at this moment, in milliseconds since the Unix epoch.
     pub as_of_ms: i64,
+    /// False when the clock was not heard from a server since the phone was started: the price may be another day's.
+    pub time_proven: bool,
 }
 
 /// Reviews of a product, as far as they were read.

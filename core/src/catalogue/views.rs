@@ -76,6 +76,7 @@ impl Viewer<'_> {
             ratings: record.ratings,
             average_milli: average_milli(record.stars, record.ratings),
             as_of_ms,
+            time_proven: self.now.proven,
         }
     }
 }

@@ -247,7 +247,7 @@ impl HoldStore {
         })
     }
 
-    pub(super) fn release_when_away(&self, wanted: bool) -> Result<(), StorageError> {
+    pub(crate) fn release_when_away(&self, wanted: bool) -> Result<(), StorageError> {
         let value = if wanted { "1" } else { "0" };
         self.outbox_db.write(|tx| {
             Ok(tx.execute("INSERT OR REPLACE INTO facts(name, value) VALUES (?1, ?2)", [RELEASE_WHEN_AWAY, value]).map(drop)?)

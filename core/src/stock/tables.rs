@@ -170,9 +170,13 @@ impl StockStore {
         self.outbox_db.write(|tx| Ok(tx.execute(sql, [store.as_str()]).map(drop)?))
     }
 
-    /// Another member has this phone now: neither pins nor what was looked for stay.
-    pub(crate) fn drop_all(&self) -> Result<(), StorageError> {
-        self.outbox_db.write(|tx| Ok(tx.execute("DELETE FROM pinned_stores", []).map(drop)?))?;
+    /// Another member has this phone now: no pin stays.
+    pub(crate) fn drop_pins(&self) -> Result<(), StorageError> {
+        self.outbox_db.write(|tx| Ok(tx.execute("DELETE FROM pinned_stores", []).map(drop)?))
+    }
+
+    /// Another member has this phone now: what was looked for does not stay.
+    pub(crate) fn drop_stores(&self) -> Result<(), StorageError> {
         self.database.write(|tx| {
             Ok(tx.execute_batch(
                 "DELETE FROM stock_stores; DELETE FROM stock_skus; DELETE FROM stock_shelves; DELETE FROM stock_levels; DELETE FROM stock_there;

@@ -463,6 +463,7 @@ fn numbers_of_stores_are_used_again_and_pins_stay() {
     assert_eq!(rows, [(1, "b".into()), (2, "c".into()), (3, "d".into())], "a was dropped");
     kept.stock.want(&["e".into()], &pinned, NOW_MS + 31 * 86_400_000).unwrap();
     assert_eq!(kept.stock.stores().unwrap()[0].store.as_str(), "e");
-    kept.stock.drop_all().unwrap();
+    kept.stock.drop_pins().unwrap();
+    kept.stock.drop_stores().unwrap();
     assert!(kept.stock.stores().unwrap().is_empty() && kept.stock.pinned().unwrap().is_empty());
 }

@@ -139,6 +139,14 @@ async fn prices_go_by_channel_and_the_trusted_clock() {
     assert!(tea().time_proven);
     phone.clock.pass(3_600_000);
     assert_eq!(price(&tea(), Channel::Store), Some((150, None, None)));
+    assert!(noren.catalogue().search("おーい", 1).unwrap()[0].time_proven);
+    // Started anew, with no network: a list says as much of its prices as a product does.
+    *phone.clock.id.lock().unwrap() = "boot-2".into();
+    phone.offline(true);
+    noren.pause().unwrap();
+    let noren = phone.open();
+    let listed = noren.catalogue().search("おーい", 1).unwrap()[0].time_proven;
+    assert_eq!((listed, noren.catalogue().product(&"tea".into()).unwrap().time_proven), (false, false));
 }
 
 #[tokio::test]

@@ -254,6 +254,30 @@ async fn an_unproven_clock_drops_no_store() {
 }
 
 #[tokio::test]
+async fn a_room_that_fails_keeps_nothing_else_for_another_member() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    noren.stock().pin(&"planted".into(), true).unwrap();
+    noren.holds().release_when_away(true).unwrap();
+    noren.stock().refresh(&[], Some(&miyajima())).await.unwrap();
+    noren.pause().unwrap();
+    drop(noren);
+    let outbox = || rusqlite::Connection::open(phone.files().join("outbox.db")).unwrap();
+    outbox().execute_batch("DROP TABLE held_back").unwrap();
+    let device = phone.server.world.lock().unwrap().devices.keys().next().unwrap().clone();
+    phone.server.world.lock().unwrap().devices.get_mut(&device).unwrap().0 = "aaaabbbbccccdddd".into();
+    phone.clock.pass(11 * 86_400_000);
+    let noren = phone.open();
+    noren.member().renew_if_due().await.unwrap();
+    assert!(noren.stock().stores().unwrap().is_empty());
+    noren.pause().unwrap();
+    drop(noren);
+    let count = |sql: &str| outbox().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM pinned_stores"), 0);
+    assert_eq!(count("SELECT count(*) FROM facts WHERE name = 'hold-release-when-away' AND value = '1'"), 0);
+}
+
+#[tokio::test]
 async fn a_lost_answer_leaves_every_store_as_it_was() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;

@@ -7,6 +7,7 @@ use noren_rules::keys::id_from_bytes;
 
 use crate::fault::Fault;
 use crate::keys::KeyRing;
+use crate::ranking::Rankings;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     /// Writes that are being worked on, by caller, route and key.
     pub(crate) in_flight: Mutex<HashSet<InFlightKey>>,
+    /// What was counted a moment ago.
+    pub(crate) rankings: Mutex<Rankings>,
 }
 
 pub(crate) type InFlightKey = ([u8; 32], &'static str, String);
@@ -37,7 +40,7 @@ impl std::ops::Deref for App {
 
 impl App {
     pub(crate) fn new(settings: Settings, keys: KeyRing, store: Store) -> Self {
-        Self(Arc::new(Shared { settings, keys, store, in_flight: Mutex::default() }))
+        Self(Arc::new(Shared { settings, keys, store, in_flight: Mutex::default(), rankings: Mutex::default() }))
     }
 }
 

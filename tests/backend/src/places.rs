@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use noren_rules::geo::Position;
 use noren_rules::ids::{PlaceId, StoreId};
 use noren_rules::places::{Circle, Tile};
 use noren_rules::routes::Route;
@@ -138,11 +139,12 @@ fn put_stores(db: &Connection, places: &[PlaceInfo]) -> Result<(), Fault> {
     }
     for place in places {
         let itself = (place.kind == PlaceKind::Store).then(|| StoreId(place.id.0.clone()));
+        let centre = place.place().map_err(|_| Fault::Stored("place"))?.region().centre;
         let stores: BTreeSet<StoreId> = place.tenants.iter().map(|tenant| tenant.store_id.clone()).chain(itself).collect();
         for store in stores {
             let added = db
-                .prepare_cached("INSERT OR IGNORE INTO place_stores (store, place) VALUES (?1, ?2)")?
-                .execute(params![store.as_str(), place.id.as_str()])?;
+                .prepare_cached("INSERT OR IGNORE INTO place_stores (store, place, lat_deg, lon_deg) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![store.as_str(), place.id.as_str(), centre.lat_deg(), centre.lon_deg()])?;
             if added == 0 {
                 return Err(invalid(format!("place {}: the store {store} is at another place", place.id)).into());
             }
@@ -223,6 +225,18 @@ pub(crate) fn of_store(db: &Connection, store: &StoreId) -> Result<Option<PlaceI
         .query_row([store.as_str()], |row| row.get(0))
         .optional()?;
     info.map(|info| from_json(&info, "place")).transpose()
+}
+
+/// The middle of the place where a store is.
+pub(crate) fn position_of(db: &Connection, store: &StoreId) -> Result<Option<Position>, Fault> {
+    let sql = "SELECT lat_deg, lon_deg FROM place_stores WHERE store = ?1";
+    let known: Option<(Option<f64>, Option<f64>)> =
+        db.prepare_cached(sql)?.query_row([store.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match known {
+        None => Ok(None),
+        Some((Some(lat_deg), Some(lon_deg))) => Ok(Position::new(lat_deg, lon_deg).ok()),
+        Some(_) => Ok(of_store(db, store)?.and_then(|place| place.place().ok()).map(|place| place.region().centre)),
+    }
 }
 
 /// A tile with all its places.

@@ -2,9 +2,10 @@
 //! every receipt of them.
 //!
 //! A return, an amendment or a cancellation takes its pieces from the day and store of the sale that it belongs to; a return that names no
-//! sale from its own. Days are days of UTC by the time of the sale; a sale of a clock that is ahead counts when its day has come.
+//! sale from its own; a minute later at most it is in the ranking. Days are days of UTC by the time of the sale; a sale of a clock that is ahead counts when its day has come.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
 
 use noren_rules::catalogue::{Sold, rank};
 use noren_rules::ids::ProductId;
@@ -13,6 +14,7 @@ use noren_rules::wire::{RankedProduct, Ranking};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 
+use crate::app::Shared;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, json_with_etag};
 use crate::store::to_uint;
@@ -25,6 +27,9 @@ const DAYS: i64 = 28;
 const DAY_MS: i64 = 86_400_000;
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
+/// How long a count is answered, and how many stores' are kept.
+const FRESH_MS: i64 = 60_000;
+const MAX_COUNTED: usize = 2_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,15 +50,49 @@ pub(crate) async fn get(call: Call) -> Answer {
         return Err(Refusal::invalid("store is the id of one; leave it out for all"));
     }
     let store = query.store.unwrap_or_else(|| ALL_STORES.to_owned());
-    let as_of_ms = call.app.now_ms();
-    let read = call.app.store.read(move |db| Ok(Ranking { products: ranked(db, &store, limit, as_of_ms)?, as_of_ms }));
+    let app = call.app.clone();
+    let read = call.app.store.read(move |db| {
+        let Counted { as_of_ms, sold } = counted(db, &app, &store)?;
+        Ok(Ranking { products: described(db, &sold, limit)?, as_of_ms })
+    });
     let ranking = read.await.map_err(Fault::into_refusal)?;
     // The clock alone makes no other ranking.
     let named = Ranking { as_of_ms: 0, ..ranking.clone() };
     json_with_etag(&call, &ranking, &named)
 }
 
-fn ranked(db: &Connection, store: &str, limit: usize, now_ms: i64) -> Result<Vec<RankedProduct>, Fault> {
+/// What a store sold, ranked, for as long as nobody counts again.
+#[derive(Debug, Clone)]
+pub(crate) struct Counted {
+    as_of_ms: i64,
+    sold: Arc<[(u32, Sold)]>,
+}
+
+/// By store.
+pub(crate) type Rankings = BTreeMap<String, Counted>;
+
+/// Counted within the last minute of the same day, or now: every phone asks, and a count reads all that was sold in 28 days.
+fn counted(db: &Connection, app: &Shared, store: &str) -> Result<Counted, Fault> {
+    let now_ms = app.now_ms();
+    let is_fresh = |counted: &Counted| {
+        let is_today = counted.as_of_ms.div_euclid(DAY_MS) == now_ms.div_euclid(DAY_MS);
+        is_today && now_ms.checked_sub(counted.as_of_ms).is_some_and(|age_ms| (0..FRESH_MS).contains(&age_ms))
+    };
+    let lock = || app.rankings.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = lock().get(store).filter(|known| is_fresh(known)) {
+        return Ok(known.clone());
+    }
+    let counted = Counted { as_of_ms: now_ms, sold: count_sold(db, store, now_ms)?.into() };
+    let mut rankings = lock();
+    rankings.retain(|_, counted| is_fresh(counted));
+    if rankings.len() < MAX_COUNTED {
+        rankings.insert(store.to_owned(), counted.clone());
+    }
+    Ok(counted)
+}
+
+/// The first [`MAX_LIMIT`].
+fn count_sold(db: &Connection, store: &str, now_ms: i64) -> Result<Vec<(u32, Sold)>, Fault> {
     let today = now_ms.div_euclid(DAY_MS);
     let mut statement = db.prepare_cached(
         "SELECT v.product, d.quantity FROM sold_days d JOIN variants v ON v.sku = d.sku WHERE d.store = ?1 AND d.day BETWEEN ?2 AND ?3",
@@ -66,10 +105,16 @@ fn ranked(db: &Connection, store: &str, limit: usize, now_ms: i64) -> Result<Vec
         *sum = sum.saturating_add(quantity);
     }
     let sold = sold.into_iter().map(|(product, sold)| Sold { product, sold: to_uint(sold) }).collect();
+    Ok(rank(sold).into_iter().take(MAX_LIMIT).collect())
+}
+
+/// With what the catalogue says of each now; one that has left it in the meantime is left out.
+fn described(db: &Connection, sold: &[(u32, Sold)], limit: usize) -> Result<Vec<RankedProduct>, Fault> {
     let mut ranked = Vec::new();
-    for (rank, Sold { product, sold }) in rank(sold).into_iter().take(limit) {
-        let record = catalogue::find(db, &product)?.ok_or(Fault::Stored("product"))?;
-        ranked.push(RankedProduct { rank, sold, record });
+    for (rank, Sold { product, sold }) in sold.iter().take(limit) {
+        if let Some(record) = catalogue::find(db, product)? {
+            ranked.push(RankedProduct { rank: *rank, sold: *sold, record });
+        }
     }
     Ok(ranked)
 }

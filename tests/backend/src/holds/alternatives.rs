@@ -1,7 +1,5 @@
 //! Where else there is a variant: the nearest stores first, the online shop last.
 
-use noren_rules::geo::Position;
-use noren_rules::ids::StoreId;
 use noren_rules::wire::{HoldAlternative, HoldRequest};
 use rusqlite::Connection;
 
@@ -17,7 +15,7 @@ const MOST_PIECES: u32 = 99;
 /// holds nothing either is a warehouse, to which nobody can go.
 /// One whose books are too old to be gone by is none.
 pub(super) fn of(db: &Connection, wish: &HoldRequest, now_ms: i64) -> Result<Vec<HoldAlternative>, Fault> {
-    let here = position_of(db, &wish.store)?;
+    let here = places::position_of(db, &wish.store)?;
     let (mut stores, mut online) = (Vec::new(), Vec::new());
     for (location, available) in stock::that_have(db, &wish.sku, wish.quantity)? {
         let Some(as_of_ms) = location.said_until_ms.filter(|_| location.store != wish.store && location.is_known(now_ms)) else { continue };
@@ -33,7 +31,7 @@ pub(super) fn of(db: &Connection, wish: &HoldRequest, now_ms: i64) -> Result<Vec
             online.push(alternative);
             continue;
         }
-        let there = position_of(db, &alternative.store)?;
+        let there = places::position_of(db, &alternative.store)?;
         if there.is_none() && !location.holds {
             continue;
         }
@@ -48,9 +46,4 @@ pub(super) fn of(db: &Connection, wish: &HoldRequest, now_ms: i64) -> Result<Vec
     stores.truncate(MOST);
     stores.append(&mut online);
     Ok(stores)
-}
-
-fn position_of(db: &Connection, store: &StoreId) -> Result<Option<Position>, Fault> {
-    let place = places::of_store(db, store)?.and_then(|place| place.place().ok());
-    Ok(place.map(|place| place.region().centre))
 }

@@ -66,6 +66,13 @@ CREATE INDEX back_in_stock_by_age ON back_in_stock (at_ms);
 
 -- ---- Stock and holds
 
+-- The middle of the place where a store is, in degrees, so that the nearest are found without reading places. Without one: an outline that was put
+-- before this schema.
+ALTER TABLE place_stores ADD COLUMN lat_deg REAL;
+ALTER TABLE place_stores ADD COLUMN lon_deg REAL;
+UPDATE place_stores SET (lat_deg, lon_deg) =
+    (SELECT (info ->> '$.ground.circle.lat_e7') / 1e7, (info ->> '$.ground.circle.lon_e7') / 1e7 FROM places WHERE id = place_stores.place);
+
 -- Everything that was said of stock, once by source and id. For ever: a source may say it again at any time.
 CREATE TABLE stock_events (
     source TEXT NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, heard_at_ms INTEGER NOT NULL, PRIMARY KEY (source, id)

@@ -14,7 +14,9 @@ use crate::goods::*;
 use crate::support::*;
 
 impl World {
+    /// A minute later: so long a ranking is answered as it was counted.
     async fn ranking(&self, phone: &Phone, query: &str) -> Vec<(u32, u64, String)> {
+        self.pass(MINUTE);
         let ranking: Ranking = self.get(&format!("{}{query}", paths::RANKING), Some(&phone.token)).await.ok();
         ranking.products.into_iter().map(|product| (product.rank, product.sold, product.record.product.id.0)).collect()
     }
@@ -66,6 +68,8 @@ async fn equals_share_a_rank_and_what_came_back_was_not_sold() {
     assert_eq!(ask().await, 304);
     world.till(paths::TILL_VOIDS, &VoidRequest { number: "3".to_owned() }).await.ok::<SaleAnswer>();
     world.till(paths::TILL_VOIDS, &VoidRequest { number: "3".to_owned() }).await.ok::<SaleAnswer>();
+    assert_eq!(ask().await, 304, "counted a moment ago");
+    world.pass(MINUTE);
     assert_eq!(ask().await, 200);
     assert_eq!(world.ranking(&phone, "").await, ranked(&[(1, 5, "d"), (2, 4, "b"), (3, 1, "c")]));
     for query in ["?limit=0", "?limit=101", "?limit=-1", "?store=", "?shop=x"] {

@@ -41,9 +41,9 @@ pub enum HoldOutcome {
         /// of which nothing is known any more.
         alternatives: Vec<HoldChoice>,
     },
-    /// There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
+    /// There is no network, or no answer came: it goes by itself with `outbox().send_due()`, and is over at a time.
     Waiting {
-        /// Its key, to take it back.
+        /// Its key, to take it back. A wish whose place another one took is gone with its key.
         key: IdempotencyKey,
         /// When it is over, in milliseconds since the Unix epoch.
         until_ms: i64,

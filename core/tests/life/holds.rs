@@ -22,12 +22,12 @@ fn town(shop: &mut Shop) {
     }
 }
 
-async fn in_town(phone: &Phone) -> Noren {
+pub async fn in_town(phone: &Phone) -> Noren {
     phone.server.stores(|depot| depot.say("shibuya", &[("M", 2), ("L", 1)]));
     phone.at_miyajima(town).await
 }
 
-fn wish(sku: &str) -> HoldWish {
+pub fn wish(sku: &str) -> HoldWish {
     HoldWish { store: "shibuya".into(), sku: sku.into(), quantity: 1, eta_min: 20 }
 }
 

@@ -29,5 +29,6 @@ mod shop;
 mod stock;
 mod support;
 mod sync;
+mod taps;
 mod wire_day;
 mod wishes;

@@ -159,7 +159,8 @@ pub struct World {
     pub tokens: HashSet<String>,
     pub tokens_given: u32,
     pub nonces: HashSet<String>,
-    pub answers: HashMap<String, (String, u16, String)>,
+    /// By key: what was asked, and what was answered.
+    pub answers: HashMap<String, (Vec<u8>, u16, String)>,
     pub tombstones: HashSet<String>,
     /// Path and key of each write that had its effect.
     pub effects: Vec<(String, String)>,
@@ -327,7 +328,7 @@ impl Server {
             return problem(410, Reason::IntentExpired);
         }
         if let Some((known, status, body)) = world.answers.get(&key) {
-            assert_eq!(known, path, "a key belongs to one path");
+            assert_eq!(*known, asked(path, request), "a key belongs to one path and one body");
             return (*status, body.clone(), None);
         }
         if let Some(expires) = request.header(EXPIRES_AT).and_then(|text| text.parse::<i64>().ok())
@@ -337,7 +338,7 @@ impl Server {
         }
         let (status, body, etag) = self.effect(world, request, path, device, &key);
         if status < 300 {
-            world.answers.insert(key.clone(), (path.to_owned(), status, body.clone()));
+            world.answers.insert(key.clone(), (asked(path, request), status, body.clone()));
             world.effects.push((path.to_owned(), key));
         }
         (status, body, etag)
@@ -433,6 +434,10 @@ impl Server {
             membership: self.membership(world, device),
         }
     }
+}
+
+fn asked(path: &str, request: &Request) -> Vec<u8> {
+    [path.as_bytes(), b"\n", &request.body].concat()
 }
 
 impl Transport for Server {

@@ -191,7 +191,11 @@ impl StockService {
         loop {
             let kept = core.stock.stores()?;
             let of = |store: &StoreId| kept.iter().find(|kept| kept.store == *store).cloned();
-            let portion: Vec<KeptStore> = queue.iter().take(PORTION).filter_map(of).collect();
+            let mut portion: Vec<KeptStore> = queue.iter().take(PORTION).filter_map(of).collect();
+            // The online shop is answered in any case: without its version it would come from the beginning with every portion.
+            let is_asked = |kept: &KeptStore| queue.iter().take(PORTION).any(|store| *store == kept.store);
+            portion.extend(kept.iter().filter(|kept| kept.is_ec && !is_asked(kept)).cloned());
+            portion.sort_by(|a, b| a.store.cmp(&b.store));
             let page = match endpoints::stock(&core.client, core.tokens.as_ref(), &portion).await {
                 Ok(page) => page,
                 Err(error) => {

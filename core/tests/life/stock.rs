@@ -141,6 +141,23 @@ async fn an_answer_that_ends_with_a_store_is_asked_for_the_rest() {
 }
 
 #[tokio::test]
+async fn in_many_portions_the_online_shop_comes_once() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    let many: Vec<String> = (0..6_000).map(|n| format!("sku{n}")).collect();
+    let levels: Vec<(&str, u32)> = many.iter().map(|sku| (sku.as_str(), 1)).collect();
+    let stores: Vec<StoreId> = (0..120).map(|n| StoreId(format!("s{n:03}"))).collect();
+    phone.server.stores(|depot| {
+        depot.say("ec", &levels);
+        stores.iter().for_each(|store| depot.say(store.as_str(), &[("M", 1)]));
+    });
+    // 6,003 of the online shop, three of which it had before.
+    assert_eq!(noren.stock().refresh(&stores, None).await.unwrap().levels, 6_003 + 120);
+    let report = noren.stock().refresh(&stores, None).await.unwrap();
+    assert_eq!((report.levels, report.requests), (0, 3));
+}
+
+#[tokio::test]
 async fn a_server_that_never_comes_to_the_end_is_left_alone() {
     let phone = Phone::new();
     let noren = in_town(&phone).await;

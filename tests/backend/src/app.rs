@@ -1,7 +1,7 @@
 //! What every request can reach.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use noren_rules::keys::id_from_bytes;
 
@@ -29,6 +29,11 @@ pub(crate) struct Shared {
 }
 
 pub(crate) type InFlightKey = ([u8; 32], &'static str, String);
+
+/// What one request leaves is whole for the next, also where one has panicked.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl std::ops::Deref for App {
     type Target = Shared;

@@ -249,3 +249,42 @@ pub(crate) fn of_tile(db: &Connection, tile: &Tile) -> Result<TilePlaces, Fault>
     let places = rows.map(|row| from_json(&row?, "place")).collect::<Result<_, Fault>>()?;
     Ok(TilePlaces { version: to_uint(version.unwrap_or(FIRST_VERSION)), tile, places })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use noren_rules::places::Direction;
+    use noren_rules::wire::Ground;
+
+    #[test]
+    fn where_a_store_is_was_known_before_positions_were_kept() {
+        let db = Connection::open_in_memory().unwrap();
+        for schema in [include_str!("store/schema_1.sql"), include_str!("store/schema_2.sql")] {
+            db.execute_batch(schema).unwrap();
+        }
+        let middle = Position::new(35.658_581, -139.745_433).unwrap();
+        let place = PlaceInfo {
+            id: "mall".into(),
+            kind: PlaceKind::Store,
+            name: "店".to_owned(),
+            reading: None,
+            direction: Direction::Both,
+            ground: Ground::circle(&middle, 50),
+            open_to_ordinary_road: true,
+            hours: None,
+            value: 0,
+            area: None,
+            tenants: vec![],
+        };
+        db.execute("INSERT INTO places (id, tile, info) VALUES ('mall', 't', ?1)", [to_json(&place, "place").unwrap()]).unwrap();
+        db.execute("INSERT INTO place_stores (store, place) VALUES ('shop', 'mall')", []).unwrap();
+        db.execute_batch(include_str!("store/schema_3.sql")).unwrap();
+        let is_there = || position_of(&db, &"shop".into()).unwrap().unwrap().distance_m(&middle) < 0.1;
+        let kept: bool =
+            db.query_row("SELECT lat_deg IS NOT NULL AND lon_deg IS NOT NULL FROM place_stores", [], |row| row.get(0)).unwrap();
+        assert!(kept && is_there());
+        // As an outline that was put before.
+        db.execute("UPDATE place_stores SET lat_deg = NULL, lon_deg = NULL", []).unwrap();
+        assert!(is_there() && position_of(&db, &"nowhere".into()).unwrap().is_none());
+    }
+}

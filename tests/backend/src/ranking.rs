@@ -5,7 +5,7 @@
 //! sale from its own; a minute later at most it is in the ranking. Days are days of UTC by the time of the sale; a sale of a clock that is ahead counts when its day has come.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use noren_rules::catalogue::{Sold, rank};
 use noren_rules::ids::ProductId;
@@ -14,7 +14,7 @@ use noren_rules::wire::{RankedProduct, Ranking};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 
-use crate::app::Shared;
+use crate::app::{Shared, lock};
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, json_with_etag};
 use crate::store::to_uint;
@@ -78,12 +78,11 @@ fn counted(db: &Connection, app: &Shared, store: &str) -> Result<Counted, Fault>
         let is_today = counted.as_of_ms.div_euclid(DAY_MS) == now_ms.div_euclid(DAY_MS);
         is_today && now_ms.checked_sub(counted.as_of_ms).is_some_and(|age_ms| (0..FRESH_MS).contains(&age_ms))
     };
-    let lock = || app.rankings.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = lock().get(store).filter(|known| is_fresh(known)) {
+    if let Some(known) = lock(&app.rankings).get(store).filter(|known| is_fresh(known)) {
         return Ok(known.clone());
     }
     let counted = Counted { as_of_ms: now_ms, sold: count_sold(db, store, now_ms)?.into() };
-    let mut rankings = lock();
+    let mut rankings = lock(&app.rankings);
     rankings.retain(|_, counted| is_fresh(counted));
     if rankings.len() < MAX_COUNTED {
         rankings.insert(store.to_owned(), counted.clone());

@@ -98,7 +98,8 @@ pub enum StockEventKind {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StockEvent {
-    /// Who says it: a till or another system. 1 to 64 visible ASCII characters.
+    /// Who says it: a till by its id, or another system. 1 to 64 visible ASCII characters. What the backend says itself, of receipts and holds, begins
+    /// with `noren-`.
     pub source: String,
     /// Its id there. 1 to 100 visible ASCII characters.
     pub id: String,

@@ -79,7 +79,8 @@ request! {
     pub struct StockEventsRequest {
         /// The events, at most 5,000 a call.
         pub events: Vec<StockEvent>,
-        /// The sender has said everything up to here about these stores; absent where it does not know.
+        /// The sender has said everything up to here about these stores; absent where it does not know. Events of a store of the source
+        /// [`StockSource::PosFeed`] say it by their time, too; of the others nothing else says how old their levels are.
         #[serde(default)]
         pub said_until_ms: Option<i64>,
         /// Stores of `said_until_ms`; a till's own store where this is empty.
@@ -136,7 +137,7 @@ response! {
 pub enum HoldRefusal {
     /// Not so many are available: somebody was faster, or the phone's answer was old.
     InsufficientStock,
-    /// The books of the store cannot be right, so nothing can be promised.
+    /// The books of the store cannot be right, or are too old, so nothing can be promised.
     StockUnknown,
     /// The store holds nothing for anybody, or there is no such variant or store.
     NotOffered,

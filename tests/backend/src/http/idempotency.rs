@@ -7,9 +7,6 @@
 //! - A key belongs to its caller and its route. Callers are stored as keyed hashes, bodies sealed, fingerprints keyed: a PIN in a request
 //!   cannot be guessed from them.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
-
 use axum::http::HeaderValue;
 use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
@@ -21,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
-use crate::app::{App, InFlightKey};
+use crate::app::{App, InFlightKey, lock};
 use crate::fault::{Fault, Refusal};
 use crate::http::Call;
 use crate::http::call::WriteHeaders;
@@ -334,8 +331,4 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         lock(&self.app.in_flight).remove(&self.key);
     }
-}
-
-fn lock<T>(mutex: &Mutex<HashSet<T>>) -> std::sync::MutexGuard<'_, HashSet<T>> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

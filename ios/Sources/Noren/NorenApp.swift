@@ -256,7 +256,8 @@ public final class NorenApp: Sendable {
 
     // MARK: Stock and holds
 
-    /// Brings what has changed in the stores whose stock is kept, and in `stores`. The server learns their ids, never where the phone is: `at` stays here.
+    /// Brings what has changed in the stores whose stock is kept, and in `stores`. The server learns their ids, and by those
+    /// that are near the area of the phone (about 110 km, in a city down to 7 km), nothing finer: `at` stays here.
     @discardableResult
     public func refreshStock(_ stores: [StoreId] = [], at: Position? = nil) async throws -> StockReport {
         try await remote { try await $0.refreshStock(stores: stores, at: at, cancel: $1) }

@@ -290,7 +290,8 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
     suspend fun checkAsset(asset: AssetInfo, bytes: ByteArray) = local { checkAsset(asset, bytes) }
 
     /**
-     * Brings what has changed in the stores whose stock is kept, and in [stores]. The server learns their ids, never where the phone is: [at] stays
+     * Brings what has changed in the stores whose stock is kept, and in [stores]. The server learns their ids, and by those
+     * that are near the area of the phone (about 110 km, in a city down to 7 km), nothing finer: [at] stays
      * here.
      */
     suspend fun refreshStock(stores: List<StoreId> = emptyList(), at: Position? = null): StockReport = remote { refreshStock(stores, at, it) }

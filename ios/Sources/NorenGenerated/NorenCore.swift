@@ -3474,13 +3474,9 @@ public struct HoldChoice: Equatable, Hashable {
      */
     public let isEc: Bool
     /**
-     * How many are available there, at most 99.
+     * How many there are (at most 99 are told), as of when and from which source.
      */
-    public let available: UInt32
-    /**
-     * As of when, in milliseconds since the Unix epoch.
-     */
-    public let asOfMs: Int64
+    public let answer: StockAnswer
     /**
      * Metres from the phone; absent without a position, and where the phone does not know the store's place.
      */
@@ -3503,11 +3499,8 @@ public struct HoldChoice: Equatable, Hashable {
          * True for the online shop.
          */isEc: Bool,
         /**
-         * How many are available there, at most 99.
-         */available: UInt32,
-        /**
-         * As of when, in milliseconds since the Unix epoch.
-         */asOfMs: Int64,
+         * How many there are (at most 99 are told), as of when and from which source.
+         */answer: StockAnswer,
         /**
          * Metres from the phone; absent without a position, and where the phone does not know the store's place.
          */distanceM: UInt32?,
@@ -3517,8 +3510,7 @@ public struct HoldChoice: Equatable, Hashable {
         self.store = store
         self.name = name
         self.isEc = isEc
-        self.available = available
-        self.asOfMs = asOfMs
+        self.answer = answer
         self.distanceM = distanceM
         self.openNow = openNow
     }
@@ -3542,8 +3534,7 @@ public struct FfiConverterTypeHoldChoice: FfiConverterRustBuffer {
                 store: FfiConverterTypeStoreId.read(from: &buf),
                 name: FfiConverterString.read(from: &buf),
                 isEc: FfiConverterBool.read(from: &buf),
-                available: FfiConverterUInt32.read(from: &buf),
-                asOfMs: FfiConverterInt64.read(from: &buf),
+                answer: FfiConverterTypeStockAnswer.read(from: &buf),
                 distanceM: FfiConverterOptionUInt32.read(from: &buf),
                 openNow: FfiConverterOptionBool.read(from: &buf)
         )
@@ -3553,8 +3544,7 @@ public struct FfiConverterTypeHoldChoice: FfiConverterRustBuffer {
         FfiConverterTypeStoreId.write(value.store, into: &buf)
         FfiConverterString.write(value.name, into: &buf)
         FfiConverterBool.write(value.isEc, into: &buf)
-        FfiConverterUInt32.write(value.available, into: &buf)
-        FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterTypeStockAnswer.write(value.answer, into: &buf)
         FfiConverterOptionUInt32.write(value.distanceM, into: &buf)
         FfiConverterOptionBool.write(value.openNow, into: &buf)
     }
@@ -3824,6 +3814,10 @@ public struct HoldView: Equatable, Hashable {
      * The same in English.
      */
     public let wordsEn: String
+    /**
+     * Where else it is, for a wish that was refused: the nearest to that store first, as of when the backend said so. Else empty.
+     */
+    public let alternatives: [HoldChoice]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -3869,7 +3863,10 @@ public struct HoldView: Equatable, Hashable {
          */wordsJa: String,
         /**
          * The same in English.
-         */wordsEn: String) {
+         */wordsEn: String,
+        /**
+         * Where else it is, for a wish that was refused: the nearest to that store first, as of when the backend said so. Else empty.
+         */alternatives: [HoldChoice]) {
         self.id = id
         self.key = key
         self.store = store
@@ -3884,6 +3881,7 @@ public struct HoldView: Equatable, Hashable {
         self.call = call
         self.wordsJa = wordsJa
         self.wordsEn = wordsEn
+        self.alternatives = alternatives
     }
 
 
@@ -3915,7 +3913,8 @@ public struct FfiConverterTypeHoldView: FfiConverterRustBuffer {
                 shelfNumber: FfiConverterOptionString.read(from: &buf),
                 call: FfiConverterString.read(from: &buf),
                 wordsJa: FfiConverterString.read(from: &buf),
-                wordsEn: FfiConverterString.read(from: &buf)
+                wordsEn: FfiConverterString.read(from: &buf),
+                alternatives: FfiConverterSequenceTypeHoldChoice.read(from: &buf)
         )
     }
 
@@ -3934,6 +3933,7 @@ public struct FfiConverterTypeHoldView: FfiConverterRustBuffer {
         FfiConverterString.write(value.call, into: &buf)
         FfiConverterString.write(value.wordsJa, into: &buf)
         FfiConverterString.write(value.wordsEn, into: &buf)
+        FfiConverterSequenceTypeHoldChoice.write(value.alternatives, into: &buf)
     }
 }
 
@@ -5230,6 +5230,10 @@ public struct ProductSummary: Equatable, Hashable {
      * The server said all this at this moment, in milliseconds since the Unix epoch.
      */
     public let asOfMs: Int64
+    /**
+     * False when the clock was not heard from a server since the phone was started: the price may be another day's.
+     */
+    public let timeProven: Bool
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5260,7 +5264,10 @@ public struct ProductSummary: Equatable, Hashable {
          */averageMilli: UInt32?,
         /**
          * The server said all this at this moment, in milliseconds since the Unix epoch.
-         */asOfMs: Int64) {
+         */asOfMs: Int64,
+        /**
+         * False when the clock was not heard from a server since the phone was started: the price may be another day's.
+         */timeProven: Bool) {
         self.id = id
         self.title = title
         self.brand = brand
@@ -5270,6 +5277,7 @@ public struct ProductSummary: Equatable, Hashable {
         self.ratings = ratings
         self.averageMilli = averageMilli
         self.asOfMs = asOfMs
+        self.timeProven = timeProven
     }
 
 
@@ -5296,7 +5304,8 @@ public struct FfiConverterTypeProductSummary: FfiConverterRustBuffer {
                 priceVaries: FfiConverterBool.read(from: &buf),
                 ratings: FfiConverterUInt32.read(from: &buf),
                 averageMilli: FfiConverterOptionUInt32.read(from: &buf),
-                asOfMs: FfiConverterInt64.read(from: &buf)
+                asOfMs: FfiConverterInt64.read(from: &buf),
+                timeProven: FfiConverterBool.read(from: &buf)
         )
     }
 
@@ -5310,6 +5319,7 @@ public struct FfiConverterTypeProductSummary: FfiConverterRustBuffer {
         FfiConverterUInt32.write(value.ratings, into: &buf)
         FfiConverterOptionUInt32.write(value.averageMilli, into: &buf)
         FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterBool.write(value.timeProven, into: &buf)
     }
 }
 
@@ -6660,7 +6670,8 @@ public struct StockQuestion: Equatable, Hashable {
      */
     public let here: StoreId?
     /**
-     * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則).
+     * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則);
+     * where that is not known either, no chance is said.
      */
     public let inMin: UInt32?
     /**
@@ -6672,7 +6683,7 @@ public struct StockQuestion: Equatable, Hashable {
      */
     public let perVariant: UInt32
     /**
-     * True: stores that are open now come before all that are closed.
+     * True: stores that are open now come before all that are closed. Stores whose stock was heard too long ago come last in any case.
      */
     public let openFirst: Bool
 
@@ -6692,7 +6703,8 @@ public struct StockQuestion: Equatable, Hashable {
          * The store in which the shopper is, or which was chosen.
          */here: StoreId?,
         /**
-         * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則).
+         * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則);
+         * where that is not known either, no chance is said.
          */inMin: UInt32?,
         /**
          * Pieces that are wanted, 1 or more.
@@ -6701,7 +6713,7 @@ public struct StockQuestion: Equatable, Hashable {
          * How many stores for each variant, at most 50.
          */perVariant: UInt32,
         /**
-         * True: stores that are open now come before all that are closed.
+         * True: stores that are open now come before all that are closed. Stores whose stock was heard too long ago come last in any case.
          */openFirst: Bool) {
         self.product = product
         self.skus = skus
@@ -6977,7 +6989,7 @@ public struct StoreAnswer: Equatable, Hashable {
      */
     public let distanceM: UInt32?
     /**
-     * True when it is open now, by the trusted clock; absent where its hours are not known.
+     * True when it is open now, by the trusted clock; absent where its hours are not known, and while the clock is not proven.
      */
     public let openNow: Bool?
     /**
@@ -7017,7 +7029,7 @@ public struct StoreAnswer: Equatable, Hashable {
          * The way to its place in metres; absent without a position or a place.
          */distanceM: UInt32?,
         /**
-         * True when it is open now, by the trusted clock; absent where its hours are not known.
+         * True when it is open now, by the trusted clock; absent where its hours are not known, and while the clock is not proven.
          */openNow: Bool?,
         /**
          * True when something can be held there.
@@ -7680,7 +7692,7 @@ public struct VariantStock: Equatable, Hashable {
      */
     public let here: StoreAnswer?
     /**
-     * Other stores that have it, the nearest first.
+     * Other stores that have it, the nearest first; after them those that had it when they were heard of last, too long ago to go by.
      */
     public let stores: [StoreAnswer]
     /**
@@ -7704,7 +7716,7 @@ public struct VariantStock: Equatable, Hashable {
          * In the store in which the shopper is; absent without one, and where nothing was ever heard of that store.
          */here: StoreAnswer?,
         /**
-         * Other stores that have it, the nearest first.
+         * Other stores that have it, the nearest first; after them those that had it when they were heard of last, too long ago to go by.
          */stores: [StoreAnswer],
         /**
          * In the online shop, if it has it.
@@ -9382,15 +9394,16 @@ public enum HoldOutcome: Equatable, Hashable {
          * Why.
          */reason: HoldRefusal,
         /**
-         * Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last.
+         * Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last, and behind it those
+         * of which nothing is known any more.
          */alternatives: [HoldChoice]
     )
     /**
-     * There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
+     * There is no network, or no answer came: it goes by itself with `outbox().send_due()`, and is over at a time.
      */
     case waiting(
         /**
-         * Its key, to take it back.
+         * Its key, to take it back. A wish whose place another one took is gone with its key.
          */key: IdempotencyKey,
         /**
          * When it is over, in milliseconds since the Unix epoch.
@@ -9492,6 +9505,10 @@ public enum HoldStanding: Equatable, Hashable {
      */
     case waiting
     /**
+     * It was sent and no answer came: it may be held. It is asked for by itself.
+     */
+    case asked
+    /**
      * It is not held.
      */
     case refused(
@@ -9542,15 +9559,17 @@ public struct FfiConverterTypeHoldStanding: FfiConverterRustBuffer {
 
         case 1: return .waiting
 
-        case 2: return .refused(reason: try FfiConverterTypeHoldRefusal.read(from: &buf)
+        case 2: return .asked
+
+        case 3: return .refused(reason: try FfiConverterTypeHoldRefusal.read(from: &buf)
         )
 
-        case 3: return .notTaken(code: try FfiConverterTypeReason.read(from: &buf)
+        case 4: return .notTaken(code: try FfiConverterTypeReason.read(from: &buf)
         )
 
-        case 4: return .over
+        case 5: return .over
 
-        case 5: return .known(state: try FfiConverterTypeHoldState.read(from: &buf)
+        case 6: return .known(state: try FfiConverterTypeHoldState.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -9565,22 +9584,26 @@ public struct FfiConverterTypeHoldStanding: FfiConverterRustBuffer {
             writeInt(&buf, Int32(1))
 
 
-        case let .refused(reason):
+        case .asked:
             writeInt(&buf, Int32(2))
+
+
+        case let .refused(reason):
+            writeInt(&buf, Int32(3))
             FfiConverterTypeHoldRefusal.write(reason, into: &buf)
 
 
         case let .notTaken(code):
-            writeInt(&buf, Int32(3))
+            writeInt(&buf, Int32(4))
             FfiConverterTypeReason.write(code, into: &buf)
 
 
         case .over:
-            writeInt(&buf, Int32(4))
+            writeInt(&buf, Int32(5))
 
 
         case let .known(state):
-            writeInt(&buf, Int32(5))
+            writeInt(&buf, Int32(6))
             FfiConverterTypeHoldState.write(state, into: &buf)
 
         }
@@ -10352,13 +10375,13 @@ public func FfiConverterTypeMemberState_lower(_ value: MemberState) -> RustBuffe
 
 
 /**
- * What the shopper can do next, the best first.
+ * What the shopper can do next, the best first: by what the store's books said at `as_of_ms`. What happened there since, nobody has said yet.
  */
 
 public enum NextStep: Equatable, Hashable {
 
     /**
-     * It is here, and can be held.
+     * It was here at `as_of_ms`, and the store holds things: whether this one is held, its answer says.
      */
     case holdHere(
         /**
@@ -10366,10 +10389,16 @@ public enum NextStep: Equatable, Hashable {
          */store: StoreId,
         /**
          * The variant.
-         */sku: Sku
+         */sku: Sku,
+        /**
+         * As of when its stock is known.
+         */asOfMs: Int64,
+        /**
+         * True when that is older than what its source usually is.
+         */lastKnown: Bool
     )
     /**
-     * It is not here; another size or colour is.
+     * As many as are wanted were not here, or nobody knows; of another size or colour they were.
      */
     case otherVariantHere(
         /**
@@ -10377,10 +10406,16 @@ public enum NextStep: Equatable, Hashable {
          */store: StoreId,
         /**
          * The other variant.
-         */sku: Sku
+         */sku: Sku,
+        /**
+         * As of when its stock is known.
+         */asOfMs: Int64,
+        /**
+         * True when that is older than what its source usually is.
+         */lastKnown: Bool
     )
     /**
-     * Another store has it.
+     * Another store had it.
      */
     case otherStore(
         /**
@@ -10390,11 +10425,17 @@ public enum NextStep: Equatable, Hashable {
          * The variant.
          */sku: Sku,
         /**
-         * True when it can be held there.
-         */holds: Bool
+         * True when the store holds things.
+         */holds: Bool,
+        /**
+         * As of when its stock is known.
+         */asOfMs: Int64,
+        /**
+         * True when that is older than what its source usually is.
+         */lastKnown: Bool
     )
     /**
-     * The online shop has it.
+     * The online shop had it.
      */
     case online(
         /**
@@ -10402,7 +10443,13 @@ public enum NextStep: Equatable, Hashable {
          */store: StoreId,
         /**
          * The variant.
-         */sku: Sku
+         */sku: Sku,
+        /**
+         * As of when its stock is known.
+         */asOfMs: Int64,
+        /**
+         * True when that is older than what its source usually is.
+         */lastKnown: Bool
     )
 
 
@@ -10425,16 +10472,16 @@ public struct FfiConverterTypeNextStep: FfiConverterRustBuffer {
         let variant: Int32 = try readInt(&buf)
         switch variant {
 
-        case 1: return .holdHere(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf)
+        case 1: return .holdHere(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf), asOfMs: try FfiConverterInt64.read(from: &buf), lastKnown: try FfiConverterBool.read(from: &buf)
         )
 
-        case 2: return .otherVariantHere(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf)
+        case 2: return .otherVariantHere(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf), asOfMs: try FfiConverterInt64.read(from: &buf), lastKnown: try FfiConverterBool.read(from: &buf)
         )
 
-        case 3: return .otherStore(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf), holds: try FfiConverterBool.read(from: &buf)
+        case 3: return .otherStore(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf), holds: try FfiConverterBool.read(from: &buf), asOfMs: try FfiConverterInt64.read(from: &buf), lastKnown: try FfiConverterBool.read(from: &buf)
         )
 
-        case 4: return .online(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf)
+        case 4: return .online(store: try FfiConverterTypeStoreId.read(from: &buf), sku: try FfiConverterTypeSku.read(from: &buf), asOfMs: try FfiConverterInt64.read(from: &buf), lastKnown: try FfiConverterBool.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -10445,29 +10492,37 @@ public struct FfiConverterTypeNextStep: FfiConverterRustBuffer {
         switch value {
 
 
-        case let .holdHere(store,sku):
+        case let .holdHere(store,sku,asOfMs,lastKnown):
             writeInt(&buf, Int32(1))
             FfiConverterTypeStoreId.write(store, into: &buf)
             FfiConverterTypeSku.write(sku, into: &buf)
+            FfiConverterInt64.write(asOfMs, into: &buf)
+            FfiConverterBool.write(lastKnown, into: &buf)
 
 
-        case let .otherVariantHere(store,sku):
+        case let .otherVariantHere(store,sku,asOfMs,lastKnown):
             writeInt(&buf, Int32(2))
             FfiConverterTypeStoreId.write(store, into: &buf)
             FfiConverterTypeSku.write(sku, into: &buf)
+            FfiConverterInt64.write(asOfMs, into: &buf)
+            FfiConverterBool.write(lastKnown, into: &buf)
 
 
-        case let .otherStore(store,sku,holds):
+        case let .otherStore(store,sku,holds,asOfMs,lastKnown):
             writeInt(&buf, Int32(3))
             FfiConverterTypeStoreId.write(store, into: &buf)
             FfiConverterTypeSku.write(sku, into: &buf)
             FfiConverterBool.write(holds, into: &buf)
+            FfiConverterInt64.write(asOfMs, into: &buf)
+            FfiConverterBool.write(lastKnown, into: &buf)
 
 
-        case let .online(store,sku):
+        case let .online(store,sku,asOfMs,lastKnown):
             writeInt(&buf, Int32(4))
             FfiConverterTypeStoreId.write(store, into: &buf)
             FfiConverterTypeSku.write(sku, into: &buf)
+            FfiConverterInt64.write(asOfMs, into: &buf)
+            FfiConverterBool.write(lastKnown, into: &buf)
 
         }
     }

@@ -1045,7 +1045,8 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
 
     /**
      * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
-     * and those wanted within 30 days. The server learns their ids, never the position.
+     * and those wanted within 30 days. The server learns their ids, and by those that are near the area of the phone (about 110 km, in a city down
+     * to 7 km), never the position.
      *
      * # Errors
      * `Stock`; `Cancelled`. What is known stays readable.
@@ -2236,7 +2237,8 @@ open func refreshHolds(cancel: CancelToken?)async throws  -> Bool  {
 
     /**
      * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
-     * and those wanted within 30 days. The server learns their ids, never the position.
+     * and those wanted within 30 days. The server learns their ids, and by those that are near the area of the phone (about 110 km, in a city down
+     * to 7 km), never the position.
      *
      * # Errors
      * `Stock`; `Cancelled`. What is known stays readable.
@@ -4239,7 +4241,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_refresh_holds() != 2089) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 44040) {
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 52905) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_release_hold() != 61344) {

@@ -634,9 +634,9 @@ fileprivate struct FfiConverterString: FfiConverter {
  */
 public struct Arrival: Equatable, Hashable {
     /**
-     * In so many minutes; 0 for one who stands there.
+     * In so many minutes; 0 for one who stands there. Absent where the way is not known: then no chance can be said.
      */
-    public let inMin: UInt32
+    public let inMin: UInt32?
     /**
      * Pieces; 0 is taken as 1.
      */
@@ -646,8 +646,8 @@ public struct Arrival: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * In so many minutes; 0 for one who stands there.
-         */inMin: UInt32,
+         * In so many minutes; 0 for one who stands there. Absent where the way is not known: then no chance can be said.
+         */inMin: UInt32?,
         /**
          * Pieces; 0 is taken as 1.
          */quantity: UInt32) {
@@ -671,13 +671,13 @@ public struct FfiConverterTypeArrival: FfiConverterRustBuffer {
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Arrival {
         return
             try Arrival(
-                inMin: FfiConverterUInt32.read(from: &buf),
+                inMin: FfiConverterOptionUInt32.read(from: &buf),
                 quantity: FfiConverterUInt32.read(from: &buf)
         )
     }
 
     public static func write(_ value: Arrival, into buf: inout [UInt8]) {
-        FfiConverterUInt32.write(value.inMin, into: &buf)
+        FfiConverterOptionUInt32.write(value.inMin, into: &buf)
         FfiConverterUInt32.write(value.quantity, into: &buf)
     }
 }
@@ -1472,6 +1472,10 @@ public struct HoldAlternative: Equatable, Hashable {
      */
     public let asOfMs: Int64
     /**
+     * Where its levels come from: what the answer is worth.
+     */
+    public let source: StockSource
+    /**
      * Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
      */
     public let distanceM: UInt32?
@@ -1492,12 +1496,16 @@ public struct HoldAlternative: Equatable, Hashable {
          * As of when.
          */asOfMs: Int64,
         /**
+         * Where its levels come from: what the answer is worth.
+         */source: StockSource,
+        /**
          * Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
          */distanceM: UInt32?) {
         self.store = store
         self.isEc = isEc
         self.available = available
         self.asOfMs = asOfMs
+        self.source = source
         self.distanceM = distanceM
     }
 
@@ -1521,6 +1529,7 @@ public struct FfiConverterTypeHoldAlternative: FfiConverterRustBuffer {
                 isEc: FfiConverterBool.read(from: &buf),
                 available: FfiConverterUInt32.read(from: &buf),
                 asOfMs: FfiConverterInt64.read(from: &buf),
+                source: FfiConverterTypeStockSource.read(from: &buf),
                 distanceM: FfiConverterOptionUInt32.read(from: &buf)
         )
     }
@@ -1530,6 +1539,7 @@ public struct FfiConverterTypeHoldAlternative: FfiConverterRustBuffer {
         FfiConverterBool.write(value.isEc, into: &buf)
         FfiConverterUInt32.write(value.available, into: &buf)
         FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterTypeStockSource.write(value.source, into: &buf)
         FfiConverterOptionUInt32.write(value.distanceM, into: &buf)
     }
 }
@@ -1719,6 +1729,145 @@ public func FfiConverterTypeIssuer_lower(_ value: Issuer) -> RustBuffer {
 
 
 /**
+ * A price, tax included (総額表示).
+ */
+public struct MenuPrice: Equatable, Hashable {
+    /**
+     * Where it is eaten; absent: wherever no other price says more. A store that charges the same for both bears the difference in tax.
+     */
+    public let handoff: TaxHandoff?
+    /**
+     * In minor units.
+     */
+    public let amountMinor: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where it is eaten; absent: wherever no other price says more. A store that charges the same for both bears the difference in tax.
+         */handoff: TaxHandoff?,
+        /**
+         * In minor units.
+         */amountMinor: Int64) {
+        self.handoff = handoff
+        self.amountMinor = amountMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuPrice: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuPrice: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuPrice {
+        return
+            try MenuPrice(
+                handoff: FfiConverterOptionTypeTaxHandoff.read(from: &buf),
+                amountMinor: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuPrice, into buf: inout [UInt8]) {
+        FfiConverterOptionTypeTaxHandoff.write(value.handoff, into: &buf)
+        FfiConverterInt64.write(value.amountMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuPrice_lift(_ buf: RustBuffer) throws -> MenuPrice {
+    return try FfiConverterTypeMenuPrice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuPrice_lower(_ value: MenuPrice) -> RustBuffer {
+    return FfiConverterTypeMenuPrice.lower(value)
+}
+
+
+/**
+ * A set of food and other things that are sold together at one price, and not apart by the same offer (一体資産: 菓子と玩具). A set that the
+ * customer puts together is none: its parts have prices and rates of their own.
+ */
+public struct MixedSet: Equatable, Hashable {
+    /**
+     * What the food in it is worth, by prices or by costs, in any unit.
+     */
+    public let foodMinor: Int64
+    /**
+     * What all of it is worth, in the same unit.
+     */
+    public let wholeMinor: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What the food in it is worth, by prices or by costs, in any unit.
+         */foodMinor: Int64,
+        /**
+         * What all of it is worth, in the same unit.
+         */wholeMinor: Int64) {
+        self.foodMinor = foodMinor
+        self.wholeMinor = wholeMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MixedSet: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMixedSet: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MixedSet {
+        return
+            try MixedSet(
+                foodMinor: FfiConverterInt64.read(from: &buf),
+                wholeMinor: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MixedSet, into buf: inout [UInt8]) {
+        FfiConverterInt64.write(value.foodMinor, into: &buf)
+        FfiConverterInt64.write(value.wholeMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMixedSet_lift(_ buf: RustBuffer) throws -> MixedSet {
+    return try FfiConverterTypeMixedSet.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMixedSet_lower(_ value: MixedSet) -> RustBuffer {
+    return FfiConverterTypeMixedSet.lower(value)
+}
+
+
+/**
  * One span of a weekly plan.
  */
 public struct OpeningSpan: Equatable, Hashable {
@@ -1794,6 +1943,105 @@ public func FfiConverterTypeOpeningSpan_lift(_ buf: RustBuffer) throws -> Openin
 #endif
 public func FfiConverterTypeOpeningSpan_lower(_ value: OpeningSpan) -> RustBuffer {
     return FfiConverterTypeOpeningSpan.lower(value)
+}
+
+
+/**
+ * A time that can be booked.
+ */
+public struct PickupSlot: Equatable, Hashable {
+    /**
+     * What the person is told (受渡予定): nine of ten orders are ready by then.
+     */
+    public let promisedMs: Int64
+    /**
+     * When the kitchen plans to be ready.
+     */
+    public let readyMs: Int64
+    /**
+     * When it has to begin at the latest.
+     */
+    public let startMs: Int64
+    /**
+     * How full the busiest of its stations is then with this order in it, in thousandths: what smoothing goes by, the lower the better.
+     */
+    public let loadPermille: UInt32
+    /**
+     * Points that it gives because it is quieter than the one that was asked for; 0 for none.
+     */
+    public let nudgePoints: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What the person is told (受渡予定): nine of ten orders are ready by then.
+         */promisedMs: Int64,
+        /**
+         * When the kitchen plans to be ready.
+         */readyMs: Int64,
+        /**
+         * When it has to begin at the latest.
+         */startMs: Int64,
+        /**
+         * How full the busiest of its stations is then with this order in it, in thousandths: what smoothing goes by, the lower the better.
+         */loadPermille: UInt32,
+        /**
+         * Points that it gives because it is quieter than the one that was asked for; 0 for none.
+         */nudgePoints: Int64) {
+        self.promisedMs = promisedMs
+        self.readyMs = readyMs
+        self.startMs = startMs
+        self.loadPermille = loadPermille
+        self.nudgePoints = nudgePoints
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PickupSlot: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePickupSlot: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PickupSlot {
+        return
+            try PickupSlot(
+                promisedMs: FfiConverterInt64.read(from: &buf),
+                readyMs: FfiConverterInt64.read(from: &buf),
+                startMs: FfiConverterInt64.read(from: &buf),
+                loadPermille: FfiConverterUInt32.read(from: &buf),
+                nudgePoints: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PickupSlot, into buf: inout [UInt8]) {
+        FfiConverterInt64.write(value.promisedMs, into: &buf)
+        FfiConverterInt64.write(value.readyMs, into: &buf)
+        FfiConverterInt64.write(value.startMs, into: &buf)
+        FfiConverterUInt32.write(value.loadPermille, into: &buf)
+        FfiConverterInt64.write(value.nudgePoints, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupSlot_lift(_ buf: RustBuffer) throws -> PickupSlot {
+    return try FfiConverterTypePickupSlot.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupSlot_lower(_ value: PickupSlot) -> RustBuffer {
+    return FfiConverterTypePickupSlot.lower(value)
 }
 
 
@@ -2937,6 +3185,75 @@ public func FfiConverterTypeSizeMm_lower(_ value: SizeMm) -> RustBuffer {
 
 
 /**
+ * A row of the screen.
+ */
+public struct SnapshotRow: Equatable, Hashable {
+    /**
+     * What it is about.
+     */
+    public let label: String
+    /**
+     * What it says.
+     */
+    public let text: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What it is about.
+         */label: String,
+        /**
+         * What it says.
+         */text: String) {
+        self.label = label
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SnapshotRow: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSnapshotRow: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SnapshotRow {
+        return
+            try SnapshotRow(
+                label: FfiConverterString.read(from: &buf),
+                text: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SnapshotRow, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.label, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotRow_lift(_ buf: RustBuffer) throws -> SnapshotRow {
+    return try FfiConverterTypeSnapshotRow.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotRow_lower(_ value: SnapshotRow) -> RustBuffer {
+    return FfiConverterTypeSnapshotRow.lower(value)
+}
+
+
+/**
  * How much of a variant there is in a store: never without the time and the source of it.
  *
  * It is made by [`StockAnswer::of`] alone, so that no answer exists whose band was not held against its age:
@@ -2974,11 +3291,11 @@ public struct StockAnswer: Equatable, Hashable {
      */
     public let source: StockSource
     /**
-     * True when it is older than what the source usually is: to be shown as 'last known'.
+     * True when it is older than what the source usually is, or when nobody knows how old it is: to be shown as 'last known'.
      */
     public let lastKnown: Bool
     /**
-     * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`].
+     * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`], and where the way is not known.
      */
     public let chancePermille: UInt32?
     /**
@@ -3010,10 +3327,10 @@ public struct StockAnswer: Equatable, Hashable {
          * From which source.
          */source: StockSource,
         /**
-         * True when it is older than what the source usually is: to be shown as 'last known'.
+         * True when it is older than what the source usually is, or when nobody knows how old it is: to be shown as 'last known'.
          */lastKnown: Bool,
         /**
-         * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`].
+         * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`], and where the way is not known.
          */chancePermille: UInt32?,
         /**
          * Where it lies, as the store writes it.
@@ -3347,6 +3664,186 @@ public func FfiConverterTypeVariantInfo_lift(_ buf: RustBuffer) throws -> Varian
 public func FfiConverterTypeVariantInfo_lower(_ value: VariantInfo) -> RustBuffer {
     return FfiConverterTypeVariantInfo.lower(value)
 }
+
+
+/**
+ * How an allergen is to be named on a label.
+ */
+
+public enum AllergenLevel: Equatable, Hashable {
+
+    /**
+     * 特定原材料 (表示義務).
+     */
+    case mandatory
+    /**
+     * 特定原材料に準ずるもの (表示推奨).
+     */
+    case recommended
+    /**
+     * No longer on the list.
+     */
+    case removed
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AllergenLevel: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAllergenLevel: FfiConverterRustBuffer {
+    typealias SwiftType = AllergenLevel
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AllergenLevel {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .mandatory
+
+        case 2: return .recommended
+
+        case 3: return .removed
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: AllergenLevel, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .mandatory:
+            writeInt(&buf, Int32(1))
+
+
+        case .recommended:
+            writeInt(&buf, Int32(2))
+
+
+        case .removed:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenLevel_lift(_ buf: RustBuffer) throws -> AllergenLevel {
+    return try FfiConverterTypeAllergenLevel.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenLevel_lower(_ value: AllergenLevel) -> RustBuffer {
+    return FfiConverterTypeAllergenLevel.lower(value)
+}
+
+
+
+/**
+ * What a dish holds of an allergen, the better news first.
+ */
+
+public enum AllergenState: Equatable, Hashable {
+
+    /**
+     * None of it, as far as the kitchen can say.
+     */
+    case free
+    /**
+     * Not an ingredient; traces are possible (コンタミネーション).
+     */
+    case mayContain
+    /**
+     * Nobody has said. Worse than traces: it may be an ingredient.
+     */
+    case unknown
+    /**
+     * It is an ingredient.
+     */
+    case contains
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AllergenState: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAllergenState: FfiConverterRustBuffer {
+    typealias SwiftType = AllergenState
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AllergenState {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .free
+
+        case 2: return .mayContain
+
+        case 3: return .unknown
+
+        case 4: return .contains
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: AllergenState, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .free:
+            writeInt(&buf, Int32(1))
+
+
+        case .mayContain:
+            writeInt(&buf, Int32(2))
+
+
+        case .unknown:
+            writeInt(&buf, Int32(3))
+
+
+        case .contains:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenState_lift(_ buf: RustBuffer) throws -> AllergenState {
+    return try FfiConverterTypeAllergenState.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenState_lower(_ value: AllergenState) -> RustBuffer {
+    return FfiConverterTypeAllergenState.lower(value)
+}
+
 
 
 /**
@@ -3695,6 +4192,81 @@ public func FfiConverterTypeBasis_lift(_ buf: RustBuffer) throws -> Basis {
 #endif
 public func FfiConverterTypeBasis_lower(_ value: Basis) -> RustBuffer {
     return FfiConverterTypeBasis.lower(value)
+}
+
+
+
+/**
+ * When the money moves.
+ */
+
+public enum CaptureTime: Equatable, Hashable {
+
+    /**
+     * When the store accepts the order.
+     */
+    case atAcceptance
+    /**
+     * When it is handed over.
+     */
+    case atHandOver
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CaptureTime: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCaptureTime: FfiConverterRustBuffer {
+    typealias SwiftType = CaptureTime
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CaptureTime {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .atAcceptance
+
+        case 2: return .atHandOver
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CaptureTime, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .atAcceptance:
+            writeInt(&buf, Int32(1))
+
+
+        case .atHandOver:
+            writeInt(&buf, Int32(2))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCaptureTime_lift(_ buf: RustBuffer) throws -> CaptureTime {
+    return try FfiConverterTypeCaptureTime.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCaptureTime_lower(_ value: CaptureTime) -> RustBuffer {
+    return FfiConverterTypeCaptureTime.lower(value)
 }
 
 
@@ -4452,6 +5024,121 @@ public func FfiConverterTypeGrantState_lower(_ value: GrantState) -> RustBuffer 
 
 
 /**
+ * How an order reaches the person (受渡方法).
+ */
+
+public enum HandoffMode: Equatable, Hashable {
+
+    /**
+     * At the counter or the pickup shelf (店頭受取); eaten there or taken away, as the diner says.
+     */
+    case counterPickup
+    /**
+     * Brought to the car (駐車場受取).
+     */
+    case curbside
+    /**
+     * At the window (ドライブスルー).
+     */
+    case driveThru
+    /**
+     * Brought to the seat (店内飲食).
+     */
+    case dineIn
+    /**
+     * Brought home (配達).
+     */
+    case delivery
+    /**
+     * From a locker (ロッカー): nobody sees who takes it.
+     */
+    case locker
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HandoffMode: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHandoffMode: FfiConverterRustBuffer {
+    typealias SwiftType = HandoffMode
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HandoffMode {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .counterPickup
+
+        case 2: return .curbside
+
+        case 3: return .driveThru
+
+        case 4: return .dineIn
+
+        case 5: return .delivery
+
+        case 6: return .locker
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: HandoffMode, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .counterPickup:
+            writeInt(&buf, Int32(1))
+
+
+        case .curbside:
+            writeInt(&buf, Int32(2))
+
+
+        case .driveThru:
+            writeInt(&buf, Int32(3))
+
+
+        case .dineIn:
+            writeInt(&buf, Int32(4))
+
+
+        case .delivery:
+            writeInt(&buf, Int32(5))
+
+
+        case .locker:
+            writeInt(&buf, Int32(6))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHandoffMode_lift(_ buf: RustBuffer) throws -> HandoffMode {
+    return try FfiConverterTypeHandoffMode.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHandoffMode_lower(_ value: HandoffMode) -> RustBuffer {
+    return FfiConverterTypeHandoffMode.lower(value)
+}
+
+
+
+/**
  * Why something is not held.
  */
 
@@ -4462,7 +5149,7 @@ public enum HoldRefusal: Equatable, Hashable {
      */
     case insufficientStock
     /**
-     * The books of the store cannot be right, so nothing can be promised.
+     * The books of the store cannot be right, or are too old, so nothing can be promised.
      */
     case stockUnknown
     /**
@@ -4485,6 +5172,10 @@ public enum HoldRefusal: Equatable, Hashable {
      * The store is closed until after the hold would be over.
      */
     case closed
+    /**
+     * The member's hold of the same variant there ran out a moment ago: it can be held again later.
+     */
+    case tooSoon
 
 
 
@@ -4520,6 +5211,8 @@ public struct FfiConverterTypeHoldRefusal: FfiConverterRustBuffer {
 
         case 7: return .closed
 
+        case 8: return .tooSoon
+
         default: throw UniffiInternalError.unexpectedEnumCase
         }
     }
@@ -4554,6 +5247,10 @@ public struct FfiConverterTypeHoldRefusal: FfiConverterRustBuffer {
 
         case .closed:
             writeInt(&buf, Int32(7))
+
+
+        case .tooSoon:
+            writeInt(&buf, Int32(8))
 
         }
     }
@@ -4986,6 +5683,432 @@ public func FfiConverterTypeMissing_lift(_ buf: RustBuffer) throws -> Missing {
 #endif
 public func FfiConverterTypeMissing_lower(_ value: Missing) -> RustBuffer {
     return FfiConverterTypeMissing.lower(value)
+}
+
+
+
+/**
+ * Who takes a step.
+ */
+
+public enum OrderActor: Equatable, Hashable {
+
+    /**
+     * Whose order it is.
+     */
+    case person
+    /**
+     * The staff of the store.
+     */
+    case store
+    /**
+     * Time that is over.
+     */
+    case clock
+    /**
+     * The backend by its rules, and what a payment provider answers.
+     */
+    case backend
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderActor: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderActor: FfiConverterRustBuffer {
+    typealias SwiftType = OrderActor
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderActor {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .person
+
+        case 2: return .store
+
+        case 3: return .clock
+
+        case 4: return .backend
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: OrderActor, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .person:
+            writeInt(&buf, Int32(1))
+
+
+        case .store:
+            writeInt(&buf, Int32(2))
+
+
+        case .clock:
+            writeInt(&buf, Int32(3))
+
+
+        case .backend:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderActor_lift(_ buf: RustBuffer) throws -> OrderActor {
+    return try FfiConverterTypeOrderActor.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderActor_lower(_ value: OrderActor) -> RustBuffer {
+    return FfiConverterTypeOrderActor.lower(value)
+}
+
+
+
+/**
+ * Where an order stands.
+ */
+
+public enum OrderState: Equatable, Hashable {
+
+    /**
+     * Being put together.
+     */
+    case draft
+    /**
+     * Sent; the store has not answered.
+     */
+    case submitted
+    /**
+     * Sent, and the answer was lost: it may or may not have arrived.
+     */
+    case unknown
+    /**
+     * The store makes it.
+     */
+    case accepted
+    /**
+     * The kitchen has begun.
+     */
+    case inPreparation
+    /**
+     * It can be fetched.
+     */
+    case ready
+    /**
+     * It was handed over.
+     */
+    case pickedUp
+    /**
+     * All is done. Lines can still be given back.
+     */
+    case completed
+    /**
+     * Cancelled by the person or the store.
+     */
+    case canceled
+    /**
+     * The store did not take it.
+     */
+    case rejected
+    /**
+     * Nobody came (no-show).
+     */
+    case expired
+    /**
+     * It did not come about: not paid, or never arrived.
+     */
+    case failed
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderState: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderState: FfiConverterRustBuffer {
+    typealias SwiftType = OrderState
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderState {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .draft
+
+        case 2: return .submitted
+
+        case 3: return .unknown
+
+        case 4: return .accepted
+
+        case 5: return .inPreparation
+
+        case 6: return .ready
+
+        case 7: return .pickedUp
+
+        case 8: return .completed
+
+        case 9: return .canceled
+
+        case 10: return .rejected
+
+        case 11: return .expired
+
+        case 12: return .failed
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: OrderState, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .draft:
+            writeInt(&buf, Int32(1))
+
+
+        case .submitted:
+            writeInt(&buf, Int32(2))
+
+
+        case .unknown:
+            writeInt(&buf, Int32(3))
+
+
+        case .accepted:
+            writeInt(&buf, Int32(4))
+
+
+        case .inPreparation:
+            writeInt(&buf, Int32(5))
+
+
+        case .ready:
+            writeInt(&buf, Int32(6))
+
+
+        case .pickedUp:
+            writeInt(&buf, Int32(7))
+
+
+        case .completed:
+            writeInt(&buf, Int32(8))
+
+
+        case .canceled:
+            writeInt(&buf, Int32(9))
+
+
+        case .rejected:
+            writeInt(&buf, Int32(10))
+
+
+        case .expired:
+            writeInt(&buf, Int32(11))
+
+
+        case .failed:
+            writeInt(&buf, Int32(12))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderState_lift(_ buf: RustBuffer) throws -> OrderState {
+    return try FfiConverterTypeOrderState.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderState_lower(_ value: OrderState) -> RustBuffer {
+    return FfiConverterTypeOrderState.lower(value)
+}
+
+
+
+/**
+ * How an order is paid.
+ */
+
+public enum PaymentMethod: Equatable, Hashable {
+
+    /**
+     * With a token of a payment provider that the app holds.
+     */
+    case token
+    /**
+     * At the counter, when it is handed over.
+     */
+    case atCounter
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PaymentMethod: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePaymentMethod: FfiConverterRustBuffer {
+    typealias SwiftType = PaymentMethod
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PaymentMethod {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .token
+
+        case 2: return .atCounter
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: PaymentMethod, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .token:
+            writeInt(&buf, Int32(1))
+
+
+        case .atCounter:
+            writeInt(&buf, Int32(2))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePaymentMethod_lift(_ buf: RustBuffer) throws -> PaymentMethod {
+    return try FfiConverterTypePaymentMethod.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePaymentMethod_lower(_ value: PaymentMethod) -> RustBuffer {
+    return FfiConverterTypePaymentMethod.lower(value)
+}
+
+
+
+/**
+ * When the person wants it.
+ */
+
+public enum PickupTime: Equatable, Hashable {
+
+    /**
+     * As soon as possible (最短).
+     */
+    case asap
+    /**
+     * At a time (時間指定).
+     */
+    case scheduled(
+        /**
+         * In milliseconds; its minute counts.
+         */atMs: Int64
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PickupTime: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePickupTime: FfiConverterRustBuffer {
+    typealias SwiftType = PickupTime
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PickupTime {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .asap
+
+        case 2: return .scheduled(atMs: try FfiConverterInt64.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: PickupTime, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .asap:
+            writeInt(&buf, Int32(1))
+
+
+        case let .scheduled(atMs):
+            writeInt(&buf, Int32(2))
+            FfiConverterInt64.write(atMs, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupTime_lift(_ buf: RustBuffer) throws -> PickupTime {
+    return try FfiConverterTypePickupTime.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupTime_lower(_ value: PickupTime) -> RustBuffer {
+    return FfiConverterTypePickupTime.lower(value)
 }
 
 
@@ -6059,6 +7182,101 @@ public func FfiConverterTypeRefusal_lower(_ value: Refusal) -> RustBuffer {
 
 
 /**
+ * Why an order is not taken.
+ */
+
+public enum RejectReason: Equatable, Hashable {
+
+    /**
+     * Price or stock changed meanwhile: a question to the person, see [`crate::cart::CartChange`].
+     */
+    case changed
+    /**
+     * The slot is gone: other times are offered.
+     */
+    case slotGone
+    /**
+     * The store cannot take it.
+     */
+    case store
+    /**
+     * The store did not answer in time.
+     */
+    case notAccepted
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RejectReason: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRejectReason: FfiConverterRustBuffer {
+    typealias SwiftType = RejectReason
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RejectReason {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .changed
+
+        case 2: return .slotGone
+
+        case 3: return .store
+
+        case 4: return .notAccepted
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RejectReason, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .changed:
+            writeInt(&buf, Int32(1))
+
+
+        case .slotGone:
+            writeInt(&buf, Int32(2))
+
+
+        case .store:
+            writeInt(&buf, Int32(3))
+
+
+        case .notAccepted:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRejectReason_lift(_ buf: RustBuffer) throws -> RejectReason {
+    return try FfiConverterTypeRejectReason.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRejectReason_lower(_ value: RejectReason) -> RustBuffer {
+    return FfiConverterTypeRejectReason.lower(value)
+}
+
+
+
+/**
  * Why a text is nothing that can be acted on. In the order in which it is looked for.
  */
 public
@@ -6776,6 +7994,378 @@ public func FfiConverterTypeStockSource_lower(_ value: StockSource) -> RustBuffe
 
 
 /**
+ * Whether the kitchen takes new orders (受付中, 混雑(延長), 受付停止). Accepted ones are not touched.
+ */
+
+public enum StoreMode: Equatable, Hashable {
+
+    /**
+     * As planned.
+     */
+    case online
+    /**
+     * Work on new orders begins so much later.
+     */
+    case busy(
+        /**
+         * In minutes.
+         */delayMin: UInt32
+    )
+    /**
+     * No work on new orders begins before; later times can be ordered.
+     */
+    case paused(
+        /**
+         * In milliseconds; `None` is the rest of the day.
+         */untilMs: Int64?
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StoreMode: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStoreMode: FfiConverterRustBuffer {
+    typealias SwiftType = StoreMode
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StoreMode {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .online
+
+        case 2: return .busy(delayMin: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 3: return .paused(untilMs: try FfiConverterOptionInt64.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: StoreMode, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .online:
+            writeInt(&buf, Int32(1))
+
+
+        case let .busy(delayMin):
+            writeInt(&buf, Int32(2))
+            FfiConverterUInt32.write(delayMin, into: &buf)
+
+
+        case let .paused(untilMs):
+            writeInt(&buf, Int32(3))
+            FfiConverterOptionInt64.write(untilMs, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreMode_lift(_ buf: RustBuffer) throws -> StoreMode {
+    return try FfiConverterTypeStoreMode.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreMode_lower(_ value: StoreMode) -> RustBuffer {
+    return FfiConverterTypeStoreMode.lower(value)
+}
+
+
+
+/**
+ * What an item is for the tax.
+ */
+
+public enum TaxClass: Equatable, Hashable {
+
+    /**
+     * Food and drink in the sense of the Food Labelling Act, alcohol apart; みりん風調味料 (below 1 % of alcohol) is food.
+     */
+    case food
+    /**
+     * Alcohol in the sense of the Liquor Tax Act (1 % and more): 本みりん too.
+     */
+    case alcohol
+    /**
+     * Everything else: goods, quasi-drugs, cool packs that are charged for.
+     */
+    case goods
+    /**
+     * A carrier bag that is charged for.
+     */
+    case bag
+    /**
+     * The fee for a delivery, where it is charged by itself.
+     */
+    case deliveryFee
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TaxClass: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTaxClass: FfiConverterRustBuffer {
+    typealias SwiftType = TaxClass
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TaxClass {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .food
+
+        case 2: return .alcohol
+
+        case 3: return .goods
+
+        case 4: return .bag
+
+        case 5: return .deliveryFee
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: TaxClass, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .food:
+            writeInt(&buf, Int32(1))
+
+
+        case .alcohol:
+            writeInt(&buf, Int32(2))
+
+
+        case .goods:
+            writeInt(&buf, Int32(3))
+
+
+        case .bag:
+            writeInt(&buf, Int32(4))
+
+
+        case .deliveryFee:
+            writeInt(&buf, Int32(5))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTaxClass_lift(_ buf: RustBuffer) throws -> TaxClass {
+    return try FfiConverterTypeTaxClass.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTaxClass_lower(_ value: TaxClass) -> RustBuffer {
+    return FfiConverterTypeTaxClass.lower(value)
+}
+
+
+
+/**
+ * Where food is eaten, as far as the tax asks; said by the diner at the order.
+ */
+
+public enum TaxHandoff: Equatable, Hashable {
+
+    /**
+     * At the store's tables (店内飲食), those of a food court too.
+     */
+    case eatIn
+    /**
+     * Taken away (持ち帰り): counter, curbside, drive-through, locker.
+     */
+    case takeOut
+    /**
+     * Brought (出前・宅配). Not catering, where someone serves: that is eaten in.
+     */
+    case delivery
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TaxHandoff: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTaxHandoff: FfiConverterRustBuffer {
+    typealias SwiftType = TaxHandoff
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TaxHandoff {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .eatIn
+
+        case 2: return .takeOut
+
+        case 3: return .delivery
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: TaxHandoff, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .eatIn:
+            writeInt(&buf, Int32(1))
+
+
+        case .takeOut:
+            writeInt(&buf, Int32(2))
+
+
+        case .delivery:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTaxHandoff_lift(_ buf: RustBuffer) throws -> TaxHandoff {
+    return try FfiConverterTypeTaxHandoff.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTaxHandoff_lower(_ value: TaxHandoff) -> RustBuffer {
+    return FfiConverterTypeTaxHandoff.lower(value)
+}
+
+
+
+/**
+ * How the issuer rounds what is less than a minor unit, once per rate per receipt.
+ */
+
+public enum TaxRounding: Equatable, Hashable {
+
+    /**
+     * 切捨て.
+     */
+    case down
+    /**
+     * 四捨五入.
+     */
+    case halfUp
+    /**
+     * 切上げ.
+     */
+    case up
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TaxRounding: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTaxRounding: FfiConverterRustBuffer {
+    typealias SwiftType = TaxRounding
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TaxRounding {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .down
+
+        case 2: return .halfUp
+
+        case 3: return .up
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: TaxRounding, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .down:
+            writeInt(&buf, Int32(1))
+
+
+        case .halfUp:
+            writeInt(&buf, Int32(2))
+
+
+        case .up:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTaxRounding_lift(_ buf: RustBuffer) throws -> TaxRounding {
+    return try FfiConverterTypeTaxRounding.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTaxRounding_lower(_ value: TaxRounding) -> RustBuffer {
+    return FfiConverterTypeTaxRounding.lower(value)
+}
+
+
+
+/**
  * Where the way leads.
  */
 
@@ -6984,6 +8574,30 @@ fileprivate struct FfiConverterOptionTypeChannel: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeChannel.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeTaxHandoff: FfiConverterRustBuffer {
+    typealias SwiftType = TaxHandoff?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeTaxHandoff.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeTaxHandoff.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -7311,6 +8925,46 @@ fileprivate struct FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer {
 }
 
 
+public typealias AllergenId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAllergenId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AllergenId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: AllergenId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> AllergenId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: AllergenId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenId_lift(_ value: RustBuffer) throws -> AllergenId {
+    return try FfiConverterTypeAllergenId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenId_lower(_ value: AllergenId) -> RustBuffer {
+    return FfiConverterTypeAllergenId.lower(value)
+}
+
+
+
 public typealias CheckInId = String
 
 #if swift(>=5.8)
@@ -7591,6 +9245,166 @@ public func FfiConverterTypeMemberNumber_lower(_ value: MemberNumber) -> RustBuf
 
 
 
+public typealias MenuItemId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuItemId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuItemId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: MenuItemId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> MenuItemId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: MenuItemId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItemId_lift(_ value: RustBuffer) throws -> MenuItemId {
+    return try FfiConverterTypeMenuItemId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItemId_lower(_ value: MenuItemId) -> RustBuffer {
+    return FfiConverterTypeMenuItemId.lower(value)
+}
+
+
+
+public typealias ModifierGroupId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeModifierGroupId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ModifierGroupId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: ModifierGroupId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> ModifierGroupId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: ModifierGroupId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifierGroupId_lift(_ value: RustBuffer) throws -> ModifierGroupId {
+    return try FfiConverterTypeModifierGroupId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifierGroupId_lower(_ value: ModifierGroupId) -> RustBuffer {
+    return FfiConverterTypeModifierGroupId.lower(value)
+}
+
+
+
+public typealias ModifierId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeModifierId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ModifierId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: ModifierId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> ModifierId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: ModifierId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifierId_lift(_ value: RustBuffer) throws -> ModifierId {
+    return try FfiConverterTypeModifierId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifierId_lower(_ value: ModifierId) -> RustBuffer {
+    return FfiConverterTypeModifierId.lower(value)
+}
+
+
+
+public typealias OrderId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: OrderId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> OrderId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: OrderId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderId_lift(_ value: RustBuffer) throws -> OrderId {
+    return try FfiConverterTypeOrderId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderId_lower(_ value: OrderId) -> RustBuffer {
+    return FfiConverterTypeOrderId.lower(value)
+}
+
+
+
 public typealias PlaceId = String
 
 #if swift(>=5.8)
@@ -7827,6 +9641,46 @@ public func FfiConverterTypeStampCardId_lift(_ value: RustBuffer) throws -> Stam
 #endif
 public func FfiConverterTypeStampCardId_lower(_ value: StampCardId) -> RustBuffer {
     return FfiConverterTypeStampCardId.lower(value)
+}
+
+
+
+public typealias StationId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStationId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StationId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: StationId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> StationId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: StationId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStationId_lift(_ value: RustBuffer) throws -> StationId {
+    return try FfiConverterTypeStationId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStationId_lower(_ value: StationId) -> RustBuffer {
+    return FfiConverterTypeStationId.lower(value)
 }
 
 

@@ -3479,7 +3479,7 @@ class ProductSummary:
     """
     A product in a list.
 """
-    def __init__(self, *, id:noren_rules.ProductId, title:str, brand:typing.Optional[str], image:typing.Optional[noren_rules.AssetInfo], price:typing.Optional[noren_rules.Price], price_varies:bool, ratings:int, average_milli:typing.Optional[int], as_of_ms:int):
+    def __init__(self, *, id:noren_rules.ProductId, title:str, brand:typing.Optional[str], image:typing.Optional[noren_rules.AssetInfo], price:typing.Optional[noren_rules.Price], price_varies:bool, ratings:int, average_milli:typing.Optional[int], as_of_ms:int, time_proven:bool):
         self.id = id
         self.title = title
         self.brand = brand
@@ -3489,12 +3489,13 @@ class ProductSummary:
         self.ratings = ratings
         self.average_milli = average_milli
         self.as_of_ms = as_of_ms
+        self.time_proven = time_proven
 
 
 
 
     def __str__(self):
-        return "ProductSummary(id={}, title={}, brand={}, image={}, price={}, price_varies={}, ratings={}, average_milli={}, as_of_ms={})".format(self.id, self.title, self.brand, self.image, self.price, self.price_varies, self.ratings, self.average_milli, self.as_of_ms)
+        return "ProductSummary(id={}, title={}, brand={}, image={}, price={}, price_varies={}, ratings={}, average_milli={}, as_of_ms={}, time_proven={})".format(self.id, self.title, self.brand, self.image, self.price, self.price_varies, self.ratings, self.average_milli, self.as_of_ms, self.time_proven)
     def __eq__(self, other):
         if self.id != other.id:
             return False
@@ -3514,6 +3515,8 @@ class ProductSummary:
             return False
         if self.as_of_ms != other.as_of_ms:
             return False
+        if self.time_proven != other.time_proven:
+            return False
         return True
 
 class _UniffiFfiConverterTypeProductSummary(_UniffiConverterRustBuffer):
@@ -3529,6 +3532,7 @@ class _UniffiFfiConverterTypeProductSummary(_UniffiConverterRustBuffer):
             ratings=_UniffiFfiConverterUInt32.read(buf),
             average_milli=_UniffiFfiConverterOptionalUInt32.read(buf),
             as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            time_proven=_UniffiFfiConverterBoolean.read(buf),
         )
 
     @staticmethod
@@ -3542,6 +3546,7 @@ class _UniffiFfiConverterTypeProductSummary(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.check_lower(value.ratings)
         _UniffiFfiConverterOptionalUInt32.check_lower(value.average_milli)
         _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterBoolean.check_lower(value.time_proven)
 
     @staticmethod
     def write(value, buf):
@@ -3554,6 +3559,7 @@ class _UniffiFfiConverterTypeProductSummary(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.ratings, buf)
         _UniffiFfiConverterOptionalUInt32.write(value.average_milli, buf)
         _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterBoolean.write(value.time_proven, buf)
 
 class _UniffiFfiConverterOptionalTypeProductSummary(_UniffiConverterRustBuffer):
     @classmethod
@@ -4258,6 +4264,8 @@ class _UniffiFfiConverterTypeHistoryPage(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalInt64.write(value.next, buf)
         _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
 
+
+
 class _UniffiFfiConverterOptionalBoolean(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -4288,12 +4296,11 @@ class HoldChoice:
     """
     Another store that has it.
 """
-    def __init__(self, *, store:noren_rules.StoreId, name:str, is_ec:bool, available:int, as_of_ms:int, distance_m:typing.Optional[int], open_now:typing.Optional[bool]):
+    def __init__(self, *, store:noren_rules.StoreId, name:str, is_ec:bool, answer:noren_rules.StockAnswer, distance_m:typing.Optional[int], open_now:typing.Optional[bool]):
         self.store = store
         self.name = name
         self.is_ec = is_ec
-        self.available = available
-        self.as_of_ms = as_of_ms
+        self.answer = answer
         self.distance_m = distance_m
         self.open_now = open_now
 
@@ -4301,7 +4308,7 @@ class HoldChoice:
 
 
     def __str__(self):
-        return "HoldChoice(store={}, name={}, is_ec={}, available={}, as_of_ms={}, distance_m={}, open_now={})".format(self.store, self.name, self.is_ec, self.available, self.as_of_ms, self.distance_m, self.open_now)
+        return "HoldChoice(store={}, name={}, is_ec={}, answer={}, distance_m={}, open_now={})".format(self.store, self.name, self.is_ec, self.answer, self.distance_m, self.open_now)
     def __eq__(self, other):
         if self.store != other.store:
             return False
@@ -4309,9 +4316,7 @@ class HoldChoice:
             return False
         if self.is_ec != other.is_ec:
             return False
-        if self.available != other.available:
-            return False
-        if self.as_of_ms != other.as_of_ms:
+        if self.answer != other.answer:
             return False
         if self.distance_m != other.distance_m:
             return False
@@ -4326,8 +4331,7 @@ class _UniffiFfiConverterTypeHoldChoice(_UniffiConverterRustBuffer):
             store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
             name=_UniffiFfiConverterString.read(buf),
             is_ec=_UniffiFfiConverterBoolean.read(buf),
-            available=_UniffiFfiConverterUInt32.read(buf),
-            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            answer=noren_rules._UniffiFfiConverterTypeStockAnswer.read(buf),
             distance_m=_UniffiFfiConverterOptionalUInt32.read(buf),
             open_now=_UniffiFfiConverterOptionalBoolean.read(buf),
         )
@@ -4337,8 +4341,7 @@ class _UniffiFfiConverterTypeHoldChoice(_UniffiConverterRustBuffer):
         noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
         _UniffiFfiConverterString.check_lower(value.name)
         _UniffiFfiConverterBoolean.check_lower(value.is_ec)
-        _UniffiFfiConverterUInt32.check_lower(value.available)
-        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        noren_rules._UniffiFfiConverterTypeStockAnswer.check_lower(value.answer)
         _UniffiFfiConverterOptionalUInt32.check_lower(value.distance_m)
         _UniffiFfiConverterOptionalBoolean.check_lower(value.open_now)
 
@@ -4347,8 +4350,7 @@ class _UniffiFfiConverterTypeHoldChoice(_UniffiConverterRustBuffer):
         noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
         _UniffiFfiConverterString.write(value.name, buf)
         _UniffiFfiConverterBoolean.write(value.is_ec, buf)
-        _UniffiFfiConverterUInt32.write(value.available, buf)
-        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        noren_rules._UniffiFfiConverterTypeStockAnswer.write(value.answer, buf)
         _UniffiFfiConverterOptionalUInt32.write(value.distance_m, buf)
         _UniffiFfiConverterOptionalBoolean.write(value.open_now, buf)
 
@@ -4442,6 +4444,28 @@ class HoldStanding:
             if not isinstance(other, HoldStanding):
                 return NotImplemented
             if not other.is_WAITING():
+                return False
+            return True
+
+    @dataclass
+    class ASKED:
+        """
+        It was sent and no answer came: it may be held. It is asked for by itself.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "HoldStanding.ASKED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, HoldStanding):
+                return NotImplemented
+            if not other.is_ASKED():
                 return False
             return True
 
@@ -4565,6 +4589,10 @@ class HoldStanding:
         return isinstance(self, HoldStanding.WAITING)
     def is_waiting(self) -> bool:
         return isinstance(self, HoldStanding.WAITING)
+    def is_ASKED(self) -> bool:
+        return isinstance(self, HoldStanding.ASKED)
+    def is_asked(self) -> bool:
+        return isinstance(self, HoldStanding.ASKED)
     def is_REFUSED(self) -> bool:
         return isinstance(self, HoldStanding.REFUSED)
     def is_refused(self) -> bool:
@@ -4587,6 +4615,7 @@ class HoldStanding:
 # enum class, so that method calls and instance checks etc will work intuitively.
 # We might be able to do this a little more neatly with a metaclass, but this'll do.
 HoldStanding.WAITING = type("HoldStanding.WAITING", (HoldStanding.WAITING, HoldStanding,), {})  # type: ignore
+HoldStanding.ASKED = type("HoldStanding.ASKED", (HoldStanding.ASKED, HoldStanding,), {})  # type: ignore
 HoldStanding.REFUSED = type("HoldStanding.REFUSED", (HoldStanding.REFUSED, HoldStanding,), {})  # type: ignore
 HoldStanding.NOT_TAKEN = type("HoldStanding.NOT_TAKEN", (HoldStanding.NOT_TAKEN, HoldStanding,), {})  # type: ignore
 HoldStanding.OVER = type("HoldStanding.OVER", (HoldStanding.OVER, HoldStanding,), {})  # type: ignore
@@ -4603,17 +4632,20 @@ class _UniffiFfiConverterTypeHoldStanding(_UniffiConverterRustBuffer):
             return HoldStanding.WAITING(
             )
         if variant == 2:
+            return HoldStanding.ASKED(
+            )
+        if variant == 3:
             return HoldStanding.REFUSED(
                 noren_rules._UniffiFfiConverterTypeHoldRefusal.read(buf),
             )
-        if variant == 3:
+        if variant == 4:
             return HoldStanding.NOT_TAKEN(
                 noren_rules._UniffiFfiConverterTypeReason.read(buf),
             )
-        if variant == 4:
+        if variant == 5:
             return HoldStanding.OVER(
             )
-        if variant == 5:
+        if variant == 6:
             return HoldStanding.KNOWN(
                 noren_rules._UniffiFfiConverterTypeHoldState.read(buf),
             )
@@ -4622,6 +4654,8 @@ class _UniffiFfiConverterTypeHoldStanding(_UniffiConverterRustBuffer):
     @staticmethod
     def check_lower(value):
         if value.is_WAITING():
+            return
+        if value.is_ASKED():
             return
         if value.is_REFUSED():
             noren_rules._UniffiFfiConverterTypeHoldRefusal.check_lower(value.reason)
@@ -4640,26 +4674,51 @@ class _UniffiFfiConverterTypeHoldStanding(_UniffiConverterRustBuffer):
     def write(value, buf):
         if value.is_WAITING():
             buf.write_i32(1)
-        if value.is_REFUSED():
+        if value.is_ASKED():
             buf.write_i32(2)
+        if value.is_REFUSED():
+            buf.write_i32(3)
             noren_rules._UniffiFfiConverterTypeHoldRefusal.write(value.reason, buf)
         if value.is_NOT_TAKEN():
-            buf.write_i32(3)
+            buf.write_i32(4)
             noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
         if value.is_OVER():
-            buf.write_i32(4)
-        if value.is_KNOWN():
             buf.write_i32(5)
+        if value.is_KNOWN():
+            buf.write_i32(6)
             noren_rules._UniffiFfiConverterTypeHoldState.write(value.state, buf)
 
 
+
+class _UniffiFfiConverterSequenceTypeHoldChoice(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeHoldChoice.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeHoldChoice.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeHoldChoice.read(buf) for i in range(count)
+        ]
 
 @dataclass
 class HoldView:
     """
     A hold, or a wish for one.
 """
-    def __init__(self, *, id:typing.Optional[noren_rules.HoldId], key:typing.Optional[noren_rules.IdempotencyKey], store:noren_rules.StoreId, store_name:str, sku:noren_rules.Sku, quantity:int, standing:HoldStanding, until_ms:int, minutes_left:int, made_at_ms:int, shelf_number:typing.Optional[str], call:str, words_ja:str, words_en:str):
+    def __init__(self, *, id:typing.Optional[noren_rules.HoldId], key:typing.Optional[noren_rules.IdempotencyKey], store:noren_rules.StoreId, store_name:str, sku:noren_rules.Sku, quantity:int, standing:HoldStanding, until_ms:int, minutes_left:int, made_at_ms:int, shelf_number:typing.Optional[str], call:str, words_ja:str, words_en:str, alternatives:typing.List[HoldChoice]):
         self.id = id
         self.key = key
         self.store = store
@@ -4674,12 +4733,13 @@ class HoldView:
         self.call = call
         self.words_ja = words_ja
         self.words_en = words_en
+        self.alternatives = alternatives
 
 
 
 
     def __str__(self):
-        return "HoldView(id={}, key={}, store={}, store_name={}, sku={}, quantity={}, standing={}, until_ms={}, minutes_left={}, made_at_ms={}, shelf_number={}, call={}, words_ja={}, words_en={})".format(self.id, self.key, self.store, self.store_name, self.sku, self.quantity, self.standing, self.until_ms, self.minutes_left, self.made_at_ms, self.shelf_number, self.call, self.words_ja, self.words_en)
+        return "HoldView(id={}, key={}, store={}, store_name={}, sku={}, quantity={}, standing={}, until_ms={}, minutes_left={}, made_at_ms={}, shelf_number={}, call={}, words_ja={}, words_en={}, alternatives={})".format(self.id, self.key, self.store, self.store_name, self.sku, self.quantity, self.standing, self.until_ms, self.minutes_left, self.made_at_ms, self.shelf_number, self.call, self.words_ja, self.words_en, self.alternatives)
     def __eq__(self, other):
         if self.id != other.id:
             return False
@@ -4709,6 +4769,8 @@ class HoldView:
             return False
         if self.words_en != other.words_en:
             return False
+        if self.alternatives != other.alternatives:
+            return False
         return True
 
 class _UniffiFfiConverterTypeHoldView(_UniffiConverterRustBuffer):
@@ -4729,6 +4791,7 @@ class _UniffiFfiConverterTypeHoldView(_UniffiConverterRustBuffer):
             call=_UniffiFfiConverterString.read(buf),
             words_ja=_UniffiFfiConverterString.read(buf),
             words_en=_UniffiFfiConverterString.read(buf),
+            alternatives=_UniffiFfiConverterSequenceTypeHoldChoice.read(buf),
         )
 
     @staticmethod
@@ -4747,6 +4810,7 @@ class _UniffiFfiConverterTypeHoldView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.check_lower(value.call)
         _UniffiFfiConverterString.check_lower(value.words_ja)
         _UniffiFfiConverterString.check_lower(value.words_en)
+        _UniffiFfiConverterSequenceTypeHoldChoice.check_lower(value.alternatives)
 
     @staticmethod
     def write(value, buf):
@@ -4764,6 +4828,7 @@ class _UniffiFfiConverterTypeHoldView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.call, buf)
         _UniffiFfiConverterString.write(value.words_ja, buf)
         _UniffiFfiConverterString.write(value.words_en, buf)
+        _UniffiFfiConverterSequenceTypeHoldChoice.write(value.alternatives, buf)
 
 class _UniffiFfiConverterSequenceTypeHoldView(_UniffiConverterRustBuffer):
     @classmethod
@@ -6688,8 +6753,6 @@ class _UniffiFfiConverterTypeStampCardView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.rewards, buf)
         _UniffiFfiConverterUInt32.write(value.full_cards, buf)
 
-
-
 @dataclass
 class StoreAnswer:
     """
@@ -6918,7 +6981,7 @@ class _UniffiFfiConverterSequenceTypeVariantStock(_UniffiConverterRustBuffer):
 
 class NextStep:
     """
-    What the shopper can do next, the best first.
+    What the shopper can do next, the best first: by what the store's books said at `as_of_ms`. What happened there since, nobody has said yet.
 """
     def __init__(self):
         raise RuntimeError("NextStep cannot be instantiated directly")
@@ -6927,10 +6990,10 @@ class NextStep:
     @dataclass
     class HOLD_HERE:
         """
-        It is here, and can be held.
+        It was here at `as_of_ms`, and the store holds things: whether this one is held, its answer says.
 """
 
-        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku):
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku, as_of_ms:int, last_known:bool):
             self.store = store
 
             """
@@ -6943,6 +7006,18 @@ class NextStep:
         The variant.
 """
 
+            self.as_of_ms = as_of_ms
+
+            """
+        As of when its stock is known.
+"""
+
+            self.last_known = last_known
+
+            """
+        True when that is older than what its source usually is.
+"""
+
             pass
 
 
@@ -6950,7 +7025,7 @@ class NextStep:
 
 
         def __str__(self):
-            return "NextStep.HOLD_HERE(store={}, sku={})".format(self.store, self.sku)
+            return "NextStep.HOLD_HERE(store={}, sku={}, as_of_ms={}, last_known={})".format(self.store, self.sku, self.as_of_ms, self.last_known)
         def __eq__(self, other):
             if not isinstance(other, NextStep):
                 return NotImplemented
@@ -6960,15 +7035,19 @@ class NextStep:
                 return False
             if self.sku != other.sku:
                 return False
+            if self.as_of_ms != other.as_of_ms:
+                return False
+            if self.last_known != other.last_known:
+                return False
             return True
 
     @dataclass
     class OTHER_VARIANT_HERE:
         """
-        It is not here; another size or colour is.
+        As many as are wanted were not here, or nobody knows; of another size or colour they were.
 """
 
-        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku):
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku, as_of_ms:int, last_known:bool):
             self.store = store
 
             """
@@ -6981,6 +7060,18 @@ class NextStep:
         The other variant.
 """
 
+            self.as_of_ms = as_of_ms
+
+            """
+        As of when its stock is known.
+"""
+
+            self.last_known = last_known
+
+            """
+        True when that is older than what its source usually is.
+"""
+
             pass
 
 
@@ -6988,7 +7079,7 @@ class NextStep:
 
 
         def __str__(self):
-            return "NextStep.OTHER_VARIANT_HERE(store={}, sku={})".format(self.store, self.sku)
+            return "NextStep.OTHER_VARIANT_HERE(store={}, sku={}, as_of_ms={}, last_known={})".format(self.store, self.sku, self.as_of_ms, self.last_known)
         def __eq__(self, other):
             if not isinstance(other, NextStep):
                 return NotImplemented
@@ -6998,15 +7089,19 @@ class NextStep:
                 return False
             if self.sku != other.sku:
                 return False
+            if self.as_of_ms != other.as_of_ms:
+                return False
+            if self.last_known != other.last_known:
+                return False
             return True
 
     @dataclass
     class OTHER_STORE:
         """
-        Another store has it.
+        Another store had it.
 """
 
-        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku, holds:bool):
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku, holds:bool, as_of_ms:int, last_known:bool):
             self.store = store
 
             """
@@ -7022,7 +7117,19 @@ class NextStep:
             self.holds = holds
 
             """
-        True when it can be held there.
+        True when the store holds things.
+"""
+
+            self.as_of_ms = as_of_ms
+
+            """
+        As of when its stock is known.
+"""
+
+            self.last_known = last_known
+
+            """
+        True when that is older than what its source usually is.
 """
 
             pass
@@ -7032,7 +7139,7 @@ class NextStep:
 
 
         def __str__(self):
-            return "NextStep.OTHER_STORE(store={}, sku={}, holds={})".format(self.store, self.sku, self.holds)
+            return "NextStep.OTHER_STORE(store={}, sku={}, holds={}, as_of_ms={}, last_known={})".format(self.store, self.sku, self.holds, self.as_of_ms, self.last_known)
         def __eq__(self, other):
             if not isinstance(other, NextStep):
                 return NotImplemented
@@ -7044,15 +7151,19 @@ class NextStep:
                 return False
             if self.holds != other.holds:
                 return False
+            if self.as_of_ms != other.as_of_ms:
+                return False
+            if self.last_known != other.last_known:
+                return False
             return True
 
     @dataclass
     class ONLINE:
         """
-        The online shop has it.
+        The online shop had it.
 """
 
-        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku):
+        def __init__(self, store:noren_rules.StoreId, sku:noren_rules.Sku, as_of_ms:int, last_known:bool):
             self.store = store
 
             """
@@ -7065,6 +7176,18 @@ class NextStep:
         The variant.
 """
 
+            self.as_of_ms = as_of_ms
+
+            """
+        As of when its stock is known.
+"""
+
+            self.last_known = last_known
+
+            """
+        True when that is older than what its source usually is.
+"""
+
             pass
 
 
@@ -7072,7 +7195,7 @@ class NextStep:
 
 
         def __str__(self):
-            return "NextStep.ONLINE(store={}, sku={})".format(self.store, self.sku)
+            return "NextStep.ONLINE(store={}, sku={}, as_of_ms={}, last_known={})".format(self.store, self.sku, self.as_of_ms, self.last_known)
         def __eq__(self, other):
             if not isinstance(other, NextStep):
                 return NotImplemented
@@ -7081,6 +7204,10 @@ class NextStep:
             if self.store != other.store:
                 return False
             if self.sku != other.sku:
+                return False
+            if self.as_of_ms != other.as_of_ms:
+                return False
+            if self.last_known != other.last_known:
                 return False
             return True
 
@@ -7125,22 +7252,30 @@ class _UniffiFfiConverterTypeNextStep(_UniffiConverterRustBuffer):
             return NextStep.HOLD_HERE(
                 noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
                 noren_rules._UniffiFfiConverterTypeSku.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterBoolean.read(buf),
             )
         if variant == 2:
             return NextStep.OTHER_VARIANT_HERE(
                 noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
                 noren_rules._UniffiFfiConverterTypeSku.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterBoolean.read(buf),
             )
         if variant == 3:
             return NextStep.OTHER_STORE(
                 noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
                 noren_rules._UniffiFfiConverterTypeSku.read(buf),
                 _UniffiFfiConverterBoolean.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterBoolean.read(buf),
             )
         if variant == 4:
             return NextStep.ONLINE(
                 noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
                 noren_rules._UniffiFfiConverterTypeSku.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterBoolean.read(buf),
             )
         raise InternalError("Raw enum value doesn't match any cases")
 
@@ -7149,19 +7284,27 @@ class _UniffiFfiConverterTypeNextStep(_UniffiConverterRustBuffer):
         if value.is_HOLD_HERE():
             noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
             noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+            _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+            _UniffiFfiConverterBoolean.check_lower(value.last_known)
             return
         if value.is_OTHER_VARIANT_HERE():
             noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
             noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+            _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+            _UniffiFfiConverterBoolean.check_lower(value.last_known)
             return
         if value.is_OTHER_STORE():
             noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
             noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
             _UniffiFfiConverterBoolean.check_lower(value.holds)
+            _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+            _UniffiFfiConverterBoolean.check_lower(value.last_known)
             return
         if value.is_ONLINE():
             noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
             noren_rules._UniffiFfiConverterTypeSku.check_lower(value.sku)
+            _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+            _UniffiFfiConverterBoolean.check_lower(value.last_known)
             return
         raise ValueError(value)
 
@@ -7171,19 +7314,27 @@ class _UniffiFfiConverterTypeNextStep(_UniffiConverterRustBuffer):
             buf.write_i32(1)
             noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
             noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+            _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+            _UniffiFfiConverterBoolean.write(value.last_known, buf)
         if value.is_OTHER_VARIANT_HERE():
             buf.write_i32(2)
             noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
             noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+            _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+            _UniffiFfiConverterBoolean.write(value.last_known, buf)
         if value.is_OTHER_STORE():
             buf.write_i32(3)
             noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
             noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
             _UniffiFfiConverterBoolean.write(value.holds, buf)
+            _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+            _UniffiFfiConverterBoolean.write(value.last_known, buf)
         if value.is_ONLINE():
             buf.write_i32(4)
             noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
             noren_rules._UniffiFfiConverterTypeSku.write(value.sku, buf)
+            _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+            _UniffiFfiConverterBoolean.write(value.last_known, buf)
 
 
 
@@ -9091,29 +9242,6 @@ class _UniffiFfiConverterTypeForgetError(_UniffiConverterRustBuffer):
             buf.write_i32(2)
             _UniffiFfiConverterTypeStorageError.write(value.error, buf)
 
-class _UniffiFfiConverterSequenceTypeHoldChoice(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        for item in value:
-            _UniffiFfiConverterTypeHoldChoice.check_lower(item)
-
-    @classmethod
-    def write(cls, value, buf):
-        items = len(value)
-        buf.write_i32(items)
-        for item in value:
-            _UniffiFfiConverterTypeHoldChoice.write(item, buf)
-
-    @classmethod
-    def read(cls, buf):
-        count = buf.read_i32()
-        if count < 0:
-            raise InternalError("Unexpected negative sequence length")
-
-        return [
-            _UniffiFfiConverterTypeHoldChoice.read(buf) for i in range(count)
-        ]
-
 
 
 
@@ -9173,7 +9301,8 @@ class HoldOutcome:
             self.alternatives = alternatives
 
             """
-        Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last.
+        Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last, and behind it those
+        of which nothing is known any more.
 """
 
             pass
@@ -9198,14 +9327,14 @@ class HoldOutcome:
     @dataclass
     class WAITING:
         """
-        There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
+        There is no network, or no answer came: it goes by itself with `outbox().send_due()`, and is over at a time.
 """
 
         def __init__(self, key:noren_rules.IdempotencyKey, until_ms:int):
             self.key = key
 
             """
-        Its key, to take it back.
+        Its key, to take it back. A wish whose place another one took is gone with its key.
 """
 
             self.until_ms = until_ms

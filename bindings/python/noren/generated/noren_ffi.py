@@ -641,7 +641,7 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews() != 22842:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 44040:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 52905:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_release_hold() != 61344:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -3696,7 +3696,8 @@ class AppCoreProtocol(typing.Protocol):
     async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[Position],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
         """
         Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
-        and those wanted within 30 days. The server learns their ids, never the position.
+        and those wanted within 30 days. The server learns their ids, and by those that are near the area of the phone (about 110 km, in a city down
+        to 7 km), never the position.
 
         # Errors
         `Stock`; `Cancelled`. What is known stays readable.
@@ -5146,7 +5147,8 @@ class AppCore(AppCoreProtocol):
     async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[Position],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
         """
         Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
-        and those wanted within 30 days. The server learns their ids, never the position.
+        and those wanted within 30 days. The server learns their ids, and by those that are near the area of the phone (about 110 km, in a city down
+        to 7 km), never the position.
 
         # Errors
         `Stock`; `Cancelled`. What is known stays readable.

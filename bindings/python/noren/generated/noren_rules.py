@@ -576,12 +576,37 @@ class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
     def write(value, buf):
         buf.write_u32(value)
 
+class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterUInt32.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterUInt32.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterUInt32.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
 @dataclass
 class Arrival:
     """
     When the shopper will be there, and how many are wanted.
 """
-    def __init__(self, *, in_min:int, quantity:int):
+    def __init__(self, *, in_min:typing.Optional[int], quantity:int):
         self.in_min = in_min
         self.quantity = quantity
 
@@ -601,18 +626,18 @@ class _UniffiFfiConverterTypeArrival(_UniffiConverterRustBuffer):
     @staticmethod
     def read(buf):
         return Arrival(
-            in_min=_UniffiFfiConverterUInt32.read(buf),
+            in_min=_UniffiFfiConverterOptionalUInt32.read(buf),
             quantity=_UniffiFfiConverterUInt32.read(buf),
         )
 
     @staticmethod
     def check_lower(value):
-        _UniffiFfiConverterUInt32.check_lower(value.in_min)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.in_min)
         _UniffiFfiConverterUInt32.check_lower(value.quantity)
 
     @staticmethod
     def write(value, buf):
-        _UniffiFfiConverterUInt32.write(value.in_min, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.in_min, buf)
         _UniffiFfiConverterUInt32.write(value.quantity, buf)
 
 
@@ -719,31 +744,6 @@ class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
     @staticmethod
     def write(value, buf):
         buf.write_u64(value)
-
-class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterUInt32.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterUInt32.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterUInt32.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
 
 
 class _UniffiFfiConverterTypeSku:
@@ -1550,23 +1550,84 @@ class _UniffiFfiConverterBoolean:
     def write(cls, value, buf):
         buf.write_u8(value)
 
+
+
+
+
+
+class StockSource(enum.Enum):
+    """
+    Where a store's levels come from: what an answer is worth.
+"""
+
+    POS_FEED = 0
+    """
+    Tills and movements as they happen.
+"""
+
+    BATCH = 1
+    """
+    Files of another system, now and then.
+"""
+
+    COUNT = 2
+    """
+    Counts alone.
+"""
+
+
+
+class _UniffiFfiConverterTypeStockSource(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return StockSource.POS_FEED
+        if variant == 2:
+            return StockSource.BATCH
+        if variant == 3:
+            return StockSource.COUNT
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == StockSource.POS_FEED:
+            return
+        if value == StockSource.BATCH:
+            return
+        if value == StockSource.COUNT:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == StockSource.POS_FEED:
+            buf.write_i32(1)
+        if value == StockSource.BATCH:
+            buf.write_i32(2)
+        if value == StockSource.COUNT:
+            buf.write_i32(3)
+
+
+
 @dataclass
 class HoldAlternative:
     """
     A store that has it.
 """
-    def __init__(self, *, store:StoreId, is_ec:bool, available:int, as_of_ms:int, distance_m:typing.Optional[int]):
+    def __init__(self, *, store:StoreId, is_ec:bool, available:int, as_of_ms:int, source:StockSource, distance_m:typing.Optional[int]):
         self.store = store
         self.is_ec = is_ec
         self.available = available
         self.as_of_ms = as_of_ms
+        self.source = source
         self.distance_m = distance_m
 
 
 
 
     def __str__(self):
-        return "HoldAlternative(store={}, is_ec={}, available={}, as_of_ms={}, distance_m={})".format(self.store, self.is_ec, self.available, self.as_of_ms, self.distance_m)
+        return "HoldAlternative(store={}, is_ec={}, available={}, as_of_ms={}, source={}, distance_m={})".format(self.store, self.is_ec, self.available, self.as_of_ms, self.source, self.distance_m)
     def __eq__(self, other):
         if self.store != other.store:
             return False
@@ -1575,6 +1636,8 @@ class HoldAlternative:
         if self.available != other.available:
             return False
         if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.source != other.source:
             return False
         if self.distance_m != other.distance_m:
             return False
@@ -1588,6 +1651,7 @@ class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
             is_ec=_UniffiFfiConverterBoolean.read(buf),
             available=_UniffiFfiConverterUInt32.read(buf),
             as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            source=_UniffiFfiConverterTypeStockSource.read(buf),
             distance_m=_UniffiFfiConverterOptionalUInt32.read(buf),
         )
 
@@ -1597,6 +1661,7 @@ class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.check_lower(value.is_ec)
         _UniffiFfiConverterUInt32.check_lower(value.available)
         _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterTypeStockSource.check_lower(value.source)
         _UniffiFfiConverterOptionalUInt32.check_lower(value.distance_m)
 
     @staticmethod
@@ -1605,6 +1670,7 @@ class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.write(value.is_ec, buf)
         _UniffiFfiConverterUInt32.write(value.available, buf)
         _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterTypeStockSource.write(value.source, buf)
         _UniffiFfiConverterOptionalUInt32.write(value.distance_m, buf)
 
 @dataclass
@@ -1703,6 +1769,170 @@ class _UniffiFfiConverterTypeIssuer(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.name, buf)
         _UniffiFfiConverterOptionalString.write(value.registration_number, buf)
 
+
+
+
+
+
+class TaxHandoff(enum.Enum):
+    """
+    Where food is eaten, as far as the tax asks; said by the diner at the order.
+"""
+
+    EAT_IN = 0
+    """
+    At the store's tables (店内飲食), those of a food court too.
+"""
+
+    TAKE_OUT = 1
+    """
+    Taken away (持ち帰り): counter, curbside, drive-through, locker.
+"""
+
+    DELIVERY = 2
+    """
+    Brought (出前・宅配). Not catering, where someone serves: that is eaten in.
+"""
+
+
+
+class _UniffiFfiConverterTypeTaxHandoff(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return TaxHandoff.EAT_IN
+        if variant == 2:
+            return TaxHandoff.TAKE_OUT
+        if variant == 3:
+            return TaxHandoff.DELIVERY
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == TaxHandoff.EAT_IN:
+            return
+        if value == TaxHandoff.TAKE_OUT:
+            return
+        if value == TaxHandoff.DELIVERY:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == TaxHandoff.EAT_IN:
+            buf.write_i32(1)
+        if value == TaxHandoff.TAKE_OUT:
+            buf.write_i32(2)
+        if value == TaxHandoff.DELIVERY:
+            buf.write_i32(3)
+
+
+
+class _UniffiFfiConverterOptionalTypeTaxHandoff(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeTaxHandoff.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeTaxHandoff.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeTaxHandoff.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class MenuPrice:
+    """
+    A price, tax included (総額表示).
+"""
+    def __init__(self, *, handoff:typing.Optional[TaxHandoff], amount_minor:int):
+        self.handoff = handoff
+        self.amount_minor = amount_minor
+
+
+
+
+    def __str__(self):
+        return "MenuPrice(handoff={}, amount_minor={})".format(self.handoff, self.amount_minor)
+    def __eq__(self, other):
+        if self.handoff != other.handoff:
+            return False
+        if self.amount_minor != other.amount_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuPrice(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuPrice(
+            handoff=_UniffiFfiConverterOptionalTypeTaxHandoff.read(buf),
+            amount_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypeTaxHandoff.check_lower(value.handoff)
+        _UniffiFfiConverterInt64.check_lower(value.amount_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypeTaxHandoff.write(value.handoff, buf)
+        _UniffiFfiConverterInt64.write(value.amount_minor, buf)
+
+@dataclass
+class MixedSet:
+    """
+    A set of food and other things that are sold together at one price, and not apart by the same offer (一体資産: 菓子と玩具). A set that the
+    customer puts together is none: its parts have prices and rates of their own.
+"""
+    def __init__(self, *, food_minor:int, whole_minor:int):
+        self.food_minor = food_minor
+        self.whole_minor = whole_minor
+
+
+
+
+    def __str__(self):
+        return "MixedSet(food_minor={}, whole_minor={})".format(self.food_minor, self.whole_minor)
+    def __eq__(self, other):
+        if self.food_minor != other.food_minor:
+            return False
+        if self.whole_minor != other.whole_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMixedSet(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MixedSet(
+            food_minor=_UniffiFfiConverterInt64.read(buf),
+            whole_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterInt64.check_lower(value.food_minor)
+        _UniffiFfiConverterInt64.check_lower(value.whole_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterInt64.write(value.food_minor, buf)
+        _UniffiFfiConverterInt64.write(value.whole_minor, buf)
+
 class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
     CLASS_NAME = "u8"
     VALUE_MIN = 0
@@ -1773,6 +2003,63 @@ class _UniffiFfiConverterTypeOpeningSpan(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt8.write(value.weekday, buf)
         _UniffiFfiConverterUInt16.write(value.opens_min, buf)
         _UniffiFfiConverterUInt16.write(value.closes_min, buf)
+
+@dataclass
+class PickupSlot:
+    """
+    A time that can be booked.
+"""
+    def __init__(self, *, promised_ms:int, ready_ms:int, start_ms:int, load_permille:int, nudge_points:int):
+        self.promised_ms = promised_ms
+        self.ready_ms = ready_ms
+        self.start_ms = start_ms
+        self.load_permille = load_permille
+        self.nudge_points = nudge_points
+
+
+
+
+    def __str__(self):
+        return "PickupSlot(promised_ms={}, ready_ms={}, start_ms={}, load_permille={}, nudge_points={})".format(self.promised_ms, self.ready_ms, self.start_ms, self.load_permille, self.nudge_points)
+    def __eq__(self, other):
+        if self.promised_ms != other.promised_ms:
+            return False
+        if self.ready_ms != other.ready_ms:
+            return False
+        if self.start_ms != other.start_ms:
+            return False
+        if self.load_permille != other.load_permille:
+            return False
+        if self.nudge_points != other.nudge_points:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePickupSlot(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PickupSlot(
+            promised_ms=_UniffiFfiConverterInt64.read(buf),
+            ready_ms=_UniffiFfiConverterInt64.read(buf),
+            start_ms=_UniffiFfiConverterInt64.read(buf),
+            load_permille=_UniffiFfiConverterUInt32.read(buf),
+            nudge_points=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterInt64.check_lower(value.promised_ms)
+        _UniffiFfiConverterInt64.check_lower(value.ready_ms)
+        _UniffiFfiConverterInt64.check_lower(value.start_ms)
+        _UniffiFfiConverterUInt32.check_lower(value.load_permille)
+        _UniffiFfiConverterInt64.check_lower(value.nudge_points)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterInt64.write(value.promised_ms, buf)
+        _UniffiFfiConverterInt64.write(value.ready_ms, buf)
+        _UniffiFfiConverterInt64.write(value.start_ms, buf)
+        _UniffiFfiConverterUInt32.write(value.load_permille, buf)
+        _UniffiFfiConverterInt64.write(value.nudge_points, buf)
 
 
 
@@ -3188,6 +3475,45 @@ class _UniffiFfiConverterTypeSizeMm(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.depth_mm, buf)
         _UniffiFfiConverterUInt32.write(value.height_mm, buf)
 
+@dataclass
+class SnapshotRow:
+    """
+    A row of the screen.
+"""
+    def __init__(self, *, label:str, text:str):
+        self.label = label
+        self.text = text
+
+
+
+
+    def __str__(self):
+        return "SnapshotRow(label={}, text={})".format(self.label, self.text)
+    def __eq__(self, other):
+        if self.label != other.label:
+            return False
+        if self.text != other.text:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSnapshotRow(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SnapshotRow(
+            label=_UniffiFfiConverterString.read(buf),
+            text=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.label)
+        _UniffiFfiConverterString.check_lower(value.text)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.label, buf)
+        _UniffiFfiConverterString.write(value.text, buf)
+
 
 
 
@@ -3256,66 +3582,6 @@ class _UniffiFfiConverterTypeBand(_UniffiConverterRustBuffer):
             buf.write_i32(3)
         if value == Band.UNKNOWN:
             buf.write_i32(4)
-
-
-
-
-
-
-
-
-class StockSource(enum.Enum):
-    """
-    Where a store's levels come from: what an answer is worth.
-"""
-
-    POS_FEED = 0
-    """
-    Tills and movements as they happen.
-"""
-
-    BATCH = 1
-    """
-    Files of another system, now and then.
-"""
-
-    COUNT = 2
-    """
-    Counts alone.
-"""
-
-
-
-class _UniffiFfiConverterTypeStockSource(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return StockSource.POS_FEED
-        if variant == 2:
-            return StockSource.BATCH
-        if variant == 3:
-            return StockSource.COUNT
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == StockSource.POS_FEED:
-            return
-        if value == StockSource.BATCH:
-            return
-        if value == StockSource.COUNT:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == StockSource.POS_FEED:
-            buf.write_i32(1)
-        if value == StockSource.BATCH:
-            buf.write_i32(2)
-        if value == StockSource.COUNT:
-            buf.write_i32(3)
 
 
 
@@ -3527,6 +3793,137 @@ class _UniffiFfiConverterTypeVariantInfo(_UniffiConverterRustBuffer):
 
 
 
+class AllergenLevel(enum.Enum):
+    """
+    How an allergen is to be named on a label.
+"""
+
+    MANDATORY = 0
+    """
+    特定原材料 (表示義務).
+"""
+
+    RECOMMENDED = 1
+    """
+    特定原材料に準ずるもの (表示推奨).
+"""
+
+    REMOVED = 2
+    """
+    No longer on the list.
+"""
+
+
+
+class _UniffiFfiConverterTypeAllergenLevel(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return AllergenLevel.MANDATORY
+        if variant == 2:
+            return AllergenLevel.RECOMMENDED
+        if variant == 3:
+            return AllergenLevel.REMOVED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == AllergenLevel.MANDATORY:
+            return
+        if value == AllergenLevel.RECOMMENDED:
+            return
+        if value == AllergenLevel.REMOVED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == AllergenLevel.MANDATORY:
+            buf.write_i32(1)
+        if value == AllergenLevel.RECOMMENDED:
+            buf.write_i32(2)
+        if value == AllergenLevel.REMOVED:
+            buf.write_i32(3)
+
+
+
+
+
+
+
+
+class AllergenState(enum.Enum):
+    """
+    What a dish holds of an allergen, the better news first.
+"""
+
+    FREE = 0
+    """
+    None of it, as far as the kitchen can say.
+"""
+
+    MAY_CONTAIN = 1
+    """
+    Not an ingredient; traces are possible (コンタミネーション).
+"""
+
+    UNKNOWN = 2
+    """
+    Nobody has said. Worse than traces: it may be an ingredient.
+"""
+
+    CONTAINS = 3
+    """
+    It is an ingredient.
+"""
+
+
+
+class _UniffiFfiConverterTypeAllergenState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return AllergenState.FREE
+        if variant == 2:
+            return AllergenState.MAY_CONTAIN
+        if variant == 3:
+            return AllergenState.UNKNOWN
+        if variant == 4:
+            return AllergenState.CONTAINS
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == AllergenState.FREE:
+            return
+        if value == AllergenState.MAY_CONTAIN:
+            return
+        if value == AllergenState.UNKNOWN:
+            return
+        if value == AllergenState.CONTAINS:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == AllergenState.FREE:
+            buf.write_i32(1)
+        if value == AllergenState.MAY_CONTAIN:
+            buf.write_i32(2)
+        if value == AllergenState.UNKNOWN:
+            buf.write_i32(3)
+        if value == AllergenState.CONTAINS:
+            buf.write_i32(4)
+
+
+
+
+
+
+
+
 class Assurance(enum.Enum):
     """
     How well the backend knows who the member is.
@@ -3639,6 +4036,55 @@ class _UniffiFfiConverterTypeBasis(_UniffiConverterRustBuffer):
             buf.write_i32(2)
         if value == Basis.OS_VISIT:
             buf.write_i32(3)
+
+
+
+
+
+
+
+
+class CaptureTime(enum.Enum):
+    """
+    When the money moves.
+"""
+
+    AT_ACCEPTANCE = 0
+    """
+    When the store accepts the order.
+"""
+
+    AT_HAND_OVER = 1
+    """
+    When it is handed over.
+"""
+
+
+
+class _UniffiFfiConverterTypeCaptureTime(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CaptureTime.AT_ACCEPTANCE
+        if variant == 2:
+            return CaptureTime.AT_HAND_OVER
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == CaptureTime.AT_ACCEPTANCE:
+            return
+        if value == CaptureTime.AT_HAND_OVER:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == CaptureTime.AT_ACCEPTANCE:
+            buf.write_i32(1)
+        if value == CaptureTime.AT_HAND_OVER:
+            buf.write_i32(2)
 
 
 
@@ -4253,6 +4699,99 @@ class _UniffiFfiConverterTypeGrantState(_UniffiConverterRustBuffer):
 
 
 
+class HandoffMode(enum.Enum):
+    """
+    How an order reaches the person (受渡方法).
+"""
+
+    COUNTER_PICKUP = 0
+    """
+    At the counter or the pickup shelf (店頭受取); eaten there or taken away, as the diner says.
+"""
+
+    CURBSIDE = 1
+    """
+    Brought to the car (駐車場受取).
+"""
+
+    DRIVE_THRU = 2
+    """
+    At the window (ドライブスルー).
+"""
+
+    DINE_IN = 3
+    """
+    Brought to the seat (店内飲食).
+"""
+
+    DELIVERY = 4
+    """
+    Brought home (配達).
+"""
+
+    LOCKER = 5
+    """
+    From a locker (ロッカー): nobody sees who takes it.
+"""
+
+
+
+class _UniffiFfiConverterTypeHandoffMode(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return HandoffMode.COUNTER_PICKUP
+        if variant == 2:
+            return HandoffMode.CURBSIDE
+        if variant == 3:
+            return HandoffMode.DRIVE_THRU
+        if variant == 4:
+            return HandoffMode.DINE_IN
+        if variant == 5:
+            return HandoffMode.DELIVERY
+        if variant == 6:
+            return HandoffMode.LOCKER
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == HandoffMode.COUNTER_PICKUP:
+            return
+        if value == HandoffMode.CURBSIDE:
+            return
+        if value == HandoffMode.DRIVE_THRU:
+            return
+        if value == HandoffMode.DINE_IN:
+            return
+        if value == HandoffMode.DELIVERY:
+            return
+        if value == HandoffMode.LOCKER:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == HandoffMode.COUNTER_PICKUP:
+            buf.write_i32(1)
+        if value == HandoffMode.CURBSIDE:
+            buf.write_i32(2)
+        if value == HandoffMode.DRIVE_THRU:
+            buf.write_i32(3)
+        if value == HandoffMode.DINE_IN:
+            buf.write_i32(4)
+        if value == HandoffMode.DELIVERY:
+            buf.write_i32(5)
+        if value == HandoffMode.LOCKER:
+            buf.write_i32(6)
+
+
+
+
+
+
+
+
 class HoldRefusal(enum.Enum):
     """
     Why something is not held.
@@ -4265,7 +4804,7 @@ class HoldRefusal(enum.Enum):
 
     STOCK_UNKNOWN = 1
     """
-    The books of the store cannot be right, so nothing can be promised.
+    The books of the store cannot be right, or are too old, so nothing can be promised.
 """
 
     NOT_OFFERED = 2
@@ -4293,6 +4832,11 @@ class HoldRefusal(enum.Enum):
     The store is closed until after the hold would be over.
 """
 
+    TOO_SOON = 7
+    """
+    The member's hold of the same variant there ran out a moment ago: it can be held again later.
+"""
+
 
 
 class _UniffiFfiConverterTypeHoldRefusal(_UniffiConverterRustBuffer):
@@ -4313,6 +4857,8 @@ class _UniffiFfiConverterTypeHoldRefusal(_UniffiConverterRustBuffer):
             return HoldRefusal.ALREADY_HELD
         if variant == 7:
             return HoldRefusal.CLOSED
+        if variant == 8:
+            return HoldRefusal.TOO_SOON
         raise InternalError("Raw enum value doesn't match any cases")
 
     @staticmethod
@@ -4330,6 +4876,8 @@ class _UniffiFfiConverterTypeHoldRefusal(_UniffiConverterRustBuffer):
         if value == HoldRefusal.ALREADY_HELD:
             return
         if value == HoldRefusal.CLOSED:
+            return
+        if value == HoldRefusal.TOO_SOON:
             return
         raise ValueError(value)
 
@@ -4349,6 +4897,8 @@ class _UniffiFfiConverterTypeHoldRefusal(_UniffiConverterRustBuffer):
             buf.write_i32(6)
         if value == HoldRefusal.CLOSED:
             buf.write_i32(7)
+        if value == HoldRefusal.TOO_SOON:
+            buf.write_i32(8)
 
 
 
@@ -4904,6 +5454,405 @@ class _UniffiFfiConverterTypeMissing(_UniffiConverterRustBuffer):
         if value.is_DWELL():
             buf.write_i32(6)
             _UniffiFfiConverterUInt32.write(value.left_s, buf)
+
+
+
+
+
+
+
+
+class OrderActor(enum.Enum):
+    """
+    Who takes a step.
+"""
+
+    PERSON = 0
+    """
+    Whose order it is.
+"""
+
+    STORE = 1
+    """
+    The staff of the store.
+"""
+
+    CLOCK = 2
+    """
+    Time that is over.
+"""
+
+    BACKEND = 3
+    """
+    The backend by its rules, and what a payment provider answers.
+"""
+
+
+
+class _UniffiFfiConverterTypeOrderActor(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderActor.PERSON
+        if variant == 2:
+            return OrderActor.STORE
+        if variant == 3:
+            return OrderActor.CLOCK
+        if variant == 4:
+            return OrderActor.BACKEND
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == OrderActor.PERSON:
+            return
+        if value == OrderActor.STORE:
+            return
+        if value == OrderActor.CLOCK:
+            return
+        if value == OrderActor.BACKEND:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == OrderActor.PERSON:
+            buf.write_i32(1)
+        if value == OrderActor.STORE:
+            buf.write_i32(2)
+        if value == OrderActor.CLOCK:
+            buf.write_i32(3)
+        if value == OrderActor.BACKEND:
+            buf.write_i32(4)
+
+
+
+
+
+
+
+
+class OrderState(enum.Enum):
+    """
+    Where an order stands.
+"""
+
+    DRAFT = 0
+    """
+    Being put together.
+"""
+
+    SUBMITTED = 1
+    """
+    Sent; the store has not answered.
+"""
+
+    UNKNOWN = 2
+    """
+    Sent, and the answer was lost: it may or may not have arrived.
+"""
+
+    ACCEPTED = 3
+    """
+    The store makes it.
+"""
+
+    IN_PREPARATION = 4
+    """
+    The kitchen has begun.
+"""
+
+    READY = 5
+    """
+    It can be fetched.
+"""
+
+    PICKED_UP = 6
+    """
+    It was handed over.
+"""
+
+    COMPLETED = 7
+    """
+    All is done. Lines can still be given back.
+"""
+
+    CANCELED = 8
+    """
+    Cancelled by the person or the store.
+"""
+
+    REJECTED = 9
+    """
+    The store did not take it.
+"""
+
+    EXPIRED = 10
+    """
+    Nobody came (no-show).
+"""
+
+    FAILED = 11
+    """
+    It did not come about: not paid, or never arrived.
+"""
+
+
+
+class _UniffiFfiConverterTypeOrderState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderState.DRAFT
+        if variant == 2:
+            return OrderState.SUBMITTED
+        if variant == 3:
+            return OrderState.UNKNOWN
+        if variant == 4:
+            return OrderState.ACCEPTED
+        if variant == 5:
+            return OrderState.IN_PREPARATION
+        if variant == 6:
+            return OrderState.READY
+        if variant == 7:
+            return OrderState.PICKED_UP
+        if variant == 8:
+            return OrderState.COMPLETED
+        if variant == 9:
+            return OrderState.CANCELED
+        if variant == 10:
+            return OrderState.REJECTED
+        if variant == 11:
+            return OrderState.EXPIRED
+        if variant == 12:
+            return OrderState.FAILED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == OrderState.DRAFT:
+            return
+        if value == OrderState.SUBMITTED:
+            return
+        if value == OrderState.UNKNOWN:
+            return
+        if value == OrderState.ACCEPTED:
+            return
+        if value == OrderState.IN_PREPARATION:
+            return
+        if value == OrderState.READY:
+            return
+        if value == OrderState.PICKED_UP:
+            return
+        if value == OrderState.COMPLETED:
+            return
+        if value == OrderState.CANCELED:
+            return
+        if value == OrderState.REJECTED:
+            return
+        if value == OrderState.EXPIRED:
+            return
+        if value == OrderState.FAILED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == OrderState.DRAFT:
+            buf.write_i32(1)
+        if value == OrderState.SUBMITTED:
+            buf.write_i32(2)
+        if value == OrderState.UNKNOWN:
+            buf.write_i32(3)
+        if value == OrderState.ACCEPTED:
+            buf.write_i32(4)
+        if value == OrderState.IN_PREPARATION:
+            buf.write_i32(5)
+        if value == OrderState.READY:
+            buf.write_i32(6)
+        if value == OrderState.PICKED_UP:
+            buf.write_i32(7)
+        if value == OrderState.COMPLETED:
+            buf.write_i32(8)
+        if value == OrderState.CANCELED:
+            buf.write_i32(9)
+        if value == OrderState.REJECTED:
+            buf.write_i32(10)
+        if value == OrderState.EXPIRED:
+            buf.write_i32(11)
+        if value == OrderState.FAILED:
+            buf.write_i32(12)
+
+
+
+
+
+
+
+
+class PaymentMethod(enum.Enum):
+    """
+    How an order is paid.
+"""
+
+    TOKEN = 0
+    """
+    With a token of a payment provider that the app holds.
+"""
+
+    AT_COUNTER = 1
+    """
+    At the counter, when it is handed over.
+"""
+
+
+
+class _UniffiFfiConverterTypePaymentMethod(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return PaymentMethod.TOKEN
+        if variant == 2:
+            return PaymentMethod.AT_COUNTER
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == PaymentMethod.TOKEN:
+            return
+        if value == PaymentMethod.AT_COUNTER:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == PaymentMethod.TOKEN:
+            buf.write_i32(1)
+        if value == PaymentMethod.AT_COUNTER:
+            buf.write_i32(2)
+
+
+
+
+
+
+
+
+class PickupTime:
+    """
+    When the person wants it.
+"""
+    def __init__(self):
+        raise RuntimeError("PickupTime cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class ASAP:
+        """
+        As soon as possible (最短).
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "PickupTime.ASAP()".format()
+        def __eq__(self, other):
+            if not isinstance(other, PickupTime):
+                return NotImplemented
+            if not other.is_ASAP():
+                return False
+            return True
+
+    @dataclass
+    class SCHEDULED:
+        """
+        At a time (時間指定).
+"""
+
+        def __init__(self, at_ms:int):
+            self.at_ms = at_ms
+
+            """
+        In milliseconds; its minute counts.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "PickupTime.SCHEDULED(at_ms={})".format(self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, PickupTime):
+                return NotImplemented
+            if not other.is_SCHEDULED():
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_ASAP(self) -> bool:
+        return isinstance(self, PickupTime.ASAP)
+    def is_asap(self) -> bool:
+        return isinstance(self, PickupTime.ASAP)
+    def is_SCHEDULED(self) -> bool:
+        return isinstance(self, PickupTime.SCHEDULED)
+    def is_scheduled(self) -> bool:
+        return isinstance(self, PickupTime.SCHEDULED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+PickupTime.ASAP = type("PickupTime.ASAP", (PickupTime.ASAP, PickupTime,), {})  # type: ignore
+PickupTime.SCHEDULED = type("PickupTime.SCHEDULED", (PickupTime.SCHEDULED, PickupTime,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypePickupTime(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return PickupTime.ASAP(
+            )
+        if variant == 2:
+            return PickupTime.SCHEDULED(
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_ASAP():
+            return
+        if value.is_SCHEDULED():
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_ASAP():
+            buf.write_i32(1)
+        if value.is_SCHEDULED():
+            buf.write_i32(2)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
 
 
 
@@ -5844,6 +6793,77 @@ class _UniffiFfiConverterTypeRefusal(_UniffiConverterRustBuffer):
             buf.write_i32(9)
         if value.is_REPLAYED():
             buf.write_i32(10)
+
+
+
+
+
+
+
+
+class RejectReason(enum.Enum):
+    """
+    Why an order is not taken.
+"""
+
+    CHANGED = 0
+    """
+    Price or stock changed meanwhile: a question to the person, see [`crate::cart::CartChange`].
+"""
+
+    SLOT_GONE = 1
+    """
+    The slot is gone: other times are offered.
+"""
+
+    STORE = 2
+    """
+    The store cannot take it.
+"""
+
+    NOT_ACCEPTED = 3
+    """
+    The store did not answer in time.
+"""
+
+
+
+class _UniffiFfiConverterTypeRejectReason(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return RejectReason.CHANGED
+        if variant == 2:
+            return RejectReason.SLOT_GONE
+        if variant == 3:
+            return RejectReason.STORE
+        if variant == 4:
+            return RejectReason.NOT_ACCEPTED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == RejectReason.CHANGED:
+            return
+        if value == RejectReason.SLOT_GONE:
+            return
+        if value == RejectReason.STORE:
+            return
+        if value == RejectReason.NOT_ACCEPTED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == RejectReason.CHANGED:
+            buf.write_i32(1)
+        if value == RejectReason.SLOT_GONE:
+            buf.write_i32(2)
+        if value == RejectReason.STORE:
+            buf.write_i32(3)
+        if value == RejectReason.NOT_ACCEPTED:
+            buf.write_i32(4)
 
 
 
@@ -6998,6 +8018,313 @@ class _UniffiFfiConverterTypeScanned(_UniffiConverterRustBuffer):
 
 
 
+class StoreMode:
+    """
+    Whether the kitchen takes new orders (受付中, 混雑(延長), 受付停止). Accepted ones are not touched.
+"""
+    def __init__(self):
+        raise RuntimeError("StoreMode cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class ONLINE:
+        """
+        As planned.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "StoreMode.ONLINE()".format()
+        def __eq__(self, other):
+            if not isinstance(other, StoreMode):
+                return NotImplemented
+            if not other.is_ONLINE():
+                return False
+            return True
+
+    @dataclass
+    class BUSY:
+        """
+        Work on new orders begins so much later.
+"""
+
+        def __init__(self, delay_min:int):
+            self.delay_min = delay_min
+
+            """
+        In minutes.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "StoreMode.BUSY(delay_min={})".format(self.delay_min)
+        def __eq__(self, other):
+            if not isinstance(other, StoreMode):
+                return NotImplemented
+            if not other.is_BUSY():
+                return False
+            if self.delay_min != other.delay_min:
+                return False
+            return True
+
+    @dataclass
+    class PAUSED:
+        """
+        No work on new orders begins before; later times can be ordered.
+"""
+
+        def __init__(self, until_ms:typing.Optional[int]):
+            self.until_ms = until_ms
+
+            """
+        In milliseconds; `None` is the rest of the day.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "StoreMode.PAUSED(until_ms={})".format(self.until_ms)
+        def __eq__(self, other):
+            if not isinstance(other, StoreMode):
+                return NotImplemented
+            if not other.is_PAUSED():
+                return False
+            if self.until_ms != other.until_ms:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_ONLINE(self) -> bool:
+        return isinstance(self, StoreMode.ONLINE)
+    def is_online(self) -> bool:
+        return isinstance(self, StoreMode.ONLINE)
+    def is_BUSY(self) -> bool:
+        return isinstance(self, StoreMode.BUSY)
+    def is_busy(self) -> bool:
+        return isinstance(self, StoreMode.BUSY)
+    def is_PAUSED(self) -> bool:
+        return isinstance(self, StoreMode.PAUSED)
+    def is_paused(self) -> bool:
+        return isinstance(self, StoreMode.PAUSED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+StoreMode.ONLINE = type("StoreMode.ONLINE", (StoreMode.ONLINE, StoreMode,), {})  # type: ignore
+StoreMode.BUSY = type("StoreMode.BUSY", (StoreMode.BUSY, StoreMode,), {})  # type: ignore
+StoreMode.PAUSED = type("StoreMode.PAUSED", (StoreMode.PAUSED, StoreMode,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeStoreMode(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return StoreMode.ONLINE(
+            )
+        if variant == 2:
+            return StoreMode.BUSY(
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 3:
+            return StoreMode.PAUSED(
+                _UniffiFfiConverterOptionalInt64.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_ONLINE():
+            return
+        if value.is_BUSY():
+            _UniffiFfiConverterUInt32.check_lower(value.delay_min)
+            return
+        if value.is_PAUSED():
+            _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_ONLINE():
+            buf.write_i32(1)
+        if value.is_BUSY():
+            buf.write_i32(2)
+            _UniffiFfiConverterUInt32.write(value.delay_min, buf)
+        if value.is_PAUSED():
+            buf.write_i32(3)
+            _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+
+
+
+
+
+
+
+
+class TaxClass(enum.Enum):
+    """
+    What an item is for the tax.
+"""
+
+    FOOD = 0
+    """
+    Food and drink in the sense of the Food Labelling Act, alcohol apart; みりん風調味料 (below 1 % of alcohol) is food.
+"""
+
+    ALCOHOL = 1
+    """
+    Alcohol in the sense of the Liquor Tax Act (1 % and more): 本みりん too.
+"""
+
+    GOODS = 2
+    """
+    Everything else: goods, quasi-drugs, cool packs that are charged for.
+"""
+
+    BAG = 3
+    """
+    A carrier bag that is charged for.
+"""
+
+    DELIVERY_FEE = 4
+    """
+    The fee for a delivery, where it is charged by itself.
+"""
+
+
+
+class _UniffiFfiConverterTypeTaxClass(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return TaxClass.FOOD
+        if variant == 2:
+            return TaxClass.ALCOHOL
+        if variant == 3:
+            return TaxClass.GOODS
+        if variant == 4:
+            return TaxClass.BAG
+        if variant == 5:
+            return TaxClass.DELIVERY_FEE
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == TaxClass.FOOD:
+            return
+        if value == TaxClass.ALCOHOL:
+            return
+        if value == TaxClass.GOODS:
+            return
+        if value == TaxClass.BAG:
+            return
+        if value == TaxClass.DELIVERY_FEE:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == TaxClass.FOOD:
+            buf.write_i32(1)
+        if value == TaxClass.ALCOHOL:
+            buf.write_i32(2)
+        if value == TaxClass.GOODS:
+            buf.write_i32(3)
+        if value == TaxClass.BAG:
+            buf.write_i32(4)
+        if value == TaxClass.DELIVERY_FEE:
+            buf.write_i32(5)
+
+
+
+
+
+
+
+
+class TaxRounding(enum.Enum):
+    """
+    How the issuer rounds what is less than a minor unit, once per rate per receipt.
+"""
+
+    DOWN = 0
+    """
+    切捨て.
+"""
+
+    HALF_UP = 1
+    """
+    四捨五入.
+"""
+
+    UP = 2
+    """
+    切上げ.
+"""
+
+
+
+class _UniffiFfiConverterTypeTaxRounding(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return TaxRounding.DOWN
+        if variant == 2:
+            return TaxRounding.HALF_UP
+        if variant == 3:
+            return TaxRounding.UP
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == TaxRounding.DOWN:
+            return
+        if value == TaxRounding.HALF_UP:
+            return
+        if value == TaxRounding.UP:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == TaxRounding.DOWN:
+            buf.write_i32(1)
+        if value == TaxRounding.HALF_UP:
+            buf.write_i32(2)
+        if value == TaxRounding.UP:
+            buf.write_i32(3)
+
+
+
+
+
+
+
+
 class Trend(enum.Enum):
     """
     Where the way leads.
@@ -7062,6 +8389,32 @@ class _UniffiFfiConverterTypeTrend(_UniffiConverterRustBuffer):
         if value == Trend.UNKNOWN:
             buf.write_i32(4)
 
+
+
+
+class _UniffiFfiConverterTypeAllergenId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+AllergenId = str
 
 
 
@@ -7169,6 +8522,110 @@ MemberId = str
 
 
 
+class _UniffiFfiConverterTypeMenuItemId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+MenuItemId = str
+
+
+
+class _UniffiFfiConverterTypeModifierGroupId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+ModifierGroupId = str
+
+
+
+class _UniffiFfiConverterTypeModifierId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+ModifierId = str
+
+
+
+class _UniffiFfiConverterTypeOrderId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+OrderId = str
+
+
+
 class _UniffiFfiConverterTypePlaceId:
     @staticmethod
     def write(value, buf):
@@ -7272,37 +8729,76 @@ class _UniffiFfiConverterTypeStampCardId:
 StampCardId = str
 
 
+
+class _UniffiFfiConverterTypeStationId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+StationId = str
+
+
 __all__ = [
     "InternalError",
     "AssetKind",
     "HoldState",
+    "StockSource",
+    "TaxHandoff",
     "PointsKind",
     "PrefixKind",
     "Channel",
     "ReceiptKind",
     "Band",
-    "StockSource",
+    "AllergenLevel",
+    "AllergenState",
     "Assurance",
     "Basis",
+    "CaptureTime",
     "CheckInRefusal",
     "ConditionKind",
     "Coverage",
     "Direction",
     "Fit",
     "GrantState",
+    "HandoffMode",
     "HoldRefusal",
     "Link",
     "LinkedIdentity",
     "Missing",
+    "OrderActor",
+    "OrderState",
+    "PaymentMethod",
+    "PickupTime",
     "PlaceKind",
     "Progress",
     "ReactionKind",
     "Reason",
     "Refusal",
+    "RejectReason",
     "ScanRefusal",
     "ScannedMember",
     "ScannedLink",
     "Scanned",
+    "StoreMode",
+    "TaxClass",
+    "TaxRounding",
     "Trend",
     "Arrival",
     "AssetInfo",
@@ -7316,7 +8812,10 @@ __all__ = [
     "HoldAlternative",
     "InStoreCode",
     "Issuer",
+    "MenuPrice",
+    "MixedSet",
     "OpeningSpan",
+    "PickupSlot",
     "PointsEntry",
     "ValueLayout",
     "PrefixRule",
@@ -7330,6 +8829,7 @@ __all__ = [
     "ScannedProduct",
     "ScannedUrl",
     "SizeMm",
+    "SnapshotRow",
     "StockAnswer",
     "VariantInfo",
 ]

@@ -4136,14 +4136,9 @@ data class HoldChoice (
     val `isEc`: kotlin.Boolean
     ,
     /**
-     * How many are available there, at most 99.
+     * How many there are (at most 99 are told), as of when and from which source.
      */
-    val `available`: kotlin.UInt
-    ,
-    /**
-     * As of when, in milliseconds since the Unix epoch.
-     */
-    val `asOfMs`: kotlin.Long
+    val `answer`: StockAnswer
     ,
     /**
      * Metres from the phone; absent without a position, and where the phone does not know the store's place.
@@ -4173,8 +4168,7 @@ public object FfiConverterTypeHoldChoice: FfiConverterRustBuffer<HoldChoice> {
             FfiConverterTypeStoreId.read(buf),
             FfiConverterString.read(buf),
             FfiConverterBoolean.read(buf),
-            FfiConverterUInt.read(buf),
-            FfiConverterLong.read(buf),
+            FfiConverterTypeStockAnswer.read(buf),
             FfiConverterOptionalUInt.read(buf),
             FfiConverterOptionalBoolean.read(buf),
         )
@@ -4184,8 +4178,7 @@ public object FfiConverterTypeHoldChoice: FfiConverterRustBuffer<HoldChoice> {
             FfiConverterTypeStoreId.allocationSize(value.`store`) +
             FfiConverterString.allocationSize(value.`name`) +
             FfiConverterBoolean.allocationSize(value.`isEc`) +
-            FfiConverterUInt.allocationSize(value.`available`) +
-            FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterTypeStockAnswer.allocationSize(value.`answer`) +
             FfiConverterOptionalUInt.allocationSize(value.`distanceM`) +
             FfiConverterOptionalBoolean.allocationSize(value.`openNow`)
     )
@@ -4194,8 +4187,7 @@ public object FfiConverterTypeHoldChoice: FfiConverterRustBuffer<HoldChoice> {
             FfiConverterTypeStoreId.write(value.`store`, buf)
             FfiConverterString.write(value.`name`, buf)
             FfiConverterBoolean.write(value.`isEc`, buf)
-            FfiConverterUInt.write(value.`available`, buf)
-            FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterTypeStockAnswer.write(value.`answer`, buf)
             FfiConverterOptionalUInt.write(value.`distanceM`, buf)
             FfiConverterOptionalBoolean.write(value.`openNow`, buf)
     }
@@ -4410,6 +4402,11 @@ data class HoldView (
      * The same in English.
      */
     val `wordsEn`: kotlin.String
+    ,
+    /**
+     * Where else it is, for a wish that was refused: the nearest to that store first, as of when the backend said so. Else empty.
+     */
+    val `alternatives`: List<HoldChoice>
 
 ){
 
@@ -4440,6 +4437,7 @@ public object FfiConverterTypeHoldView: FfiConverterRustBuffer<HoldView> {
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
+            FfiConverterSequenceTypeHoldChoice.read(buf),
         )
     }
 
@@ -4457,7 +4455,8 @@ public object FfiConverterTypeHoldView: FfiConverterRustBuffer<HoldView> {
             FfiConverterOptionalString.allocationSize(value.`shelfNumber`) +
             FfiConverterString.allocationSize(value.`call`) +
             FfiConverterString.allocationSize(value.`wordsJa`) +
-            FfiConverterString.allocationSize(value.`wordsEn`)
+            FfiConverterString.allocationSize(value.`wordsEn`) +
+            FfiConverterSequenceTypeHoldChoice.allocationSize(value.`alternatives`)
     )
 
     override fun write(value: HoldView, buf: ByteBuffer) {
@@ -4475,6 +4474,7 @@ public object FfiConverterTypeHoldView: FfiConverterRustBuffer<HoldView> {
             FfiConverterString.write(value.`call`, buf)
             FfiConverterString.write(value.`wordsJa`, buf)
             FfiConverterString.write(value.`wordsEn`, buf)
+            FfiConverterSequenceTypeHoldChoice.write(value.`alternatives`, buf)
     }
 }
 
@@ -5411,6 +5411,11 @@ data class ProductSummary (
      * The server said all this at this moment, in milliseconds since the Unix epoch.
      */
     val `asOfMs`: kotlin.Long
+    ,
+    /**
+     * False when the clock was not heard from a server since the phone was started: the price may be another day's.
+     */
+    val `timeProven`: kotlin.Boolean
 
 ){
 
@@ -5436,6 +5441,7 @@ public object FfiConverterTypeProductSummary: FfiConverterRustBuffer<ProductSumm
             FfiConverterUInt.read(buf),
             FfiConverterOptionalUInt.read(buf),
             FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
@@ -5448,7 +5454,8 @@ public object FfiConverterTypeProductSummary: FfiConverterRustBuffer<ProductSumm
             FfiConverterBoolean.allocationSize(value.`priceVaries`) +
             FfiConverterUInt.allocationSize(value.`ratings`) +
             FfiConverterOptionalUInt.allocationSize(value.`averageMilli`) +
-            FfiConverterLong.allocationSize(value.`asOfMs`)
+            FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterBoolean.allocationSize(value.`timeProven`)
     )
 
     override fun write(value: ProductSummary, buf: ByteBuffer) {
@@ -5461,6 +5468,7 @@ public object FfiConverterTypeProductSummary: FfiConverterRustBuffer<ProductSumm
             FfiConverterUInt.write(value.`ratings`, buf)
             FfiConverterOptionalUInt.write(value.`averageMilli`, buf)
             FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterBoolean.write(value.`timeProven`, buf)
     }
 }
 
@@ -6440,7 +6448,8 @@ data class StockQuestion (
     val `here`: StoreId?
     ,
     /**
-     * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則).
+     * In how many minutes the shopper will be in a store. Absent: by the way to each store, walking 80 m a minute (不動産の表示に関する公正競争規約施行規則);
+     * where that is not known either, no chance is said.
      */
     val `inMin`: kotlin.UInt?
     ,
@@ -6455,7 +6464,7 @@ data class StockQuestion (
     val `perVariant`: kotlin.UInt
     ,
     /**
-     * True: stores that are open now come before all that are closed.
+     * True: stores that are open now come before all that are closed. Stores whose stock was heard too long ago come last in any case.
      */
     val `openFirst`: kotlin.Boolean
 
@@ -6669,7 +6678,7 @@ data class StoreAnswer (
     val `distanceM`: kotlin.UInt?
     ,
     /**
-     * True when it is open now, by the trusted clock; absent where its hours are not known.
+     * True when it is open now, by the trusted clock; absent where its hours are not known, and while the clock is not proven.
      */
     val `openNow`: kotlin.Boolean?
     ,
@@ -7174,7 +7183,7 @@ data class VariantStock (
     val `here`: StoreAnswer?
     ,
     /**
-     * Other stores that have it, the nearest first.
+     * Other stores that have it, the nearest first; after them those that had it when they were heard of last, too long ago to go by.
      */
     val `stores`: List<StoreAnswer>
     ,
@@ -8802,7 +8811,8 @@ sealed class HoldOutcome {
          */
         val `reason`: app.noren.rules.HoldRefusal,
         /**
-         * Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last.
+         * Where else it is: the nearest to the phone first where a position was given, else to that store; the online shop last, and behind it those
+         * of which nothing is known any more.
          */
         val `alternatives`: List<app.noren.core.HoldChoice>) : HoldOutcome()
 
@@ -8813,11 +8823,11 @@ sealed class HoldOutcome {
     }
 
     /**
-     * There is no network: it goes by itself with `outbox().send_due()`, and is over at a time.
+     * There is no network, or no answer came: it goes by itself with `outbox().send_due()`, and is over at a time.
      */
     data class Waiting(
         /**
-         * Its key, to take it back.
+         * Its key, to take it back. A wish whose place another one took is gone with its key.
          */
         val `key`: app.noren.rules.IdempotencyKey,
         /**
@@ -8944,6 +8954,12 @@ sealed class HoldStanding {
 
 
     /**
+     * It was sent and no answer came: it may be held. It is asked for by itself.
+     */
+    object Asked : HoldStanding()
+
+
+    /**
      * It is not held.
      */
     data class Refused(
@@ -9011,14 +9027,15 @@ public object FfiConverterTypeHoldStanding : FfiConverterRustBuffer<HoldStanding
     override fun read(buf: ByteBuffer): HoldStanding {
         return when(buf.getInt()) {
             1 -> HoldStanding.Waiting
-            2 -> HoldStanding.Refused(
+            2 -> HoldStanding.Asked
+            3 -> HoldStanding.Refused(
                 FfiConverterTypeHoldRefusal.read(buf),
                 )
-            3 -> HoldStanding.NotTaken(
+            4 -> HoldStanding.NotTaken(
                 FfiConverterTypeReason.read(buf),
                 )
-            4 -> HoldStanding.Over
-            5 -> HoldStanding.Known(
+            5 -> HoldStanding.Over
+            6 -> HoldStanding.Known(
                 FfiConverterTypeHoldState.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -9027,6 +9044,12 @@ public object FfiConverterTypeHoldStanding : FfiConverterRustBuffer<HoldStanding
 
     override fun allocationSize(value: HoldStanding): ULong = when(value) {
         is HoldStanding.Waiting -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is HoldStanding.Asked -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
@@ -9067,22 +9090,26 @@ public object FfiConverterTypeHoldStanding : FfiConverterRustBuffer<HoldStanding
                 buf.putInt(1)
                 Unit
             }
-            is HoldStanding.Refused -> {
+            is HoldStanding.Asked -> {
                 buf.putInt(2)
+                Unit
+            }
+            is HoldStanding.Refused -> {
+                buf.putInt(3)
                 FfiConverterTypeHoldRefusal.write(value.`reason`, buf)
                 Unit
             }
             is HoldStanding.NotTaken -> {
-                buf.putInt(3)
+                buf.putInt(4)
                 FfiConverterTypeReason.write(value.`code`, buf)
                 Unit
             }
             is HoldStanding.Over -> {
-                buf.putInt(4)
+                buf.putInt(5)
                 Unit
             }
             is HoldStanding.Known -> {
-                buf.putInt(5)
+                buf.putInt(6)
                 FfiConverterTypeHoldState.write(value.`state`, buf)
                 Unit
             }
@@ -10002,12 +10029,12 @@ public object FfiConverterTypeMemberState : FfiConverterRustBuffer<MemberState>{
 
 
 /**
- * What the shopper can do next, the best first.
+ * What the shopper can do next, the best first: by what the store's books said at `as_of_ms`. What happened there since, nobody has said yet.
  */
 sealed class NextStep {
 
     /**
-     * It is here, and can be held.
+     * It was here at `as_of_ms`, and the store holds things: whether this one is held, its answer says.
      */
     data class HoldHere(
         /**
@@ -10017,7 +10044,15 @@ sealed class NextStep {
         /**
          * The variant.
          */
-        val `sku`: app.noren.rules.Sku) : NextStep()
+        val `sku`: app.noren.rules.Sku,
+        /**
+         * As of when its stock is known.
+         */
+        val `asOfMs`: kotlin.Long,
+        /**
+         * True when that is older than what its source usually is.
+         */
+        val `lastKnown`: kotlin.Boolean) : NextStep()
 
     {
 
@@ -10026,7 +10061,7 @@ sealed class NextStep {
     }
 
     /**
-     * It is not here; another size or colour is.
+     * As many as are wanted were not here, or nobody knows; of another size or colour they were.
      */
     data class OtherVariantHere(
         /**
@@ -10036,7 +10071,15 @@ sealed class NextStep {
         /**
          * The other variant.
          */
-        val `sku`: app.noren.rules.Sku) : NextStep()
+        val `sku`: app.noren.rules.Sku,
+        /**
+         * As of when its stock is known.
+         */
+        val `asOfMs`: kotlin.Long,
+        /**
+         * True when that is older than what its source usually is.
+         */
+        val `lastKnown`: kotlin.Boolean) : NextStep()
 
     {
 
@@ -10045,7 +10088,7 @@ sealed class NextStep {
     }
 
     /**
-     * Another store has it.
+     * Another store had it.
      */
     data class OtherStore(
         /**
@@ -10057,9 +10100,17 @@ sealed class NextStep {
          */
         val `sku`: app.noren.rules.Sku,
         /**
-         * True when it can be held there.
+         * True when the store holds things.
          */
-        val `holds`: kotlin.Boolean) : NextStep()
+        val `holds`: kotlin.Boolean,
+        /**
+         * As of when its stock is known.
+         */
+        val `asOfMs`: kotlin.Long,
+        /**
+         * True when that is older than what its source usually is.
+         */
+        val `lastKnown`: kotlin.Boolean) : NextStep()
 
     {
 
@@ -10068,7 +10119,7 @@ sealed class NextStep {
     }
 
     /**
-     * The online shop has it.
+     * The online shop had it.
      */
     data class Online(
         /**
@@ -10078,7 +10129,15 @@ sealed class NextStep {
         /**
          * The variant.
          */
-        val `sku`: app.noren.rules.Sku) : NextStep()
+        val `sku`: app.noren.rules.Sku,
+        /**
+         * As of when its stock is known.
+         */
+        val `asOfMs`: kotlin.Long,
+        /**
+         * True when that is older than what its source usually is.
+         */
+        val `lastKnown`: kotlin.Boolean) : NextStep()
 
     {
 
@@ -10105,19 +10164,27 @@ public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
             1 -> NextStep.HoldHere(
                 FfiConverterTypeStoreId.read(buf),
                 FfiConverterTypeSku.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterBoolean.read(buf),
                 )
             2 -> NextStep.OtherVariantHere(
                 FfiConverterTypeStoreId.read(buf),
                 FfiConverterTypeSku.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterBoolean.read(buf),
                 )
             3 -> NextStep.OtherStore(
                 FfiConverterTypeStoreId.read(buf),
                 FfiConverterTypeSku.read(buf),
                 FfiConverterBoolean.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterBoolean.read(buf),
                 )
             4 -> NextStep.Online(
                 FfiConverterTypeStoreId.read(buf),
                 FfiConverterTypeSku.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterBoolean.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
@@ -10130,6 +10197,8 @@ public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
                 4UL
                 + FfiConverterTypeStoreId.allocationSize(value.`store`)
                 + FfiConverterTypeSku.allocationSize(value.`sku`)
+                + FfiConverterLong.allocationSize(value.`asOfMs`)
+                + FfiConverterBoolean.allocationSize(value.`lastKnown`)
             )
         }
         is NextStep.OtherVariantHere -> {
@@ -10138,6 +10207,8 @@ public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
                 4UL
                 + FfiConverterTypeStoreId.allocationSize(value.`store`)
                 + FfiConverterTypeSku.allocationSize(value.`sku`)
+                + FfiConverterLong.allocationSize(value.`asOfMs`)
+                + FfiConverterBoolean.allocationSize(value.`lastKnown`)
             )
         }
         is NextStep.OtherStore -> {
@@ -10147,6 +10218,8 @@ public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
                 + FfiConverterTypeStoreId.allocationSize(value.`store`)
                 + FfiConverterTypeSku.allocationSize(value.`sku`)
                 + FfiConverterBoolean.allocationSize(value.`holds`)
+                + FfiConverterLong.allocationSize(value.`asOfMs`)
+                + FfiConverterBoolean.allocationSize(value.`lastKnown`)
             )
         }
         is NextStep.Online -> {
@@ -10155,6 +10228,8 @@ public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
                 4UL
                 + FfiConverterTypeStoreId.allocationSize(value.`store`)
                 + FfiConverterTypeSku.allocationSize(value.`sku`)
+                + FfiConverterLong.allocationSize(value.`asOfMs`)
+                + FfiConverterBoolean.allocationSize(value.`lastKnown`)
             )
         }
     }
@@ -10165,12 +10240,16 @@ public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
                 buf.putInt(1)
                 FfiConverterTypeStoreId.write(value.`store`, buf)
                 FfiConverterTypeSku.write(value.`sku`, buf)
+                FfiConverterLong.write(value.`asOfMs`, buf)
+                FfiConverterBoolean.write(value.`lastKnown`, buf)
                 Unit
             }
             is NextStep.OtherVariantHere -> {
                 buf.putInt(2)
                 FfiConverterTypeStoreId.write(value.`store`, buf)
                 FfiConverterTypeSku.write(value.`sku`, buf)
+                FfiConverterLong.write(value.`asOfMs`, buf)
+                FfiConverterBoolean.write(value.`lastKnown`, buf)
                 Unit
             }
             is NextStep.OtherStore -> {
@@ -10178,12 +10257,16 @@ public object FfiConverterTypeNextStep : FfiConverterRustBuffer<NextStep>{
                 FfiConverterTypeStoreId.write(value.`store`, buf)
                 FfiConverterTypeSku.write(value.`sku`, buf)
                 FfiConverterBoolean.write(value.`holds`, buf)
+                FfiConverterLong.write(value.`asOfMs`, buf)
+                FfiConverterBoolean.write(value.`lastKnown`, buf)
                 Unit
             }
             is NextStep.Online -> {
                 buf.putInt(4)
                 FfiConverterTypeStoreId.write(value.`store`, buf)
                 FfiConverterTypeSku.write(value.`sku`, buf)
+                FfiConverterLong.write(value.`asOfMs`, buf)
+                FfiConverterBoolean.write(value.`lastKnown`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }

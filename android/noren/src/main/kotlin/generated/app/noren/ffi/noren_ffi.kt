@@ -1558,7 +1558,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_holds() and 0xFFFF) != 2089) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() and 0xFFFF) != 44040) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() and 0xFFFF) != 52905) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_release_hold() and 0xFFFF) != 61344) {
@@ -2547,7 +2547,8 @@ public interface AppCoreInterface {
 
     /**
      * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
-     * and those wanted within 30 days. The server learns their ids, never the position.
+     * and those wanted within 30 days. The server learns their ids, and by those that are near the area of the phone (about 110 km, in a city down
+     * to 7 km), never the position.
      *
      * # Errors
      * `Stock`; `Cancelled`. What is known stays readable.
@@ -4056,7 +4057,8 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
     /**
      * Brings what has changed in the stores whose stock is kept: `stores` (those that are looked at), pinned ones, the online shop's, those near `at`,
-     * and those wanted within 30 days. The server learns their ids, never the position.
+     * and those wanted within 30 days. The server learns their ids, and by those that are near the area of the phone (about 110 km, in a city down
+     * to 7 km), never the position.
      *
      * # Errors
      * `Stock`; `Cancelled`. What is known stays readable.

@@ -1134,9 +1134,9 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
  */
 data class Arrival (
     /**
-     * In so many minutes; 0 for one who stands there.
+     * In so many minutes; 0 for one who stands there. Absent where the way is not known: then no chance can be said.
      */
-    val `inMin`: kotlin.UInt
+    val `inMin`: kotlin.UInt?
     ,
     /**
      * Pieces; 0 is taken as 1.
@@ -1158,18 +1158,18 @@ data class Arrival (
 public object FfiConverterTypeArrival: FfiConverterRustBuffer<Arrival> {
     override fun read(buf: ByteBuffer): Arrival {
         return Arrival(
-            FfiConverterUInt.read(buf),
+            FfiConverterOptionalUInt.read(buf),
             FfiConverterUInt.read(buf),
         )
     }
 
     override fun allocationSize(value: Arrival) = (
-            FfiConverterUInt.allocationSize(value.`inMin`) +
+            FfiConverterOptionalUInt.allocationSize(value.`inMin`) +
             FfiConverterUInt.allocationSize(value.`quantity`)
     )
 
     override fun write(value: Arrival, buf: ByteBuffer) {
-            FfiConverterUInt.write(value.`inMin`, buf)
+            FfiConverterOptionalUInt.write(value.`inMin`, buf)
             FfiConverterUInt.write(value.`quantity`, buf)
     }
 }
@@ -1738,6 +1738,11 @@ data class HoldAlternative (
     val `asOfMs`: kotlin.Long
     ,
     /**
+     * Where its levels come from: what the answer is worth.
+     */
+    val `source`: StockSource
+    ,
+    /**
      * Metres from the store that was asked for; absent for the online shop, and where no place says where one of the two is.
      */
     val `distanceM`: kotlin.UInt?
@@ -1761,6 +1766,7 @@ public object FfiConverterTypeHoldAlternative: FfiConverterRustBuffer<HoldAltern
             FfiConverterBoolean.read(buf),
             FfiConverterUInt.read(buf),
             FfiConverterLong.read(buf),
+            FfiConverterTypeStockSource.read(buf),
             FfiConverterOptionalUInt.read(buf),
         )
     }
@@ -1770,6 +1776,7 @@ public object FfiConverterTypeHoldAlternative: FfiConverterRustBuffer<HoldAltern
             FfiConverterBoolean.allocationSize(value.`isEc`) +
             FfiConverterUInt.allocationSize(value.`available`) +
             FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterTypeStockSource.allocationSize(value.`source`) +
             FfiConverterOptionalUInt.allocationSize(value.`distanceM`)
     )
 
@@ -1778,6 +1785,7 @@ public object FfiConverterTypeHoldAlternative: FfiConverterRustBuffer<HoldAltern
             FfiConverterBoolean.write(value.`isEc`, buf)
             FfiConverterUInt.write(value.`available`, buf)
             FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterTypeStockSource.write(value.`source`, buf)
             FfiConverterOptionalUInt.write(value.`distanceM`, buf)
     }
 }
@@ -1903,6 +1911,101 @@ public object FfiConverterTypeIssuer: FfiConverterRustBuffer<Issuer> {
 
 
 /**
+ * A price, tax included (総額表示).
+ */
+data class MenuPrice (
+    /**
+     * Where it is eaten; absent: wherever no other price says more. A store that charges the same for both bears the difference in tax.
+     */
+    val `handoff`: TaxHandoff?
+    ,
+    /**
+     * In minor units.
+     */
+    val `amountMinor`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuPrice: FfiConverterRustBuffer<MenuPrice> {
+    override fun read(buf: ByteBuffer): MenuPrice {
+        return MenuPrice(
+            FfiConverterOptionalTypeTaxHandoff.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuPrice) = (
+            FfiConverterOptionalTypeTaxHandoff.allocationSize(value.`handoff`) +
+            FfiConverterLong.allocationSize(value.`amountMinor`)
+    )
+
+    override fun write(value: MenuPrice, buf: ByteBuffer) {
+            FfiConverterOptionalTypeTaxHandoff.write(value.`handoff`, buf)
+            FfiConverterLong.write(value.`amountMinor`, buf)
+    }
+}
+
+
+
+/**
+ * A set of food and other things that are sold together at one price, and not apart by the same offer (一体資産: 菓子と玩具). A set that the
+ * customer puts together is none: its parts have prices and rates of their own.
+ */
+data class MixedSet (
+    /**
+     * What the food in it is worth, by prices or by costs, in any unit.
+     */
+    val `foodMinor`: kotlin.Long
+    ,
+    /**
+     * What all of it is worth, in the same unit.
+     */
+    val `wholeMinor`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMixedSet: FfiConverterRustBuffer<MixedSet> {
+    override fun read(buf: ByteBuffer): MixedSet {
+        return MixedSet(
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MixedSet) = (
+            FfiConverterLong.allocationSize(value.`foodMinor`) +
+            FfiConverterLong.allocationSize(value.`wholeMinor`)
+    )
+
+    override fun write(value: MixedSet, buf: ByteBuffer) {
+            FfiConverterLong.write(value.`foodMinor`, buf)
+            FfiConverterLong.write(value.`wholeMinor`, buf)
+    }
+}
+
+
+
+/**
  * One span of a weekly plan.
  */
 data class OpeningSpan (
@@ -1952,6 +2055,77 @@ public object FfiConverterTypeOpeningSpan: FfiConverterRustBuffer<OpeningSpan> {
             FfiConverterUByte.write(value.`weekday`, buf)
             FfiConverterUShort.write(value.`opensMin`, buf)
             FfiConverterUShort.write(value.`closesMin`, buf)
+    }
+}
+
+
+
+/**
+ * A time that can be booked.
+ */
+data class PickupSlot (
+    /**
+     * What the person is told (受渡予定): nine of ten orders are ready by then.
+     */
+    val `promisedMs`: kotlin.Long
+    ,
+    /**
+     * When the kitchen plans to be ready.
+     */
+    val `readyMs`: kotlin.Long
+    ,
+    /**
+     * When it has to begin at the latest.
+     */
+    val `startMs`: kotlin.Long
+    ,
+    /**
+     * How full the busiest of its stations is then with this order in it, in thousandths: what smoothing goes by, the lower the better.
+     */
+    val `loadPermille`: kotlin.UInt
+    ,
+    /**
+     * Points that it gives because it is quieter than the one that was asked for; 0 for none.
+     */
+    val `nudgePoints`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePickupSlot: FfiConverterRustBuffer<PickupSlot> {
+    override fun read(buf: ByteBuffer): PickupSlot {
+        return PickupSlot(
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PickupSlot) = (
+            FfiConverterLong.allocationSize(value.`promisedMs`) +
+            FfiConverterLong.allocationSize(value.`readyMs`) +
+            FfiConverterLong.allocationSize(value.`startMs`) +
+            FfiConverterUInt.allocationSize(value.`loadPermille`) +
+            FfiConverterLong.allocationSize(value.`nudgePoints`)
+    )
+
+    override fun write(value: PickupSlot, buf: ByteBuffer) {
+            FfiConverterLong.write(value.`promisedMs`, buf)
+            FfiConverterLong.write(value.`readyMs`, buf)
+            FfiConverterLong.write(value.`startMs`, buf)
+            FfiConverterUInt.write(value.`loadPermille`, buf)
+            FfiConverterLong.write(value.`nudgePoints`, buf)
     }
 }
 
@@ -2779,6 +2953,53 @@ public object FfiConverterTypeSizeMm: FfiConverterRustBuffer<SizeMm> {
 
 
 /**
+ * A row of the screen.
+ */
+data class SnapshotRow (
+    /**
+     * What it is about.
+     */
+    val `label`: kotlin.String
+    ,
+    /**
+     * What it says.
+     */
+    val `text`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSnapshotRow: FfiConverterRustBuffer<SnapshotRow> {
+    override fun read(buf: ByteBuffer): SnapshotRow {
+        return SnapshotRow(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SnapshotRow) = (
+            FfiConverterString.allocationSize(value.`label`) +
+            FfiConverterString.allocationSize(value.`text`)
+    )
+
+    override fun write(value: SnapshotRow, buf: ByteBuffer) {
+            FfiConverterString.write(value.`label`, buf)
+            FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
  * How much of a variant there is in a store: never without the time and the source of it.
  *
  * It is made by [`StockAnswer::of`] alone, so that no answer exists whose band was not held against its age:
@@ -2820,12 +3041,12 @@ data class StockAnswer (
     val `source`: StockSource
     ,
     /**
-     * True when it is older than what the source usually is: to be shown as 'last known'.
+     * True when it is older than what the source usually is, or when nobody knows how old it is: to be shown as 'last known'.
      */
     val `lastKnown`: kotlin.Boolean
     ,
     /**
-     * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`].
+     * How likely it is that the pieces wanted are there at the arrival, in thousandths; absent with [`Band::Unknown`], and where the way is not known.
      */
     val `chancePermille`: kotlin.UInt?
     ,
@@ -3080,6 +3301,108 @@ public object FfiConverterTypeVariantInfo: FfiConverterRustBuffer<VariantInfo> {
 
 
 /**
+ * How an allergen is to be named on a label.
+ */
+
+enum class AllergenLevel {
+
+    /**
+     * 特定原材料 (表示義務).
+     */
+    MANDATORY,
+    /**
+     * 特定原材料に準ずるもの (表示推奨).
+     */
+    RECOMMENDED,
+    /**
+     * No longer on the list.
+     */
+    REMOVED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAllergenLevel: FfiConverterRustBuffer<AllergenLevel> {
+    override fun read(buf: ByteBuffer) = try {
+
+        AllergenLevel.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: AllergenLevel) = 4UL
+
+    override fun write(value: AllergenLevel, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What a dish holds of an allergen, the better news first.
+ */
+
+enum class AllergenState {
+
+    /**
+     * None of it, as far as the kitchen can say.
+     */
+    FREE,
+    /**
+     * Not an ingredient; traces are possible (コンタミネーション).
+     */
+    MAY_CONTAIN,
+    /**
+     * Nobody has said. Worse than traces: it may be an ingredient.
+     */
+    UNKNOWN,
+    /**
+     * It is an ingredient.
+     */
+    CONTAINS;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAllergenState: FfiConverterRustBuffer<AllergenState> {
+    override fun read(buf: ByteBuffer) = try {
+
+        AllergenState.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: AllergenState) = 4UL
+
+    override fun write(value: AllergenState, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * What an asset is.
  */
 
@@ -3271,6 +3594,51 @@ public object FfiConverterTypeBasis: FfiConverterRustBuffer<Basis> {
     override fun allocationSize(value: Basis) = 4UL
 
     override fun write(value: Basis, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * When the money moves.
+ */
+
+enum class CaptureTime {
+
+    /**
+     * When the store accepts the order.
+     */
+    AT_ACCEPTANCE,
+    /**
+     * When it is handed over.
+     */
+    AT_HAND_OVER;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCaptureTime: FfiConverterRustBuffer<CaptureTime> {
+    override fun read(buf: ByteBuffer) = try {
+
+        CaptureTime.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: CaptureTime) = 4UL
+
+    override fun write(value: CaptureTime, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -3724,6 +4092,67 @@ public object FfiConverterTypeGrantState: FfiConverterRustBuffer<GrantState> {
 
 
 /**
+ * How an order reaches the person (受渡方法).
+ */
+
+enum class HandoffMode {
+
+    /**
+     * At the counter or the pickup shelf (店頭受取); eaten there or taken away, as the diner says.
+     */
+    COUNTER_PICKUP,
+    /**
+     * Brought to the car (駐車場受取).
+     */
+    CURBSIDE,
+    /**
+     * At the window (ドライブスルー).
+     */
+    DRIVE_THRU,
+    /**
+     * Brought to the seat (店内飲食).
+     */
+    DINE_IN,
+    /**
+     * Brought home (配達).
+     */
+    DELIVERY,
+    /**
+     * From a locker (ロッカー): nobody sees who takes it.
+     */
+    LOCKER;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHandoffMode: FfiConverterRustBuffer<HandoffMode> {
+    override fun read(buf: ByteBuffer) = try {
+
+        HandoffMode.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: HandoffMode) = 4UL
+
+    override fun write(value: HandoffMode, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * Why something is not held.
  */
 
@@ -3734,7 +4163,7 @@ enum class HoldRefusal {
      */
     INSUFFICIENT_STOCK,
     /**
-     * The books of the store cannot be right, so nothing can be promised.
+     * The books of the store cannot be right, or are too old, so nothing can be promised.
      */
     STOCK_UNKNOWN,
     /**
@@ -3756,7 +4185,11 @@ enum class HoldRefusal {
     /**
      * The store is closed until after the hold would be over.
      */
-    CLOSED;
+    CLOSED,
+    /**
+     * The member's hold of the same variant there ran out a moment ago: it can be held again later.
+     */
+    TOO_SOON;
 
 
 
@@ -4195,6 +4628,274 @@ public object FfiConverterTypeMissing : FfiConverterRustBuffer<Missing>{
             is Missing.Dwell -> {
                 buf.putInt(6)
                 FfiConverterUInt.write(value.`leftS`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * Who takes a step.
+ */
+
+enum class OrderActor {
+
+    /**
+     * Whose order it is.
+     */
+    PERSON,
+    /**
+     * The staff of the store.
+     */
+    STORE,
+    /**
+     * Time that is over.
+     */
+    CLOCK,
+    /**
+     * The backend by its rules, and what a payment provider answers.
+     */
+    BACKEND;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderActor: FfiConverterRustBuffer<OrderActor> {
+    override fun read(buf: ByteBuffer) = try {
+
+        OrderActor.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: OrderActor) = 4UL
+
+    override fun write(value: OrderActor, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Where an order stands.
+ */
+
+enum class OrderState {
+
+    /**
+     * Being put together.
+     */
+    DRAFT,
+    /**
+     * Sent; the store has not answered.
+     */
+    SUBMITTED,
+    /**
+     * Sent, and the answer was lost: it may or may not have arrived.
+     */
+    UNKNOWN,
+    /**
+     * The store makes it.
+     */
+    ACCEPTED,
+    /**
+     * The kitchen has begun.
+     */
+    IN_PREPARATION,
+    /**
+     * It can be fetched.
+     */
+    READY,
+    /**
+     * It was handed over.
+     */
+    PICKED_UP,
+    /**
+     * All is done. Lines can still be given back.
+     */
+    COMPLETED,
+    /**
+     * Cancelled by the person or the store.
+     */
+    CANCELED,
+    /**
+     * The store did not take it.
+     */
+    REJECTED,
+    /**
+     * Nobody came (no-show).
+     */
+    EXPIRED,
+    /**
+     * It did not come about: not paid, or never arrived.
+     */
+    FAILED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderState: FfiConverterRustBuffer<OrderState> {
+    override fun read(buf: ByteBuffer) = try {
+
+        OrderState.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: OrderState) = 4UL
+
+    override fun write(value: OrderState, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * How an order is paid.
+ */
+
+enum class PaymentMethod {
+
+    /**
+     * With a token of a payment provider that the app holds.
+     */
+    TOKEN,
+    /**
+     * At the counter, when it is handed over.
+     */
+    AT_COUNTER;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePaymentMethod: FfiConverterRustBuffer<PaymentMethod> {
+    override fun read(buf: ByteBuffer) = try {
+
+        PaymentMethod.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: PaymentMethod) = 4UL
+
+    override fun write(value: PaymentMethod, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * When the person wants it.
+ */
+sealed class PickupTime {
+
+    /**
+     * As soon as possible (最短).
+     */
+    object Asap : PickupTime()
+
+
+    /**
+     * At a time (時間指定).
+     */
+    data class Scheduled(
+        /**
+         * In milliseconds; its minute counts.
+         */
+        val `atMs`: kotlin.Long) : PickupTime()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePickupTime : FfiConverterRustBuffer<PickupTime>{
+    override fun read(buf: ByteBuffer): PickupTime {
+        return when(buf.getInt()) {
+            1 -> PickupTime.Asap
+            2 -> PickupTime.Scheduled(
+                FfiConverterLong.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: PickupTime): ULong = when(value) {
+        is PickupTime.Asap -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is PickupTime.Scheduled -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`atMs`)
+            )
+        }
+    }
+
+    override fun write(value: PickupTime, buf: ByteBuffer) {
+        when(value) {
+            is PickupTime.Asap -> {
+                buf.putInt(1)
+                Unit
+            }
+            is PickupTime.Scheduled -> {
+                buf.putInt(2)
+                FfiConverterLong.write(value.`atMs`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -4968,6 +5669,59 @@ public object FfiConverterTypeRefusal : FfiConverterRustBuffer<Refusal>{
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * Why an order is not taken.
+ */
+
+enum class RejectReason {
+
+    /**
+     * Price or stock changed meanwhile: a question to the person, see [`crate::cart::CartChange`].
+     */
+    CHANGED,
+    /**
+     * The slot is gone: other times are offered.
+     */
+    SLOT_GONE,
+    /**
+     * The store cannot take it.
+     */
+    STORE,
+    /**
+     * The store did not answer in time.
+     */
+    NOT_ACCEPTED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRejectReason: FfiConverterRustBuffer<RejectReason> {
+    override fun read(buf: ByteBuffer) = try {
+
+        RejectReason.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: RejectReason) = 4UL
+
+    override fun write(value: RejectReason, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
     }
 }
 
@@ -5965,6 +6719,276 @@ public object FfiConverterTypeStockSource: FfiConverterRustBuffer<StockSource> {
 
 
 /**
+ * Whether the kitchen takes new orders (受付中, 混雑(延長), 受付停止). Accepted ones are not touched.
+ */
+sealed class StoreMode {
+
+    /**
+     * As planned.
+     */
+    object Online : StoreMode()
+
+
+    /**
+     * Work on new orders begins so much later.
+     */
+    data class Busy(
+        /**
+         * In minutes.
+         */
+        val `delayMin`: kotlin.UInt) : StoreMode()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * No work on new orders begins before; later times can be ordered.
+     */
+    data class Paused(
+        /**
+         * In milliseconds; `None` is the rest of the day.
+         */
+        val `untilMs`: kotlin.Long?) : StoreMode()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStoreMode : FfiConverterRustBuffer<StoreMode>{
+    override fun read(buf: ByteBuffer): StoreMode {
+        return when(buf.getInt()) {
+            1 -> StoreMode.Online
+            2 -> StoreMode.Busy(
+                FfiConverterUInt.read(buf),
+                )
+            3 -> StoreMode.Paused(
+                FfiConverterOptionalLong.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: StoreMode): ULong = when(value) {
+        is StoreMode.Online -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is StoreMode.Busy -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`delayMin`)
+            )
+        }
+        is StoreMode.Paused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterOptionalLong.allocationSize(value.`untilMs`)
+            )
+        }
+    }
+
+    override fun write(value: StoreMode, buf: ByteBuffer) {
+        when(value) {
+            is StoreMode.Online -> {
+                buf.putInt(1)
+                Unit
+            }
+            is StoreMode.Busy -> {
+                buf.putInt(2)
+                FfiConverterUInt.write(value.`delayMin`, buf)
+                Unit
+            }
+            is StoreMode.Paused -> {
+                buf.putInt(3)
+                FfiConverterOptionalLong.write(value.`untilMs`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * What an item is for the tax.
+ */
+
+enum class TaxClass {
+
+    /**
+     * Food and drink in the sense of the Food Labelling Act, alcohol apart; みりん風調味料 (below 1 % of alcohol) is food.
+     */
+    FOOD,
+    /**
+     * Alcohol in the sense of the Liquor Tax Act (1 % and more): 本みりん too.
+     */
+    ALCOHOL,
+    /**
+     * Everything else: goods, quasi-drugs, cool packs that are charged for.
+     */
+    GOODS,
+    /**
+     * A carrier bag that is charged for.
+     */
+    BAG,
+    /**
+     * The fee for a delivery, where it is charged by itself.
+     */
+    DELIVERY_FEE;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTaxClass: FfiConverterRustBuffer<TaxClass> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TaxClass.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TaxClass) = 4UL
+
+    override fun write(value: TaxClass, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Where food is eaten, as far as the tax asks; said by the diner at the order.
+ */
+
+enum class TaxHandoff {
+
+    /**
+     * At the store's tables (店内飲食), those of a food court too.
+     */
+    EAT_IN,
+    /**
+     * Taken away (持ち帰り): counter, curbside, drive-through, locker.
+     */
+    TAKE_OUT,
+    /**
+     * Brought (出前・宅配). Not catering, where someone serves: that is eaten in.
+     */
+    DELIVERY;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTaxHandoff: FfiConverterRustBuffer<TaxHandoff> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TaxHandoff.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TaxHandoff) = 4UL
+
+    override fun write(value: TaxHandoff, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * How the issuer rounds what is less than a minor unit, once per rate per receipt.
+ */
+
+enum class TaxRounding {
+
+    /**
+     * 切捨て.
+     */
+    DOWN,
+    /**
+     * 四捨五入.
+     */
+    HALF_UP,
+    /**
+     * 切上げ.
+     */
+    UP;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTaxRounding: FfiConverterRustBuffer<TaxRounding> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TaxRounding.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TaxRounding) = 4UL
+
+    override fun write(value: TaxRounding, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * Where the way leads.
  */
 
@@ -6171,6 +7195,38 @@ public object FfiConverterOptionalTypeChannel: FfiConverterRustBuffer<Channel?> 
         } else {
             buf.put(1)
             FfiConverterTypeChannel.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeTaxHandoff: FfiConverterRustBuffer<TaxHandoff?> {
+    override fun read(buf: ByteBuffer): TaxHandoff? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTaxHandoff.read(buf)
+    }
+
+    override fun allocationSize(value: TaxHandoff?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTaxHandoff.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TaxHandoff?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTaxHandoff.write(value, buf)
         }
     }
 }
@@ -6557,6 +7613,11 @@ public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<Store
 
 
 
+public typealias AllergenId = kotlin.String
+public typealias FfiConverterTypeAllergenId = FfiConverterString
+
+
+
 public typealias CheckInId = kotlin.String
 public typealias FfiConverterTypeCheckInId = FfiConverterString
 
@@ -6592,6 +7653,26 @@ public typealias FfiConverterTypeMemberNumber = FfiConverterString
 
 
 
+public typealias MenuItemId = kotlin.String
+public typealias FfiConverterTypeMenuItemId = FfiConverterString
+
+
+
+public typealias ModifierGroupId = kotlin.String
+public typealias FfiConverterTypeModifierGroupId = FfiConverterString
+
+
+
+public typealias ModifierId = kotlin.String
+public typealias FfiConverterTypeModifierId = FfiConverterString
+
+
+
+public typealias OrderId = kotlin.String
+public typealias FfiConverterTypeOrderId = FfiConverterString
+
+
+
 public typealias PlaceId = kotlin.String
 public typealias FfiConverterTypePlaceId = FfiConverterString
 
@@ -6619,6 +7700,11 @@ public typealias FfiConverterTypeStaffId = FfiConverterString
 
 public typealias StampCardId = kotlin.String
 public typealias FfiConverterTypeStampCardId = FfiConverterString
+
+
+
+public typealias StationId = kotlin.String
+public typealias FfiConverterTypeStationId = FfiConverterString
 
 
 

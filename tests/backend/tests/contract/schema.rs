@@ -20,7 +20,7 @@ use crate::reviews::opinion;
 use crate::stand::*;
 use crate::support::*;
 
-const RELEASED: [u32; 2] = [1, 2];
+const RELEASED: [u32; 3] = [1, 2, 3];
 
 fn fixture(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/schema_{version}"))

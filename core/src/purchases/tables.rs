@@ -9,7 +9,7 @@ use crate::coupons::COUPONS_V1;
 use crate::holds::HELD_V1;
 use crate::places::PLACES_V1;
 use crate::replica::COLLECTIONS_V1;
-use crate::stock::{STOCK_V1, STOCK_V2};
+use crate::stock::STOCK_V1;
 use crate::storage::{DatabaseSpec, OnCorruption};
 use noren_rules::ids::ReceiptId;
 use noren_rules::receipt::{Channel, ReceiptKind};
@@ -70,7 +70,7 @@ pub const CACHE_DB: DatabaseSpec = DatabaseSpec { file: "cache.db", steps: CACHE
 
 /// One step a version: the first release had two.
 const CACHE_STEPS: &[&str] =
-    &[COLLECTIONS_V1, PURCHASES_V1, RECEIPT_COUPONS_V1, PLACES_V1, COUPONS_V1, STOCK_V1, CATALOGUE_V1, HELD_V1, STOCK_V2];
+    &[COLLECTIONS_V1, PURCHASES_V1, RECEIPT_COUPONS_V1, PLACES_V1, COUPONS_V1, STOCK_V1, CATALOGUE_V1, HELD_V1];
 
 /// A query of [`ReceiptSummary`] rows, in the order of [`summary`]; made at compile time.
 macro_rules! summary_sql {

@@ -24,7 +24,7 @@ mod tests;
 pub use errors::StockError;
 pub use models::{NextStep, StockMatrix, StockQuestion, StockReport, StockStoreView, StoreAnswer, VariantStock};
 pub use service::StockService;
-pub use tables::{PINNED_V1, STOCK_V1, STOCK_V2, StockStore};
+pub use tables::{PINNED_V1, STOCK_V1, StockStore};
 pub use take_in::StockTaken;
 
 /// The collection of stock in the replica.

@@ -23,7 +23,8 @@ CREATE TABLE stock_stores(
   source INTEGER NOT NULL,      -- 0 pos_feed, 1 batch, 2 count
   is_ec INTEGER NOT NULL,
   holds INTEGER NOT NULL,
-  used_at_ms INTEGER NOT NULL   -- when somebody wanted it last, to the day: what is not used is dropped
+  used_at_ms INTEGER NOT NULL,  -- when somebody wanted it last, to the day: what is not used is dropped
+  left_out_ms INTEGER           -- the day on which the server said that it has no stock of it; NULL where it has
 ) STRICT;
 CREATE TABLE stock_skus(sku TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE stock_shelves(number INTEGER PRIMARY KEY, shelf TEXT NOT NULL UNIQUE) STRICT;
@@ -33,9 +34,6 @@ CREATE TABLE stock_levels(id INTEGER PRIMARY KEY, levels BLOB NOT NULL) STRICT; 
 CREATE TABLE stock_there(id INTEGER PRIMARY KEY, stores BLOB NOT NULL) STRICT; -- id: variant >> 6 << 16 | store >> 6
 CREATE TABLE stock_model(id INTEGER PRIMARY KEY CHECK (id = 1), model TEXT NOT NULL) STRICT;
 ";
-
-/// A further step of `cache.db`. Never changed. `left_out_ms`: the day on which the server said that it has no stock of it, NULL where it has.
-pub const STOCK_V2: &str = "ALTER TABLE stock_stores ADD COLUMN left_out_ms INTEGER;";
 
 /// A further step of `outbox.db`. Never changed. Pins are the member's word: no server could give them back.
 pub const PINNED_V1: &str = "CREATE TABLE pinned_stores(store TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;";

@@ -214,8 +214,8 @@ fn load(shape: &Shape, ours: &mut Ours, theirs: &mut Connection) -> Outcome<usiz
             ])?;
             tx.prepare_cached(
                 "INSERT INTO stock_levels (store, sku, sellable, display, fitting_room, damaged, hold_shelf, in_transit, safety, first_ms, sold,
-                     sold_at_ms, proven_ms, found, not_found, version, available, sold_per_day_milli, error_permille)
-                 VALUES (?1, ?2, 1000000, 0, 0, 0, 0, 0, 0, ?3, 0.0, 0, ?3, 0, 0, ?4, 1000000, 0, 0)",
+                     sold_at_ms, proven_ms, not_found, version, available, sold_per_day_milli, error_permille)
+                 VALUES (?1, ?2, 1000000, 0, 0, 0, 0, 0, 0, ?3, 0.0, 0, ?3, 0, ?4, 1000000, 0, 0)",
             )?
             .execute(params![count.store.as_str(), count.sku.as_str(), count.at_ms, version])?;
         }

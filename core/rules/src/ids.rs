@@ -118,6 +118,10 @@ id! {
     OrderId
 }
 id! {
+    /// A session at a table: 16 random characters of lower-case base32.
+    SeatSessionId
+}
+id! {
     /// A food that some must not eat (アレルゲン), as the allergen table names it: `egg`.
     AllergenId
 }

@@ -35,6 +35,8 @@ pub enum HandoffMode {
     DineIn,
     /// Brought home (配達).
     Delivery,
+    /// Goods of the online shop, fetched in a store (店舗受取): pieces are reserved there, no kitchen works.
+    StorePickup,
     /// From a locker (ロッカー): nobody sees who takes it.
     Locker,
 }
@@ -46,7 +48,7 @@ impl HandoffMode {
         match self {
             Self::CounterPickup => &[TaxHandoff::TakeOut, TaxHandoff::EatIn],
             Self::DineIn => &[TaxHandoff::EatIn, TaxHandoff::TakeOut],
-            Self::Curbside | Self::DriveThru | Self::Locker => &[TaxHandoff::TakeOut],
+            Self::Curbside | Self::DriveThru | Self::StorePickup | Self::Locker => &[TaxHandoff::TakeOut],
             Self::Delivery => &[TaxHandoff::Delivery],
         }
     }

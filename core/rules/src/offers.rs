@@ -37,6 +37,12 @@ impl fmt::Display for OfferId {
 #[serde(transparent)]
 pub struct Texts(pub BTreeMap<String, String>);
 
+#[cfg(feature = "uniffi")]
+uniffi::custom_type!(Texts, std::collections::HashMap<String, String>, {
+    lower: |texts| texts.0.into_iter().collect(),
+    try_lift: |texts| Ok(Self(texts.into_iter().collect())),
+});
+
 impl Texts {
     /// The text in `language`, or in the language without its region, in English, in Japanese, in whatever there is; empty without any.
     #[must_use]

@@ -45,10 +45,15 @@ pub(crate) fn status_of(reason: Reason) -> u16 {
         | Reason::NonceExpired
         | Reason::ProofInvalid
         | Reason::RecordInvalid => 401,
-        Reason::Forbidden | Reason::LinkRefused => 403,
-        Reason::KeyMissing | Reason::KeyInvalid | Reason::InvalidRequest => 400,
-        Reason::KeyInFlight | Reason::ReceiptConflict | Reason::ReturnConflict | Reason::ConditionOlder | Reason::HoldConflict => 409,
-        Reason::KeyReused | Reason::InvalidReceipt | Reason::InvalidRule => 422,
+        Reason::Forbidden | Reason::LinkRefused | Reason::SeatRefused | Reason::CodeRefused => 403,
+        Reason::KeyMissing | Reason::KeyInvalid | Reason::InvalidRequest | Reason::CardNumber => 400,
+        Reason::KeyInFlight
+        | Reason::ReceiptConflict
+        | Reason::ReturnConflict
+        | Reason::ConditionOlder
+        | Reason::HoldConflict
+        | Reason::OrderConflict => 409,
+        Reason::KeyReused | Reason::InvalidReceipt | Reason::InvalidRule | Reason::InvalidMenu => 422,
         Reason::IntentExpired | Reason::CursorUnknown => 410,
         Reason::TooManyAttempts => 429,
         Reason::ClaimRefused | Reason::NotFound => 404,

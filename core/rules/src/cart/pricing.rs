@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Cart, CartLine, CartModifier, modifier};
 use crate::basket::{Basket, BasketError, BasketLine, Slot, spread};
 use crate::best_set::{Coupon, UnusedCoupon, UsedCoupon, best_set};
@@ -23,7 +25,10 @@ pub struct CouponTerms<'a> {
 }
 
 /// What points are, by the programme's setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum PointsMode {
     /// A discount: before tax, spread over all lines, and so over the rates.
     Discount,

@@ -336,6 +336,8 @@ fn handoff(mode: HandoffMode, ja: bool) -> &'static str {
         (HandoffMode::DriveThru, false) => "Drive-through",
         (HandoffMode::DineIn, true) => "店内飲食",
         (HandoffMode::DineIn, false) => "At your seat",
+        (HandoffMode::StorePickup, true) => "店舗受取",
+        (HandoffMode::StorePickup, false) => "In the store",
         (HandoffMode::Delivery, true) => "配達",
         (HandoffMode::Delivery, false) => "Delivery",
         (HandoffMode::Locker, true) => "ロッカー",

@@ -113,6 +113,51 @@ pub mod paths {
     pub const OPERATOR_CREDITS: &str = "/v1/operator/credits";
     /// GET, open: the page on which the staff of a store see their tasks.
     pub const STORE_PAGE: &str = "/store";
+    /// GET, app token, `?store=`, ETag: [`super::StoreMenu`].
+    pub const MENUS: &str = "/v1/menus";
+    /// GET, app token, `?stores=a,b` (20 at most, escaped as in a URL): [`super::MenuStatuses`].
+    pub const MENU_STATUS: &str = "/v1/menus/status";
+    /// POST, app token: [`super::SlotHoldRequest`] to [`super::SlotHoldAnswer`].
+    pub const SLOT_HOLDS: &str = "/v1/slots/holds";
+    /// POST, app token: [`super::SlotReleaseRequest`] to [`super::SlotReleased`].
+    pub const SLOT_RELEASES: &str = "/v1/slots/releases";
+    /// GET, app token, ETag: [`super::Orders`]. POST, app token: [`super::OrderRequest`] to [`super::OrderAnswer`].
+    pub const ORDERS: &str = "/v1/orders";
+    /// POST, app token: [`super::OrderStepRequest`] to [`super::OrderAnswer`].
+    pub const ORDER_STEPS: &str = "/v1/orders/steps";
+    /// GET, app token, `Last-Event-ID`: server-sent events `order`, each with an [`super::OrderView`] as data and its version as id. Polling
+    /// [`ORDERS`] says the same.
+    pub const ORDER_EVENTS: &str = "/v1/orders/events";
+    /// POST, app token: [`super::PassRequest`] to [`super::PickupPass`].
+    pub const ORDER_PASSES: &str = "/v1/orders/passes";
+    /// GET, app token, `?order=`: [`super::AddOns`].
+    pub const ORDER_ADD_ONS: &str = "/v1/orders/add-ons";
+    /// POST, app token: [`super::SeatRequest`] to [`super::SeatSession`].
+    pub const SEATS: &str = "/v1/seats";
+    /// POST, app token: [`super::SelfBasketRequest`] to [`super::SelfBasket`].
+    pub const SELF_BASKETS: &str = "/v1/self-baskets";
+    /// GET, till token, `?code=`: [`super::SelfBasket`].
+    pub const TILL_SELF_BASKETS: &str = "/v1/till/self-baskets";
+    /// GET, till token: [`super::Kitchen`].
+    pub const KITCHEN: &str = "/v1/kitchen";
+    /// POST, till token: [`super::KitchenStepRequest`] to [`super::KitchenOrder`].
+    pub const KITCHEN_STEPS: &str = "/v1/kitchen/steps";
+    /// POST, till token: [`super::HandOverRequest`] to [`super::KitchenOrder`].
+    pub const KITCHEN_HAND_OVERS: &str = "/v1/kitchen/hand-overs";
+    /// POST, till token: [`super::KitchenModeRequest`] to [`super::MenuStatus`].
+    pub const KITCHEN_MODES: &str = "/v1/kitchen/modes";
+    /// POST, till token: [`super::SoldOutRequest`] to [`super::MenuStatus`].
+    pub const KITCHEN_SOLD_OUT: &str = "/v1/kitchen/sold-out";
+    /// POST, till token: [`super::WalkInRequest`] to [`super::WalkInAnswer`].
+    pub const KITCHEN_WALK_INS: &str = "/v1/kitchen/walk-ins";
+    /// POST, till token: [`super::SeatWorkRequest`] to [`super::SeatWorkAnswer`].
+    pub const KITCHEN_SEATS: &str = "/v1/kitchen/seats";
+    /// POST, operator token: [`super::PutMenus`] to [`super::Kept`].
+    pub const OPERATOR_MENUS: &str = "/v1/operator/menus";
+    /// GET, operator token, `?store=&from_ms=&until_ms=`: [`super::OrderReport`].
+    pub const OPERATOR_ORDER_REPORT: &str = "/v1/operator/order-report";
+    /// GET, open: the page on which the staff of a kitchen see their orders.
+    pub const KITCHEN_PAGE: &str = "/kitchen";
     /// GET, open: the contract.
     pub const OPENAPI: &str = "/openapi.json";
     /// GET, open: `{"ok":true}`.
@@ -194,6 +239,16 @@ pub enum Reason {
     ClaimRefused,
     /// 409: the hold has moved on, so that this cannot be done with it any more. Ask for the tasks again.
     HoldConflict,
+    /// 409: the order has moved on, or someone else takes this step. Fetch it again and show where it stands.
+    OrderConflict,
+    /// 422: a menu, a kitchen, terms or a table that cannot be; the detail says what is wrong.
+    InvalidMenu,
+    /// 403: this seat's code is of another store, over, or not genuine.
+    SeatRefused,
+    /// 403: the code does not hand over this order, or was wrong too often: look at the member's card.
+    CodeRefused,
+    /// 400: a card number. It must never come here: send the provider's token.
+    CardNumber,
     /// 401: the record of a check-in is none, or not signed by the device that sends it.
     RecordInvalid,
     /// 409: a condition with this sequence or a later one is known.
@@ -220,7 +275,10 @@ pub enum Reason {
 mod app;
 mod catalogue;
 mod coupons;
+mod kitchen;
+mod menus;
 mod operator;
+mod orders;
 mod places;
 mod stock;
 mod till;
@@ -228,7 +286,10 @@ mod till;
 pub use app::*;
 pub use catalogue::*;
 pub use coupons::*;
+pub use kitchen::*;
+pub use menus::*;
 pub use operator::*;
+pub use orders::*;
 pub use places::*;
 pub use stock::*;
 pub use till::*;

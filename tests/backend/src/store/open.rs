@@ -7,7 +7,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::settings::Durability;
 
 /// One entry a released schema; the place in the list is the version it leads from.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql"), include_str!("schema_4.sql")];
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,1 @@
+-- Ordering: menus and kitchens, slots, orders, seats, baskets.

@@ -260,6 +260,8 @@ pub enum OrderEvent {
     PaymentRefused,
     /// The person pays at the counter instead.
     PayAtCounter,
+    /// The provider refused, and the person has another card.
+    PayAgain,
     /// The authorisation ends before the money is taken.
     Renew,
     /// The provider has taken the money.
@@ -512,6 +514,24 @@ impl Order {
             OrderState::PickedUp if now_ms >= self.completes_at_ms() => Some(OrderEvent::Complete),
             _ => None,
         }
+    }
+
+    /// When the clock has something to do next; `None` where time alone changes nothing any more. From then on [`Self::due`] says what.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<i64> {
+        let renew_ms = match (self.payment, self.state) {
+            (PaymentState::Authorised { until_ms }, OrderState::Accepted | OrderState::InPreparation | OrderState::Ready) => {
+                Some(until_ms.saturating_sub(self.rules.renew_before_ms))
+            }
+            _ => None,
+        };
+        let state_ms = match self.state {
+            OrderState::Submitted => Some(self.rules.accept_by_ms),
+            OrderState::Ready => Some(self.kept_until_ms()),
+            OrderState::PickedUp => Some(self.completes_at_ms()),
+            _ => None,
+        };
+        renew_ms.into_iter().chain(state_ms).min()
     }
 
     fn completes_at_ms(&self) -> i64 {

@@ -14,7 +14,7 @@ impl OrderEvent {
     #[must_use]
     pub fn actors(&self) -> &'static [OrderActor] {
         match self {
-            Self::Submit | Self::Edit { .. } | Self::PayAtCounter => &[Person],
+            Self::Submit | Self::Edit { .. } | Self::PayAtCounter | Self::PayAgain => &[Person],
             Self::AnswerLost | Self::Renew | Self::Expire => &[Clock],
             Self::Resolve { .. }
             | Self::Authorised { .. }
@@ -68,13 +68,10 @@ impl Order {
             }
             (OrderEvent::StepUp, _) if live && self.is_asked() => self.pays(PaymentState::StepUp),
             (OrderEvent::PaymentUnknown, _) if live && self.is_asked() => self.pays(PaymentState::Unknown),
-            (OrderEvent::PaymentRefused, Submitted) if self.is_asked() => {
-                self.payment = PaymentState::Refused;
-                self.ends(Failed)
-            }
-            // After acceptance it can be paid otherwise.
+            // It can be paid otherwise, while the store waits for it or makes it.
             (OrderEvent::PaymentRefused, _) if live && self.is_asked() => self.pays(PaymentState::Refused),
             (OrderEvent::PayAtCounter, _) if live && !self.charged => self.pay_at_counter(),
+            (OrderEvent::PayAgain, _) if live && !self.charged && payment == PaymentState::Refused => Ok(self.authorise()),
             (OrderEvent::Renew, _) if live => self.renew(now_ms),
             (OrderEvent::Captured, _) if payment == PaymentState::Capturing => self.pays(PaymentState::Captured),
             (OrderEvent::CaptureRefused, Accepted | InPreparation | Ready) if payment == PaymentState::Capturing => {

@@ -115,10 +115,17 @@ fn payment_has_its_own_way() {
     assert_eq!(order.apply(&hand_over(false, &[]), Store, 2 * DAY), Err(OrderStepError::PaymentOpen));
     let (order, effects) = run(order, &[(OrderEvent::PayAtCounter, Person, 2 * DAY), (hand_over(false, &[]), Store, 2 * DAY)]);
     assert_eq!((order.state, effects), (OrderState::PickedUp, vec![OrderEffect::Collect { amount_minor: 2_980 }]));
-    // Refused before acceptance: it did not come about, and points and coupons come back.
-    let (failed, effects) = run(submitted, &[(OrderEvent::PaymentRefused, Backend, 1)]);
+    // Refused before acceptance: another card may do, until the store's time is over. Then points and coupons come back.
+    let (refused, effects) = run(submitted, &[(OrderEvent::PaymentRefused, Backend, 1)]);
+    assert_eq!((refused.state, refused.payment, effects.len()), (OrderState::Submitted, PaymentState::Refused, 0));
+    assert_eq!(refused.apply(&OrderEvent::Accept, Store, 2), Err(OrderStepError::PaymentOpen));
+    let (again, effects) = run(refused.clone(), &[(OrderEvent::PayAgain, Person, 2)]);
+    assert_eq!(effects, [OrderEffect::Authorise { attempt: 2, amount_minor: 2_980 }]);
+    assert_eq!(again.apply(&OrderEvent::PayAgain, Person, 3), Err(OrderStepError::NotNow(OrderState::Submitted)));
+    let over = OrderEvent::Reject { reason: RejectReason::NotAccepted };
+    let (over, effects) = run(refused, &[(over, Clock, 5 * MINUTE)]);
     let points: i64 = effects.iter().map(|effect| if let OrderEffect::Drop { points, .. } = effect { *points } else { 0 }).sum();
-    assert_eq!((failed.state, points, effects.contains(&OrderEffect::RestoreCoupons)), (OrderState::Failed, 20, true));
+    assert_eq!((over.state, points, effects.contains(&OrderEffect::RestoreCoupons)), (OrderState::Rejected, 20, true));
     // A capture that is refused while it is made: nothing was paid, nothing goes back.
     let (order, _) = accepted(CaptureTime::AtAcceptance);
     let (failed, effects) = run(order, &[(OrderEvent::CaptureRefused, Backend, 3)]);
@@ -260,6 +267,7 @@ fn events() -> impl Strategy<Value = OrderEvent> {
         1 => Just(OrderEvent::PaymentUnknown),
         1 => Just(OrderEvent::PaymentRefused),
         1 => Just(OrderEvent::PayAtCounter),
+        1 => Just(OrderEvent::PayAgain),
         1 => Just(OrderEvent::Renew),
         2 => Just(OrderEvent::Captured),
         1 => Just(OrderEvent::CaptureRefused),
@@ -366,6 +374,7 @@ proptest! {
             if order.charged && order.lines.iter().all(|line| line.paid.left_pieces() == 0) {
                 prop_assert_eq!(books.refunded_minor, taken);
             }
+            prop_assert_eq!(order.due(now).is_some(), order.next_due_ms().is_some_and(|due_ms| due_ms <= now));
             // What is due can be done, and brings the order on.
             if let Some(event) = order.due(now) {
                 prop_assert!(order.apply(&event, Clock, now).is_ok(), "{event:?} in {order:?}");

@@ -109,8 +109,9 @@ impl PaidLine {
         self.left_minor() - points_minor
     }
 
-    /// What is left of its gross.
-    fn left_minor(&self) -> i64 {
+    /// What is left of the line on the receipt, in minor units, tax included.
+    #[must_use]
+    pub fn left_minor(&self) -> i64 {
         self.gross_minor - self.part(self.gross_minor, self.refunded_pieces)
     }
 }

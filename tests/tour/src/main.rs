@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use commands::{calibrate, card, claim, enrol, forget, history, import_sales, replay as replay_tool, scan, serve, stock, till, verify};
+use commands::{
+    calibrate, card, claim, enrol, forget, history, import_sales, life, replay as replay_tool, scan, serve, stock, till, verify,
+};
 use output::Failure;
 
 /// Noren: one app core for retailers, restaurants and expressway operators.
@@ -47,6 +49,8 @@ enum Command {
     Forget(forget::Forget),
     Replay(replay_tool::Replay),
     Calibrate(calibrate::Calibrate),
+    #[command(subcommand, hide = true)]
+    Life(life::Life),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +84,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::Forget(args)) => wait_for(forget::run(args)),
         Some(Command::Replay(args)) => replay_tool::run(args),
         Some(Command::Calibrate(args)) => calibrate::run(args),
+        Some(Command::Life(args)) => wait_for(life::run(args)),
     }
 }
 

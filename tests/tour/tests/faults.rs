@@ -15,47 +15,14 @@
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use support::{Served, lines, noren, run};
-
-/// What a run of the tool is to suffer.
-struct Fault<'a> {
-    library: &'a Path,
-    home: &'a Path,
-    call: usize,
-    when: &'a str,
-}
-
-impl Fault<'_> {
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = noren();
-        command.args(arguments).env("LD_PRELOAD", self.library).env("NOREN_FAULT_DIR", self.home);
-        command.env("NOREN_FAULT_AT", self.call.to_string()).env("NOREN_FAULT_WHEN", self.when);
-        command.output().unwrap()
-    }
-}
-
-fn build_fault_library(folder: &Path) -> PathBuf {
-    let library = folder.join("fault.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/fault.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl").status().unwrap();
-    assert!(built.success(), "cc builds the fault library");
-    library
-}
-
-/// How many storage calls the command makes in this home.
-fn count_calls(library: &Path, home: &Path, count: &Path, arguments: &[&str]) -> usize {
-    let mut command = noren();
-    command.args(arguments).env("LD_PRELOAD", library).env("NOREN_FAULT_DIR", home).env("NOREN_FAULT_COUNT", count);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    usize::try_from(std::fs::metadata(count).unwrap().len()).unwrap()
-}
+use support::fault::{Fault, build_library, count_calls};
+use support::{Served, lines, run};
 
 /// A sale of nobody's for 5.00 at the backend; answers its claim code.
 fn sell(url: &str, number: &str) -> String {
@@ -97,7 +64,7 @@ fn killed_at_every_storage_call_nothing_is_lost_and_nothing_doubled() {
     let served = Served::start(None);
     let url = served.url.as_str();
     let folder = tempfile::tempdir().unwrap();
-    let library = build_fault_library(folder.path());
+    let library = build_library(folder.path());
 
     // How long a life is, counted once.
     let home = folder.path().join("counted");
@@ -136,7 +103,7 @@ fn killed_at_every_storage_call_nothing_is_lost_and_nothing_doubled() {
                     for before in &step_of_life[..*step] {
                         assert!(run(before).status.success());
                     }
-                    let fault = Fault { library: &library, home: &home, call: *call, when };
+                    let fault = Fault { library: &library, folder: &home, call: *call, when };
                     if fault.run(&step_of_life[*step]).status.signal() == Some(9) {
                         *killed.lock().unwrap() += 1;
                     }
@@ -168,9 +135,9 @@ fn a_full_disk_still_shows_the_card_from_a_cold_start() {
         if leave_a_wal {
             // A process that is killed does not fold its write-ahead log in.
             let folder = tempfile::tempdir().unwrap();
-            let library = build_fault_library(folder.path());
+            let library = build_library(folder.path());
             let calls = count_calls(&library, Path::new(home), &folder.path().join("count"), &["sync", "--home", home]);
-            let fault = Fault { library: &library, home: Path::new(home), call: calls.saturating_sub(1).max(1), when: "before" };
+            let fault = Fault { library: &library, folder: Path::new(home), call: calls.saturating_sub(1).max(1), when: "before" };
             fault.run(&["sync", "--home", home]);
         }
         disk.fill();
@@ -191,7 +158,7 @@ fn every_write_that_fails_is_an_error_and_loses_nothing() {
     let served = Served::start(None);
     let url = served.url.as_str();
     let folder = tempfile::tempdir().unwrap();
-    let library = build_fault_library(folder.path());
+    let library = build_library(folder.path());
     let home = folder.path().join("counted");
     let home_text = home.to_str().unwrap();
     assert!(run(&["enrol", "--backend", url, "--home", home_text]).status.success());
@@ -206,7 +173,7 @@ fn every_write_that_fails_is_an_error_and_loses_nothing() {
             let home_text = home.to_str().unwrap();
             let claim_code = sell(url, &name);
             assert!(run(&["enrol", "--backend", url, "--home", home_text]).status.success());
-            let output = Fault { library: &library, home: &home, call, when: errno }.run(&["claim", "--home", home_text, &claim_code]);
+            let output = Fault { library: &library, folder: &home, call, when: errno }.run(&["claim", "--home", home_text, &claim_code]);
             assert!(matches!(output.status.code(), Some(0 | 1)), "{name}: {output:?}");
             live_on(url, home_text, &claim_code, &name);
             check_life(url, home_text, &name);

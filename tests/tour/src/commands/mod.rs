@@ -7,6 +7,7 @@ pub(crate) mod enrol;
 pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod import_sales;
+pub(crate) mod life;
 mod membership;
 pub(crate) mod replay;
 pub(crate) mod scan;

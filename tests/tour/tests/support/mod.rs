@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::print_stderr, reason = "each journey is a crate of its own and uses a part of this")]
 
+pub(crate) mod fault;
+pub(crate) mod watched;
 pub(crate) mod wire;
 
 use std::io::{BufRead, BufReader, Write};

@@ -20,11 +20,12 @@ pub(crate) enum Kind {
     Share,
     CheckIn,
     Place,
+    Seat,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Code,
         Self::Credential,
         Self::Enrol,
@@ -36,6 +37,7 @@ impl Kind {
         Self::Share,
         Self::CheckIn,
         Self::Place,
+        Self::Seat,
     ];
 
     pub(crate) fn aad(self) -> &'static [u8] {
@@ -51,6 +53,7 @@ impl Kind {
             Self::Share => b"noren/share/1",
             Self::CheckIn => b"noren/check-in/1",
             Self::Place => b"noren/place/1",
+            Self::Seat => b"noren/seat/1",
         }
     }
 }

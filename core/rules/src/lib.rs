@@ -16,7 +16,8 @@
 //! - [`fold`]: texts that a person takes for the same, for every search
 //! - [`catalogue`], [`stock`], [`holds`]: what a shop sells, how much of it is where, and pieces kept for a shopper on the way; [`eta`]: how long
 //!   the way takes
-//! - [`tax`], [`menu`], [`cart`], [`slots`], [`order`]: what a kitchen sells and what it comes to, when it can be ready, and an order's life
+//! - [`tax`], [`menu`], [`cart`], [`checkout`], [`slots`], [`order`]: what a kitchen sells and what it comes to, when it can be ready, and an
+//!   order's life; [`seat_code`]: the code of a table; [`card_number`]: what must never come in
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
@@ -24,9 +25,11 @@
 pub mod b64;
 pub mod basket;
 pub mod best_set;
+pub mod card_number;
 pub mod cart;
 pub mod catalogue;
 pub mod check_in;
+pub mod checkout;
 pub mod code;
 pub mod conditions;
 mod cose;
@@ -54,6 +57,7 @@ pub mod receipt;
 pub mod rotation;
 pub mod routes;
 pub mod scan;
+pub mod seat_code;
 pub mod shares;
 pub mod slots;
 pub mod stamps;

@@ -13,6 +13,7 @@ use crate::tax::{MixedSet, TaxClass, TaxHandoff};
 pub mod allergens;
 mod book;
 mod check;
+mod goods;
 
 pub use book::MenuBook;
 pub use check::{MAX_DEPTH, MAX_MAKE_S, MAX_MENU_TEXT, MenuError};

@@ -16,6 +16,7 @@ mod book;
 mod hours;
 mod lateness;
 mod offered;
+mod replica;
 mod texts;
 mod timeline;
 mod work;

@@ -49,6 +49,8 @@ pub fn product(id: &str, ja: &str, en: &str, variants: Vec<VariantInfo>) -> Prod
         variants,
         assets: Vec::new(),
         size_mm: None,
+        tax_class: None,
+        least_age: None,
     };
     ProductRecord { product, ratings: 0, stars: 0, version: 1 }
 }

@@ -13,6 +13,7 @@ const MOST_VARIANTS: usize = 500;
 const MOST_PRICES: usize = 50;
 const MOST_ASSETS: usize = 100;
 const MOST_ID: usize = 100;
+const MOST_AGE: u8 = 120;
 const MOST_WORDS: usize = 200;
 const MOST_DESCRIPTION: usize = 5_000;
 const MOST_URL: usize = 2_000;
@@ -80,6 +81,9 @@ pub enum ProductError {
     /// A size of nothing.
     #[error("the size of a product is 1 mm or more each way: leave it out where it is not known")]
     Size,
+    /// An age that nobody has.
+    #[error("the least age for a product is at most 120: leave it out where there is none")]
+    Age,
 }
 
 /// Why bytes are not those of an asset: fetch them again, and show nothing meanwhile.
@@ -130,6 +134,9 @@ impl ProductInfo {
         }
         if !are_words([&self.reading, &self.brand]) {
             return Err(ProductError::Words);
+        }
+        if self.least_age.is_some_and(|age| age > MOST_AGE) {
+            return Err(ProductError::Age);
         }
         check_variants(&self.variants)?;
         if self.assets.len() > MOST_ASSETS {

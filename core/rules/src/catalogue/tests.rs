@@ -67,6 +67,8 @@ fn product() -> ProductInfo {
         variants: vec![variant("100-S", "白", "S"), variant("100-M", "白", "M")],
         assets: vec![asset(b"a picture")],
         size_mm: None,
+        tax_class: None,
+        least_age: None,
     }
 }
 
@@ -119,6 +121,7 @@ fn a_product_that_cannot_be_is_refused_by_name() {
         assert_eq!(wrong(&|p| change(&mut p.variants[0].prices[0])), ProductError::Price { sku: "100-S".into() });
     }
     assert_eq!(wrong(&|p| p.size_mm = Some(SizeMm { width_mm: 1, depth_mm: 0, height_mm: 1 })), ProductError::Size);
+    assert_eq!(wrong(&|p| p.least_age = Some(121)), ProductError::Age);
     assert_eq!(wrong(&|p| p.assets = vec![p.assets[0].clone(); 101]), ProductError::Assets);
     let assets: [&dyn Fn(&mut AssetInfo); 9] = [
         &|a| a.url = "http://img.example/100.webp".into(),

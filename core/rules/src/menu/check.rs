@@ -16,8 +16,8 @@ pub const MAX_MENU_TEXT: usize = 2_000;
 /// The longest that a batch may take, in seconds.
 pub const MAX_MAKE_S: u32 = 4 * 3_600;
 /// The dearest price in minor units: an order of such pieces still adds up.
-const MAX_PRICE_MINOR: i64 = 100_000_000;
-const MAX_THINGS: usize = 5_000;
+pub(super) const MAX_PRICE_MINOR: i64 = 100_000_000;
+pub(super) const MAX_THINGS: usize = 5_000;
 /// The most that can be chosen of one modifier or group.
 const MAX_CHOSEN: u32 = 99;
 

@@ -123,6 +123,12 @@ impl KitchenBook {
         self.mode
     }
 
+    /// Since when, in milliseconds: the minute of it.
+    #[must_use]
+    pub fn mode_since_ms(&self) -> i64 {
+        self.mode_since_min.saturating_mul(MINUTE_MS)
+    }
+
     /// What was observed of lateness.
     #[must_use]
     pub fn lateness(&self) -> &Lateness {

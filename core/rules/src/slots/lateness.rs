@@ -10,6 +10,8 @@ const COLD_START_ORDERS: u64 = 20;
 const MOST_MIN: usize = 60;
 /// So many orders and what is older counts half: kitchens change.
 const REMEMBERED: u64 = 400;
+/// Of these and the twenty of the cold start, these are more than nine of ten.
+const KNOWN_ORDERS: u32 = 200;
 
 /// Observed lateness of a store: by how many minutes orders were ready after they were planned to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +21,19 @@ pub struct Lateness {
 }
 
 impl Lateness {
+    /// The lateness of a kitchen of which only [`Lateness::p90_min`] is known: as if so many orders had been late by it that the cold start does not
+    /// count. An hour at most.
+    #[must_use]
+    pub fn of_p90(late_min: u32) -> Self {
+        let mut lateness = Self::default();
+        lateness.orders.resize(MOST_MIN + 1, 0);
+        let place = usize::try_from(late_min).unwrap_or(MOST_MIN).min(MOST_MIN);
+        if let Some(count) = lateness.orders.get_mut(place) {
+            *count = KNOWN_ORDERS;
+        }
+        lateness
+    }
+
     /// An order was planned for `ready_ms` and was ready at `at_ms`. A clock that jumped counts as an hour at most.
     pub fn observe(&mut self, ready_ms: i64, at_ms: i64) {
         self.orders.resize(MOST_MIN + 1, 0);
@@ -71,6 +86,14 @@ fn cold_start(late_min: u32) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_known_of_it_is_what_it_says() {
+        for late_min in 0..=60 {
+            assert_eq!(Lateness::of_p90(late_min).p90_min(), late_min);
+        }
+        assert_eq!(Lateness::of_p90(u32::MAX).p90_min(), 60);
+    }
 
     #[test]
     fn it_begins_cold_and_learns() {

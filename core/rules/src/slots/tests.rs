@@ -7,6 +7,7 @@ use crate::menu::HandoffMode;
 use crate::menu::tests::{FRIDAY_17, HOUR, book};
 use crate::places::OpeningSpan;
 use crate::tax::TaxHandoff;
+use crate::wire::{MenuStatus, StationLoad};
 
 const MINUTE: i64 = 60_000;
 /// Friday 15 January 2027, 11:00 in Japan.
@@ -378,6 +379,40 @@ fn loads(book: &KitchenBook) -> Vec<(u32, u32, u32)> {
     stations.iter().flat_map(|id| (-60..400).map(|minute| book.load_s(&(*id).into(), ELEVEN + minute * MINUTE).unwrap())).collect()
 }
 
+fn status_of(book: &KitchenBook, now: i64) -> MenuStatus {
+    MenuStatus {
+        store: "s1".into(),
+        menu_version: 1,
+        mode: book.mode(),
+        mode_since_ms: book.mode_since_ms(),
+        sold_out: vec![],
+        late_p90_min: book.lateness().p90_min(),
+        load: book.load(now, 24 * 60),
+        as_of_ms: now,
+    }
+}
+
+#[test]
+fn a_copy_of_a_book_reads_any_load() {
+    let mut status = status_of(&kitchen(|_| {}), ELEVEN);
+    let load = |station: &str, from_min, seconds| StationLoad { station: station.into(), from_min, seconds };
+    let from = ELEVEN / MINUTE;
+    let full = vec![u32::MAX; 30];
+    status.load = vec![
+        load("fryer", from, full.clone()),
+        load("fryer", from, full.clone()),
+        load("grill", i64::MAX, full.clone()),
+        load("ghost", from, full),
+    ];
+    let mut copy = KitchenBook::from_load(plan(), &status).unwrap();
+    let slot = copy.quote(&[task("fryer", 240, 1)], PickupTime::Asap, ELEVEN).unwrap();
+    assert_eq!(slot.start_ms, ELEVEN + 30 * MINUTE);
+    let busy = StoreMode::Paused { until_ms: None };
+    let mut closed = KitchenBook::from_load(plan(), &MenuStatus { mode: busy, mode_since_ms: ELEVEN, ..status.clone() }).unwrap();
+    assert_eq!(closed.quote(&[], PickupTime::Asap, ELEVEN).unwrap_err().reason, SlotRefusalReason::Paused);
+    assert_eq!(KitchenBook::from_load(KitchenPlan { step_min: 0, ..plan() }, &status).unwrap_err(), KitchenPlanError::Times);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     /// Whatever happens in whatever order: no minute of a station has more in it than it can do, a hold and its release leave everything as it
@@ -426,6 +461,14 @@ proptest! {
             for (booked, walked, capacity) in loads(&book) {
                 prop_assert!(booked + walked <= capacity, "{booked} and {walked} of {capacity}");
             }
+        }
+        // A copy that was made of the load says the same.
+        book.sweep(now);
+        let status = status_of(&book, now);
+        let mut copy = KitchenBook::from_load(book.plan().clone(), &status).unwrap();
+        for work in &works {
+            prop_assert_eq!(copy.offers(work, now, now + 6 * HOUR, Some(now + HOUR), now), book.offers(work, now, now + 6 * HOUR, Some(now + HOUR), now));
+            prop_assert_eq!(copy.quote(work, PickupTime::Asap, now), book.quote(work, PickupTime::Asap, now));
         }
         // A book that is made anew of the kept bookings says the same of the time to come.
         let kept: Vec<SlotBooking> = book.bookings().cloned().collect();

@@ -56,10 +56,14 @@ impl Timeline {
 
     /// What walk-in guests take of a minute: what is kept for them, or what they were seen to take if that is more.
     pub(super) fn walk_in_s(&self, minute: i64) -> u32 {
+        self.kept_s(minute).max(self.walked_s(minute))
+    }
+
+    /// What the plan keeps of a minute for walk-in guests.
+    fn kept_s(&self, minute: i64) -> u32 {
         let at_s = minute.saturating_mul(60);
         let kept = self.station.walk_in.iter().find(|load| load.hours.holds_at(at_s));
-        let kept_s = kept.map_or(0, |load| self.capacity_s(minute).saturating_mul(load.permille).div_ceil(1_000));
-        kept_s.max(self.walked_s(minute))
+        kept.map_or(0, |load| self.capacity_s(minute).saturating_mul(load.permille).div_ceil(1_000))
     }
 
     /// What a new order can take of a minute.
@@ -103,7 +107,13 @@ impl Timeline {
     }
 
     pub(super) fn take(&mut self, minute: i64, seconds: u32) {
-        *self.booked.entry(minute).or_insert(0) += seconds;
+        let booked = self.booked.entry(minute).or_insert(0);
+        *booked = booked.saturating_add(seconds);
+    }
+
+    /// What is taken of a minute beyond what the plan keeps for walk-in guests.
+    pub(super) fn load_s(&self, minute: i64) -> u32 {
+        self.booked_s(minute).saturating_add(self.walk_in_s(minute).saturating_sub(self.kept_s(minute)))
     }
 
     pub(super) fn give_back(&mut self, minute: i64, seconds: u32) {

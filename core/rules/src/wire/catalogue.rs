@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::places::TextByLanguage;
 use crate::catalogue::{AssetInfo, SizeMm, VariantInfo};
 use crate::ids::{ProductId, Sku, StaffId, StoreId};
+use crate::tax::TaxClass;
 
 /// A product with its variants, as the operator gives it and as a phone gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,12 @@ pub struct ProductInfo {
     /// How large it stands in a room, where that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_mm: Option<SizeMm>,
+    /// What it is for the tax; goods where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_class: Option<TaxClass>,
+    /// How old one must be to buy it (酒類・たばこ: 20).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_age: Option<u8>,
 }
 
 response! {

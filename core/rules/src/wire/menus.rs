@@ -115,7 +115,7 @@ response! {
         pub sold_out: Vec<SoldOut>,
         /// By how many minutes nine of ten orders are late at most: what a promise adds.
         pub late_p90_min: u32,
-        /// How long work is booked at its stations, from this minute on.
+        /// How long work is booked at its stations, from shortly before this minute on.
         pub load: Vec<StationLoad>,
         /// The server's clock.
         pub as_of_ms: i64,
@@ -130,7 +130,8 @@ pub struct StationLoad {
     pub station: StationId,
     /// The first minute, in minutes since the Unix epoch.
     pub from_min: i64,
-    /// Seconds that are taken of each minute from then on, by orders and by walk-in guests that were seen; minutes after the last are free.
+    /// Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
+    /// the last are free.
     pub seconds: Vec<u32>,
 }
 

@@ -35,6 +35,8 @@ fn record(id: &str, title: &str, version: u64, skus: &[&str]) -> ProductRecord {
         variants: variants.collect(),
         assets: Vec::new(),
         size_mm: None,
+        tax_class: None,
+        least_age: None,
     };
     ProductRecord { product, ratings: 0, stars: 0, version }
 }

@@ -30,6 +30,8 @@ pub fn product(id: &str, skus: &[&str]) -> ProductInfo {
         variants: skus.iter().map(|sku| variant(sku, &format!("size {sku}"))).collect(),
         assets: vec![],
         size_mm: None,
+        tax_class: None,
+        least_age: None,
     }
 }
 

@@ -21,7 +21,7 @@ mod texts;
 mod timeline;
 mod work;
 
-pub use book::{BookingState, KitchenBook, SlotBooking, SlotHoldError};
+pub use book::{BookingState, KitchenBook, SlotBooking, SlotHoldError, WalkIn};
 pub use hours::{Holiday, HolidaySpan, PickupHours};
 pub use lateness::{COLD_START_MIN, Lateness};
 pub use timeline::Taken;

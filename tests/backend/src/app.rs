@@ -7,8 +7,10 @@ use noren_rules::keys::id_from_bytes;
 
 use crate::fault::Fault;
 use crate::keys::KeyRing;
+use crate::menus::Shops;
 use crate::ranking::Rankings;
 use crate::settings::Settings;
+use crate::slots::Kitchens;
 use crate::store::Store;
 
 /// Letters and digits that cannot be taken for one another.
@@ -26,6 +28,10 @@ pub(crate) struct Shared {
     pub(crate) in_flight: Mutex<HashSet<InFlightKey>>,
     /// What was counted a moment ago.
     pub(crate) rankings: Mutex<Rankings>,
+    /// What stores sell to order.
+    pub(crate) shops: Mutex<Shops>,
+    /// The books of kitchens: changed inside writes only.
+    pub(crate) kitchens: Mutex<Kitchens>,
 }
 
 pub(crate) type InFlightKey = ([u8; 32], &'static str, String);
@@ -45,7 +51,15 @@ impl std::ops::Deref for App {
 
 impl App {
     pub(crate) fn new(settings: Settings, keys: KeyRing, store: Store) -> Self {
-        Self(Arc::new(Shared { settings, keys, store, in_flight: Mutex::default(), rankings: Mutex::default() }))
+        Self(Arc::new(Shared {
+            settings,
+            keys,
+            store,
+            in_flight: Mutex::default(),
+            rankings: Mutex::default(),
+            shops: Mutex::default(),
+            kitchens: Mutex::default(),
+        }))
     }
 }
 

@@ -23,6 +23,7 @@
 //! - `leases`, `grants`, `wallet`, `check_ins`, `stamps`: what a member has
 //! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
 //! - `stock`, `reservations`, `holds`: what is where, and what of it is kept for somebody
+//! - `menus`, `slots`: what is sold to order, and the kitchen's time that is kept for it
 //! - `tills`, `identify`: what a till needs; `resolution`, `erasure`, `membership`; `openapi`: the contract
 
 mod app;
@@ -54,6 +55,7 @@ mod leases;
 mod links;
 mod members;
 mod membership;
+mod menus;
 mod nonces;
 mod offers;
 mod openapi;
@@ -72,6 +74,7 @@ mod sales;
 mod server;
 mod settings;
 mod shares;
+mod slots;
 mod stamps;
 mod stock;
 mod store;

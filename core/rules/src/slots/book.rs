@@ -48,6 +48,15 @@ pub struct SlotBooking {
     pub taken: Vec<Taken>,
 }
 
+/// The work of guests at the counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalkIn {
+    /// When it is ready, in milliseconds since the Unix epoch.
+    pub ready_ms: i64,
+    /// The time that it takes: to be kept, and put back into a new book by [`KitchenBook::restore_walk_in`].
+    pub taken: Vec<Taken>,
+}
+
 /// Why a hold cannot be confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SlotHoldError {
@@ -238,17 +247,29 @@ impl KitchenBook {
     }
 
     /// Guests at the counter have ordered: their work is put into the time that is left, from the next minute on, and what was kept for walk-in
-    /// guests with it. Answers when it is ready, in milliseconds; `None` for work of a station that the kitchen has not.
-    pub fn walk_in(&mut self, tasks: &[MakeTask], now_ms: i64) -> Option<i64> {
+    /// guests with it. `None` for work of a station that the kitchen has not, or that it could not do with nothing else to do.
+    pub fn walk_in(&mut self, tasks: &[MakeTask], now_ms: i64) -> Option<WalkIn> {
         let work = self.work(tasks).ok()?;
         let from = minute_of(now_ms) + 1;
-        let mut ready = from;
+        let (mut ready, mut taken) = (from, Vec::new());
         for (station, batches) in &work.stations {
-            if let Some(timeline) = self.timelines.get_mut(*station) {
-                ready = timeline.place_walk_in(batches, from, from + PUSHED_MIN).max(ready);
+            if let Some(timeline) = self.timelines.get(*station) {
+                let (done, placed) = timeline.place_walk_in(batches, from, from + PUSHED_MIN);
+                ready = done.max(ready);
+                taken.extend(placed.into_iter().map(|(minute, seconds)| Taken { station: *station, minute, seconds }));
             }
         }
-        Some(ready.saturating_mul(MINUTE_MS))
+        self.restore_walk_in(&taken);
+        Some(WalkIn { ready_ms: ready.saturating_mul(MINUTE_MS), taken })
+    }
+
+    /// Puts the time back in that walk-in guests were seen to take.
+    pub fn restore_walk_in(&mut self, taken: &[Taken]) {
+        for taken in taken {
+            if let Some(timeline) = self.timelines.get_mut(taken.station) {
+                timeline.take_walk_in(taken.minute, taken.seconds);
+            }
+        }
     }
 
     /// An order is ready: what it had not used of its time is free again, and its lateness is learned. False for an order without a booking.

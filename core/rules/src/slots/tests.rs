@@ -228,8 +228,12 @@ fn walk_in_guests_count_and_are_kept_room_for() {
     let slot = book.quote(&work, PickupTime::Asap, ELEVEN).unwrap();
     assert_eq!(slot.ready_ms, ELEVEN + 5 * MINUTE);
     // Guests take two whole minutes; an order waits for that, and they wait for no order's room.
-    assert_eq!(book.walk_in(&work, ELEVEN), Some(ELEVEN + 3 * MINUTE));
+    let guests = book.walk_in(&work, ELEVEN).unwrap();
+    assert_eq!(guests.ready_ms, ELEVEN + 3 * MINUTE);
     assert_eq!(book.load_s(&"fryer".into(), ELEVEN + MINUTE), Some((0, 60, 60)));
+    let mut anew = kitchen(|_| {});
+    anew.restore_walk_in(&guests.taken);
+    assert_eq!(anew.load_s(&"fryer".into(), ELEVEN + 2 * MINUTE), Some((0, 60, 60)));
     assert_eq!(book.quote(&work, PickupTime::Asap, ELEVEN).unwrap().ready_ms, ELEVEN + 7 * MINUTE);
     assert_eq!(book.walk_in(&[task("oven", 1, 1)], ELEVEN), None);
 }

@@ -91,19 +91,24 @@ impl Timeline {
     }
 
     /// Places the work of walk-in guests from `from` on, as it comes: nobody sends them away. Orders that are booked are not touched. What does not
-    /// fit before `until` is left out.
-    pub(super) fn place_walk_in(&mut self, batches: &[u32], from: i64, until: i64) -> i64 {
+    /// fit before `until` is left out. Answers the minute at which it is done, and what it takes.
+    pub(super) fn place_walk_in(&self, batches: &[u32], from: i64, until: i64) -> (i64, Vec<(i64, u32)>) {
         let mut left = batches.to_vec();
+        let mut taken = Vec::new();
         let mut minute = from;
         while !left.is_empty() && minute < until {
             let free_s = self.capacity_s(minute).saturating_sub(self.walked_s(minute)).saturating_sub(self.booked_s(minute));
             let seconds = work_a_minute(&mut left, free_s);
             if seconds > 0 {
-                *self.walked.entry(minute).or_insert(0) += seconds;
+                taken.push((minute, seconds));
             }
             minute += 1;
         }
-        minute
+        (minute, taken)
+    }
+
+    pub(super) fn take_walk_in(&mut self, minute: i64, seconds: u32) {
+        *self.walked.entry(minute).or_insert(0) += seconds;
     }
 
     pub(super) fn take(&mut self, minute: i64, seconds: u32) {

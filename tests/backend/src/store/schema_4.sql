@@ -1,1 +1,35 @@
--- Ordering: menus and kitchens, slots, orders, seats, baskets.
+-- Schema 4: ordering.
+
+-- ---- Menus and kitchens, as the operator gives them; all as JSON
+
+-- A counter of what the operator put: what was read of it is read again when it has risen.
+INSERT INTO meta (name, value) VALUES ('menus_revision', '0');
+-- Stores that take orders. mode: whether new ones are taken.
+CREATE TABLE order_stores (
+    store TEXT NOT NULL PRIMARY KEY, terms TEXT NOT NULL, mode TEXT NOT NULL, mode_since_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE menus (store TEXT NOT NULL PRIMARY KEY REFERENCES order_stores (store), menu TEXT NOT NULL) STRICT;
+-- The tables of taxes and allergens, where the operator put others than the law's.
+CREATE TABLE order_tables (name TEXT NOT NULL PRIMARY KEY, contents TEXT NOT NULL) STRICT;
+CREATE TABLE sold_out (
+    store TEXT NOT NULL REFERENCES order_stores (store), thing TEXT NOT NULL, until_ms INTEGER, PRIMARY KEY (store, thing)
+) STRICT, WITHOUT ROWID;
+
+-- ---- Slots
+
+-- version rises with each change of what is booked there, so that a book in memory knows whether it is this one.
+CREATE TABLE kitchens (
+    store TEXT NOT NULL PRIMARY KEY REFERENCES order_stores (store), plan TEXT NOT NULL, lateness TEXT NOT NULL, version INTEGER NOT NULL
+) STRICT;
+-- until_ms: first millisecond at which a hold is over; none once it is ordered. Without a member: it was erased.
+CREATE TABLE slot_bookings (
+    order_id TEXT NOT NULL PRIMARY KEY, store TEXT NOT NULL REFERENCES kitchens (store), member TEXT REFERENCES members (id),
+    until_ms INTEGER, booking TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX slot_bookings_by_store ON slot_bookings (store, until_ms);
+CREATE INDEX slot_bookings_by_member ON slot_bookings (member) WHERE member IS NOT NULL;
+-- The time that guests at the counter take, until it is over.
+CREATE TABLE walk_ins (
+    seq INTEGER PRIMARY KEY, store TEXT NOT NULL REFERENCES kitchens (store), ready_ms INTEGER NOT NULL, taken TEXT NOT NULL
+) STRICT;
+CREATE INDEX walk_ins_by_store ON walk_ins (store, ready_ms);

@@ -1,0 +1,286 @@
+//! Slots: the kitchen's time that is kept for orders. Everything here runs inside a write, so that the database decides who has the last slot.
+
+mod kitchens;
+
+pub(crate) use kitchens::Kitchens;
+
+use noren_rules::ids::{MemberId, OrderId, StoreId};
+use noren_rules::slots::{
+    BookingState, KitchenPlan, MakeTask, PickupSlot, PickupTime, SlotBooking, SlotHoldError, SlotRefusal, SlotRequest, StoreMode,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::app::Shared;
+use crate::fault::Fault;
+use crate::store::{from_json, to_json};
+
+/// The slot of an order, with where and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderSlot {
+    pub(crate) store: StoreId,
+    /// `None` once the member was erased.
+    pub(crate) member: Option<MemberId>,
+    pub(crate) booking: SlotBooking,
+}
+
+/// The slot of an order, held or ordered; `None` also for a hold that is over.
+pub(crate) fn booking(db: &Connection, order: &OrderId, now_ms: i64) -> Result<Option<OrderSlot>, Fault> {
+    let sql =
+        "SELECT store, member, booking, until_ms FROM slot_bookings WHERE order_id = ?1 AND (until_ms IS NULL OR until_ms > ?2)";
+    let row: Option<(String, Option<String>, String, Option<i64>)> = db
+        .prepare_cached(sql)?
+        .query_row(params![order.as_str(), now_ms], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
+    row.map(|(store, member, booking, until_ms)| {
+        let booking = kitchens::booking(&booking, until_ms)?;
+        Ok(OrderSlot { store: StoreId(store), member: member.map(MemberId), booking })
+    })
+    .transpose()
+}
+
+/// True while one of the member's parts holds a slot for this order, in this store, that is not ordered yet.
+pub(crate) fn has_hold(db: &Connection, store: &StoreId, parts: &[MemberId], order: &OrderId, now_ms: i64) -> Result<bool, Fault> {
+    let is_own = |slot: &OrderSlot| slot.store == *store && slot.member.as_ref().is_some_and(|member| parts.contains(member));
+    let held = booking(db, order, now_ms)?.filter(is_own);
+    Ok(held.is_some_and(|slot| slot.booking.state != BookingState::Confirmed))
+}
+
+/// When an order with this work would be ready; books nothing. `None` where there is no kitchen.
+pub(crate) fn quote(
+    db: &Connection,
+    app: &Shared,
+    store: &StoreId,
+    tasks: &[MakeTask],
+    time: PickupTime,
+    now_ms: i64,
+) -> Result<Option<Result<PickupSlot, SlotRefusal>>, Fault> {
+    kitchens::open(db, app, store, now_ms, |open| {
+        open.sweep(now_ms)?;
+        Ok(open.book.quote(tasks, time, now_ms))
+    })
+}
+
+/// Holds a slot for an order of this member, or moves it, also from another store. What was ordered stays ordered. `None` where there is no kitchen.
+pub(crate) fn hold(
+    db: &Connection,
+    app: &Shared,
+    store: &StoreId,
+    member: &MemberId,
+    request: &SlotRequest,
+    now_ms: i64,
+) -> Result<Option<Result<SlotBooking, SlotRefusal>>, Fault> {
+    if booking(db, &request.order, now_ms)?.is_some_and(|slot| slot.store != *store) {
+        match quote(db, app, store, &request.tasks, request.time, now_ms)? {
+            Some(Ok(_)) => release(db, app, &request.order, now_ms)?,
+            Some(Err(refusal)) => return Ok(Some(Err(refusal))),
+            None => return Ok(None),
+        };
+    }
+    kitchens::open(db, app, store, now_ms, |open| {
+        open.sweep(now_ms)?;
+        let before = open.book.booking(&request.order).cloned();
+        let held = open.book.hold(request, now_ms);
+        if let Ok(booking) = &held
+            && before.as_ref() != Some(booking)
+        {
+            open.write(booking, Some(member))?;
+        }
+        Ok(held)
+    })
+}
+
+/// The order is placed: what was held is booked. Again, it is the same booking. A slot of another store, or of a member who is none of `parts`, is
+/// none.
+pub(crate) fn confirm(
+    db: &Connection,
+    app: &Shared,
+    store: &StoreId,
+    parts: &[MemberId],
+    order: &OrderId,
+    now_ms: i64,
+) -> Result<Result<SlotBooking, SlotHoldError>, Fault> {
+    let sql = "SELECT member, until_ms FROM slot_bookings WHERE order_id = ?1 AND store = ?2";
+    let row: Option<(Option<String>, Option<i64>)> =
+        db.prepare_cached(sql)?.query_row([order.as_str(), store.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((Some(member), until_ms)) = row else { return Ok(Err(SlotHoldError::Unknown)) };
+    if !parts.iter().any(|part| part.as_str() == member) {
+        return Ok(Err(SlotHoldError::Unknown));
+    }
+    if until_ms.is_some_and(|until_ms| now_ms >= until_ms) {
+        release(db, app, order, now_ms)?;
+        return Ok(Err(SlotHoldError::Expired));
+    }
+    let confirmed = kitchens::open(db, app, store, now_ms, |open| {
+        let confirmed = open.book.confirm(order, now_ms).cloned();
+        if until_ms.is_some() && confirmed.is_ok() {
+            let sql = "UPDATE slot_bookings SET until_ms = NULL WHERE order_id = ?1";
+            open.db.prepare_cached(sql)?.execute([order.as_str()])?;
+            open.changed();
+        }
+        Ok(confirmed)
+    })?;
+    Ok(confirmed.unwrap_or(Err(SlotHoldError::Unknown)))
+}
+
+/// Gives back what an order took. False when it took nothing.
+pub(crate) fn release(db: &Connection, app: &Shared, order: &OrderId, now_ms: i64) -> Result<bool, Fault> {
+    let released = of_order(db, app, order, now_ms, |open| {
+        open.book.release(order);
+        open.delete(order)
+    })?;
+    Ok(released.is_some())
+}
+
+/// Another time, or other work, for an order that has a slot: it keeps the old one where that does not fit. `None` for an order without a slot.
+pub(crate) fn move_to(
+    db: &Connection,
+    app: &Shared,
+    order: &OrderId,
+    tasks: &[MakeTask],
+    time: PickupTime,
+    now_ms: i64,
+) -> Result<Option<Result<SlotBooking, SlotRefusal>>, Fault> {
+    let moved = of_order(db, app, order, now_ms, |open| {
+        open.sweep(now_ms)?;
+        if open.book.booking(order).is_none() {
+            return Ok(None);
+        }
+        let moved = open.book.hold(&SlotRequest { order: order.clone(), tasks: tasks.to_vec(), time }, now_ms);
+        if let Ok(booking) = &moved {
+            open.write(booking, None)?;
+        }
+        Ok(Some(moved))
+    })?;
+    Ok(moved.flatten())
+}
+
+/// The slot of an order is that of another order from now on, which takes its place; held or ordered as it was. False when there is none, or when
+/// the other has one of its own.
+pub(crate) fn hand_on(db: &Connection, app: &Shared, from: &OrderId, to: &OrderId, now_ms: i64) -> Result<bool, Fault> {
+    let handed = of_order(db, app, from, now_ms, |open| {
+        open.sweep(now_ms)?;
+        let Some(booking) = open.book.booking(from).cloned().filter(|_| open.book.booking(to).is_none()) else { return Ok(false) };
+        let sql = "UPDATE slot_bookings SET order_id = ?2 WHERE order_id = ?1";
+        open.db.prepare_cached(sql)?.execute([from.as_str(), to.as_str()])?;
+        open.book.release(from);
+        let booking = SlotBooking { order: to.clone(), ..booking };
+        open.book.restore(booking.clone());
+        open.write(&booking, None)?;
+        Ok(true)
+    })?;
+    Ok(handed.unwrap_or(false))
+}
+
+/// The kitchen is late with an order: its work is planned anew, to be ready at `ready_ms` or as soon after as it fits. `None` for an order without a
+/// slot, or where four hours more would not do.
+pub(crate) fn postpone(
+    db: &Connection,
+    app: &Shared,
+    order: &OrderId,
+    ready_ms: i64,
+    now_ms: i64,
+) -> Result<Option<PickupSlot>, Fault> {
+    let postponed = of_order(db, app, order, now_ms, |open| {
+        let slot = open.book.postpone(order, ready_ms, now_ms);
+        if let Some(booking) = open.book.booking(order).cloned().filter(|_| slot.is_some()) {
+            open.write(&booking, None)?;
+        }
+        Ok(slot)
+    })?;
+    Ok(postponed.flatten())
+}
+
+/// An order is ready: the time that it did not use is free again, and how late it is is learned. False for an order without a slot.
+pub(crate) fn ready(db: &Connection, app: &Shared, order: &OrderId, at_ms: i64) -> Result<bool, Fault> {
+    let ready = of_order(db, app, order, at_ms, |open| {
+        let is_booked = open.book.ready(order, at_ms);
+        let lateness = to_json(open.book.lateness(), "lateness")?;
+        open.db.prepare_cached("UPDATE kitchens SET lateness = ?2 WHERE store = ?1")?.execute(params![open.store.as_str(), lateness])?;
+        open.delete(order)?;
+        Ok(is_booked)
+    })?;
+    Ok(ready.unwrap_or(false))
+}
+
+/// Opens the book of an order's kitchen; `None` for an order without a slot.
+fn of_order<T>(
+    db: &Connection,
+    app: &Shared,
+    order: &OrderId,
+    now_ms: i64,
+    work: impl FnOnce(&mut kitchens::Open<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    let sql = "SELECT store FROM slot_bookings WHERE order_id = ?1";
+    let store: Option<String> = db.prepare_cached(sql)?.query_row([order.as_str()], |row| row.get(0)).optional()?;
+    match store {
+        Some(store) => kitchens::open(db, app, &StoreId(store), now_ms, work),
+        None => Ok(None),
+    }
+}
+
+/// Pauses, delays or opens a kitchen for new orders; nothing where there is none.
+pub(crate) fn set_mode(db: &Connection, app: &Shared, store: &StoreId, mode: StoreMode, now_ms: i64) -> Result<(), Fault> {
+    kitchens::open(db, app, store, now_ms, |open| {
+        open.book.set_mode(mode, now_ms);
+        open.changed();
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// A kitchen's plan is new, or another one. What is booked stays booked, at the stations that there are still.
+pub(crate) fn put_plan(db: &Connection, app: &Shared, plan: &KitchenPlan) -> Result<(), Fault> {
+    let (store, text) = (plan.store.as_str(), to_json(plan, "kitchen")?);
+    let sql = "SELECT plan FROM kitchens WHERE store = ?1";
+    let before: Option<String> = db.prepare_cached(sql)?.query_row([store], |row| row.get(0)).optional()?;
+    let Some(before) = before else {
+        let sql = "INSERT INTO kitchens (store, plan, lateness, version) VALUES (?1, ?2, ?3, 0)";
+        db.prepare_cached(sql)?.execute(params![store, text, to_json(&noren_rules::slots::Lateness::default(), "lateness")?])?;
+        return kitchens::replanned(db, app, &plan.store);
+    };
+    db.prepare_cached("UPDATE kitchens SET plan = ?2 WHERE store = ?1")?.execute([store, text.as_str()])?;
+    let before: KitchenPlan = from_json(&before, "kitchen")?;
+    // What is taken names stations by their place in the plan.
+    let places: Vec<Option<usize>> = before.stations.iter().map(|old| plan.stations.iter().position(|new| new.id == old.id)).collect();
+    if !places.iter().enumerate().all(|(at, place)| *place == Some(at)) {
+        restation(db, &plan.store, &places)?;
+    }
+    kitchens::replanned(db, app, &plan.store)
+}
+
+/// Gives the time that is taken in a store's kitchen to the stations' new places.
+fn restation(db: &Connection, store: &StoreId, places: &[Option<usize>]) -> Result<(), Fault> {
+    let moved = |taken: Vec<noren_rules::slots::Taken>| {
+        let place = |station: usize| places.get(station).copied().flatten();
+        let there = |taken: noren_rules::slots::Taken| Some(noren_rules::slots::Taken { station: place(taken.station)?, ..taken });
+        taken.into_iter().filter_map(there).collect::<Vec<_>>()
+    };
+    for (key, text) in rows(db, "SELECT order_id, booking FROM slot_bookings WHERE store = ?1", store)? {
+        let booking: SlotBooking = from_json(&text, "slot")?;
+        let booking = to_json(&SlotBooking { taken: moved(booking.taken), ..booking }, "slot")?;
+        db.prepare_cached("UPDATE slot_bookings SET booking = ?2 WHERE order_id = ?1")?.execute([key, booking])?;
+    }
+    for (key, text) in rows(db, "SELECT CAST(seq AS TEXT), taken FROM walk_ins WHERE store = ?1", store)? {
+        let taken = to_json(&moved(from_json(&text, "walk-in")?), "walk-in")?;
+        db.prepare_cached("UPDATE walk_ins SET taken = ?2 WHERE seq = CAST(?1 AS INTEGER)")?.execute([key, taken])?;
+    }
+    Ok(())
+}
+
+fn rows(db: &Connection, sql: &str, store: &StoreId) -> Result<Vec<(String, String)>, Fault> {
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([store.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// An erased member holds nothing, and is named by nothing that was ordered.
+pub(crate) fn forget(db: &Connection, app: &Shared, member: &MemberId, now_ms: i64) -> Result<(), Fault> {
+    let sql = "SELECT order_id FROM slot_bookings WHERE member = ?1 AND until_ms IS NOT NULL";
+    let mut statement = db.prepare_cached(sql)?;
+    let held: Vec<String> = statement.query_map([member.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for order in held {
+        release(db, app, &OrderId(order), now_ms)?;
+    }
+    db.prepare_cached("UPDATE slot_bookings SET member = NULL WHERE member = ?1")?.execute([member.as_str()])?;
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::holds::HoldState;
-use crate::ids::{HoldId, Sku, StoreId};
+use crate::ids::{HoldId, OrderId, Sku, StoreId};
 use crate::stock::{ChanceModel, StockEvent, StockSource};
 
 response! {
@@ -254,6 +254,8 @@ response! {
         pub shelf: Option<String>,
         /// In how many minutes the shopper says to be there, as of `as_of_ms`; absent when the word is old.
         pub eta_min: Option<u32>,
+        /// The order whose goods these are; absent for a hold. They are handed over with the order.
+        pub order: Option<OrderId>,
     }
 }
 

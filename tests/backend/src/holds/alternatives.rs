@@ -1,6 +1,7 @@
 //! Where else there is a variant: the nearest stores first, the online shop last.
 
-use noren_rules::wire::{HoldAlternative, HoldRequest};
+use noren_rules::ids::{Sku, StoreId};
+use noren_rules::wire::HoldAlternative;
 use rusqlite::Connection;
 
 use crate::fault::Fault;
@@ -14,11 +15,11 @@ const MOST_PIECES: u32 = 99;
 /// Stores other than `store` with so many pieces. Those of which nobody knows how far they are come after the others; one that has no place and
 /// holds nothing either is a warehouse, to which nobody can go.
 /// One whose books are too old to be gone by is none.
-pub(super) fn of(db: &Connection, wish: &HoldRequest, now_ms: i64) -> Result<Vec<HoldAlternative>, Fault> {
-    let here = places::position_of(db, &wish.store)?;
+pub(crate) fn of(db: &Connection, store: &StoreId, sku: &Sku, quantity: u32, now_ms: i64) -> Result<Vec<HoldAlternative>, Fault> {
+    let here = places::position_of(db, store)?;
     let (mut stores, mut online) = (Vec::new(), Vec::new());
-    for (location, available) in stock::that_have(db, &wish.sku, wish.quantity)? {
-        let Some(as_of_ms) = location.said_until_ms.filter(|_| location.store != wish.store && location.is_known(now_ms)) else { continue };
+    for (location, available) in stock::that_have(db, sku, quantity)? {
+        let Some(as_of_ms) = location.said_until_ms.filter(|_| location.store != *store && location.is_known(now_ms)) else { continue };
         let mut alternative = HoldAlternative {
             store: location.store,
             is_ec: location.is_ec,

@@ -10,10 +10,11 @@ mod alternatives;
 mod reserve;
 mod tasks;
 
-pub(crate) use tasks::{get as get_tasks, page as store_page, post as post_task};
+pub(crate) use alternatives::of as alternatives_of;
+pub(crate) use tasks::{carry_out, get as get_tasks, page as store_page, post as post_task};
 
 use noren_rules::holds::HoldState;
-use noren_rules::ids::{DeviceId, HoldId, MemberId};
+use noren_rules::ids::{DeviceId, HoldId, MemberId, OrderId};
 use noren_rules::stock::{StockEvent, StockEventKind, StockState};
 use noren_rules::wire::{Hold, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Holds, Reason, paths};
 use rusqlite::Connection;
@@ -106,10 +107,11 @@ fn parts_of(db: &Connection, device: &DeviceId) -> Result<(MemberId, Vec<MemberI
     Ok((member, parts))
 }
 
-/// A hold of the device's member. Another's is none: ids of others are nobody's business.
+/// A hold of the device's member. Another's is none: ids of others are nobody's business. Goods of an order are no hold.
 fn own(db: &Connection, device: &DeviceId, id: &HoldId) -> Result<Reservation, Fault> {
     let (_, parts) = parts_of(db, device)?;
-    let hold = reservations::find(db, id)?.filter(|hold| hold.member.as_ref().is_some_and(|member| parts.contains(member)));
+    let hold = reservations::find(db, id)?.filter(|hold| hold.order.is_none());
+    let hold = hold.filter(|hold| hold.member.as_ref().is_some_and(|member| parts.contains(member)));
     hold.ok_or_else(no_such_hold)
 }
 
@@ -118,7 +120,7 @@ fn no_such_hold() -> Fault {
 }
 
 /// Not coming: what was not picked is free at once, what was picked is put back by the staff.
-fn let_go(db: &Connection, book: &mut Book<'_>, hold: &mut Reservation, now_ms: i64) -> Result<(), Fault> {
+pub(crate) fn let_go(db: &Connection, book: &mut Book<'_>, hold: &mut Reservation, now_ms: i64) -> Result<(), Fault> {
     if hold.state.is_live() {
         hold.state = HoldState::Released;
         end(hold, now_ms);
@@ -129,28 +131,27 @@ fn let_go(db: &Connection, book: &mut Book<'_>, hold: &mut Reservation, now_ms: 
 }
 
 /// The member has nothing of it any more. The staff has something to do while it lies on the hold shelf.
-fn end(hold: &mut Reservation, now_ms: i64) {
+pub(crate) fn end(hold: &mut Reservation, now_ms: i64) {
     (hold.reserves, hold.due_ms) = (false, None);
     hold.ended_at_ms = hold.ended_at_ms.or(Some(now_ms));
     hold.closed_at_ms = if hold.shelf_number.is_none() { hold.closed_at_ms.or(Some(now_ms)) } else { None };
 }
 
-/// To the hold shelf or back from it, as the staff says now, once each.
-fn move_pieces(book: &mut Book<'_>, hold: &Reservation, from: StockState, to: StockState) -> Result<(), Fault> {
-    let which = if to == StockState::HoldShelf { "picked" } else { "back" };
+/// To the hold shelf or back from it, as the staff says now, once under each name.
+pub(crate) fn move_pieces(book: &mut Book<'_>, hold: &Reservation, name: &str, from: StockState, to: StockState) -> Result<(), Fault> {
     let at_ms = book.now_after_counts(&hold.store, &hold.sku)?;
-    book.hear(&moved(hold, which, at_ms, StockEventKind::Move { quantity: hold.quantity, from, to })).map(drop)
+    book.hear(&moved(hold, name, at_ms, StockEventKind::Move { quantity: hold.quantity, from, to })).map(drop)
 }
 
-fn moved(hold: &Reservation, which: &str, at_ms: i64, kind: StockEventKind) -> StockEvent {
+fn moved(hold: &Reservation, name: &str, at_ms: i64, kind: StockEventKind) -> StockEvent {
     let (store, sku) = (hold.store.clone(), hold.sku.clone());
-    StockEvent { source: SOURCE.to_owned(), id: format!("{}/{which}", hold.id), store, sku, at_ms, kind }
+    StockEvent { source: SOURCE.to_owned(), id: format!("{}/{name}", hold.id), store, sku, at_ms, kind }
 }
 
 /// Back on the sales floor, for the books.
-fn take_from_shelf(book: &mut Book<'_>, hold: &mut Reservation) -> Result<(), Fault> {
+pub(crate) fn take_from_shelf(book: &mut Book<'_>, hold: &mut Reservation) -> Result<(), Fault> {
     if hold.shelf_number.take().is_some() {
-        move_pieces(book, hold, StockState::HoldShelf, StockState::Sellable)?;
+        move_pieces(book, hold, "back", StockState::HoldShelf, StockState::Sellable)?;
     }
     Ok(())
 }
@@ -216,7 +217,8 @@ pub(crate) fn forget(db: &Connection, app: &Shared, member: &MemberId, now_ms: i
 }
 
 fn to_wire(hold: &Reservation) -> Hold {
-    let id = hold.id.as_str();
+    // All goods of an order are called by its name.
+    let id = hold.order.as_ref().map_or(hold.id.as_str(), OrderId::as_str);
     let from = id.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
     Hold {
         id: hold.id.clone(),

@@ -28,7 +28,8 @@ pub(super) fn reserve(db: &Connection, app: &Shared, wish: &Wish) -> Result<Hold
             let request = &wish.request;
             let elsewhere =
                 matches!(refused, HoldRefusal::InsufficientStock | HoldRefusal::StockUnknown | HoldRefusal::Closed | HoldRefusal::TooSoon);
-            let alternatives = if elsewhere { alternatives::of(db, request, wish.now_ms)? } else { Vec::new() };
+            let alternatives =
+                if elsewhere { alternatives::of(db, &request.store, &request.sku, request.quantity, wish.now_ms)? } else { Vec::new() };
             Ok(HoldAnswer { hold: None, refused: Some(refused), alternatives })
         }
     }
@@ -75,6 +76,7 @@ fn hold(db: &Connection, app: &Shared, wish: &Wish, times: HoldTimes) -> Result<
     let HoldRequest { store, sku, quantity, .. } = &wish.request;
     let hold = Reservation {
         id: HoldId(app.random_id()?),
+        order: None,
         member: Some(wish.member.clone()),
         store: store.clone(),
         sku: sku.clone(),

@@ -6,7 +6,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use noren_rules::b64;
 use noren_rules::holds::HoldState;
-use noren_rules::ids::{StoreId, TillId};
+use noren_rules::ids::{HoldId, StoreId, TillId};
 use noren_rules::stock::StockState;
 use noren_rules::wire::{ProductInfo, Reason, StoreTask, StoreTaskRequest, StoreTasks, TaskDone, paths};
 use rusqlite::Connection;
@@ -59,6 +59,7 @@ fn task(db: &Connection, app: &Shared, hold: &Reservation, now_ms: i64) -> Resul
         shelf: stock::Level::load(db, &hold.store, &hold.sku)?.shelf().map(str::to_owned),
         eta_min: app.settings.holds.expected_in_min(&hold.times, now_ms).filter(|_| hold.state.is_live()),
         hold: to_wire(hold),
+        order: hold.order.clone(),
     })
 }
 
@@ -83,28 +84,53 @@ pub(crate) async fn post(call: Call) -> Answer {
     let caller = Caller::Till(till.clone());
     call.write(paths::STORE_TASKS, &caller, Fingerprint::Body, move |db, app, now_ms| {
         let store = tills::store_of(db, &till)?;
-        let hold = stock::write(db, app, now_ms, |book| {
-            let mut hold = reservations::find(db, &request.hold)?.filter(|hold| hold.store == store).ok_or_else(no_such_hold)?;
-            apply(book, &mut hold, &request.done, now_ms)?;
-            reservations::save(db, &hold)?;
-            // Looked at here, written when the books are closed: by then the hold is saved.
-            book.level(&hold.store, &hold.sku)?;
-            Ok(hold)
-        })?;
+        let hold = carry_out(db, app, &store, &request.hold, &request.done, now_ms)?;
         task(db, app, &hold, now_ms)
     })
     .await
 }
 
+/// What the staff of a store did about pieces that are kept there, written.
+pub(crate) fn carry_out(
+    db: &Connection,
+    app: &Shared,
+    store: &StoreId,
+    id: &HoldId,
+    done: &TaskDone,
+    now_ms: i64,
+) -> Result<Reservation, Fault> {
+    stock::write(db, app, now_ms, |book| {
+        let mut hold = reservations::find(db, id)?.filter(|hold| hold.store == *store).ok_or_else(no_such_hold)?;
+        apply(book, &mut hold, done, now_ms)?;
+        reservations::save(db, &hold)?;
+        // Looked at here, written when the books are closed: by then the hold is saved.
+        book.level(&hold.store, &hold.sku)?;
+        Ok(hold)
+    })
+}
+
+/// What of an order is handed over, or is not wanted any more, is said of the order.
+fn refuse_for_order(done: &TaskDone) -> Result<(), Refusal> {
+    let detail = match done {
+        TaskDone::HandedOver => "these goods are of an order: hand it over by its pickup code, on the page of the kitchen",
+        TaskDone::PutBack => "these goods are of an order that is open: cancel the order first, on the page of the kitchen",
+        TaskDone::Picked { .. } | TaskDone::NotFound => return Ok(()),
+    };
+    Err(Refusal::new(Reason::HoldConflict, detail))
+}
+
 fn apply(book: &mut Book<'_>, hold: &mut Reservation, done: &TaskDone, now_ms: i64) -> Result<(), Fault> {
     let before = hold.state;
+    if hold.order.is_some() && hold.state.is_live() {
+        refuse_for_order(done)?;
+    }
     hold.state = before.after(done).map_err(|error| Refusal::new(Reason::HoldConflict, error.to_string()))?;
     match done {
         TaskDone::Picked { shelf_number } => {
             hold.shelf_number = Some(shelf_number.trim().to_owned());
             if before == HoldState::Requested {
                 hold.reserves = false;
-                move_pieces(book, hold, StockState::Sellable, StockState::HoldShelf)?;
+                move_pieces(book, hold, "picked", StockState::Sellable, StockState::HoldShelf)?;
                 book.level(&hold.store, &hold.sku)?.pick_found(now_ms);
             }
         }

@@ -33,3 +33,8 @@ CREATE TABLE walk_ins (
     seq INTEGER PRIMARY KEY, store TEXT NOT NULL REFERENCES kitchens (store), ready_ms INTEGER NOT NULL, taken TEXT NOT NULL
 ) STRICT;
 CREATE INDEX walk_ins_by_store ON walk_ins (store, ready_ms);
+
+-- ---- Goods of orders, beside holds: one row a variant
+
+ALTER TABLE reservations ADD COLUMN order_id TEXT;
+CREATE INDEX reservations_by_order ON reservations (order_id) WHERE order_id IS NOT NULL;

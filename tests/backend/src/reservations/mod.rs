@@ -1,7 +1,13 @@
 //! Pieces that are kept for somebody: the one table of holds and orders, and what time alone does to them.
 
+mod orders;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use orders::{GoodsNews, drop_pieces, hand_over_order, news, of_order, release_order, reserve_for_order};
+
 use noren_rules::holds::{HoldState, HoldTimes};
-use noren_rules::ids::{HoldId, MemberId, Sku, StoreId};
+use noren_rules::ids::{HoldId, MemberId, OrderId, Sku, StoreId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::fault::Fault;
@@ -11,6 +17,8 @@ use crate::store::{from_json, to_json};
 #[derive(Debug, Clone)]
 pub(crate) struct Reservation {
     pub(crate) id: HoldId,
+    /// The order whose goods these are; `None` for a hold.
+    pub(crate) order: Option<OrderId>,
     /// `None` once the member was erased.
     pub(crate) member: Option<MemberId>,
     pub(crate) store: StoreId,
@@ -33,7 +41,7 @@ pub(crate) struct Reservation {
 
 const COLUMNS: &str =
     "id, member, store, sku, quantity, state, made_at_ms, until_ms, cap_ms, eta_min, said_at_ms, shelf_number, reserves, due_ms,
-     ended_at_ms, closed_at_ms";
+     ended_at_ms, closed_at_ms, order_id";
 
 /// A row whose state is not read yet.
 type Columns = (Reservation, String);
@@ -53,6 +61,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         due_ms: row.get(13)?,
         ended_at_ms: row.get(14)?,
         closed_at_ms: row.get(15)?,
+        order: row.get::<_, Option<String>>(16)?.map(OrderId),
     };
     Ok((reservation, row.get(5)?))
 }
@@ -102,10 +111,10 @@ pub(crate) fn of_store(db: &Connection, store: &StoreId, since_ms: i64) -> Resul
     Ok(found)
 }
 
-/// Writes a hold, new or changed.
+/// Writes a row, new or changed.
 pub(crate) fn save(db: &Connection, hold: &Reservation) -> Result<(), Fault> {
     let sql = format!(
-        "INSERT INTO reservations ({COLUMNS}, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 'hold')
+        "INSERT INTO reservations ({COLUMNS}, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (id) DO UPDATE SET
              quantity = excluded.quantity, state = excluded.state, until_ms = excluded.until_ms, eta_min = excluded.eta_min, said_at_ms = excluded.said_at_ms,
              shelf_number = excluded.shelf_number, reserves = excluded.reserves, due_ms = excluded.due_ms,
@@ -128,6 +137,8 @@ pub(crate) fn save(db: &Connection, hold: &Reservation) -> Result<(), Fault> {
         hold.due_ms,
         hold.ended_at_ms,
         hold.closed_at_ms,
+        hold.order.as_ref().map(OrderId::as_str),
+        if hold.order.is_some() { "order" } else { "hold" },
     ])?;
     Ok(())
 }

@@ -25,18 +25,19 @@ pub use snapshot::{CancelTerms, CaptureTime, OrderSnapshot, PaymentMethod, Snaps
 use crate::ids::AllergenId;
 
 /// Most lines of a cart.
-pub const MAX_CART_LINES: usize = 100;
+pub const MAX_CART_LINES: u32 = 100;
 /// Most pieces of a line.
 pub const MAX_LINE_PIECES: u32 = 99;
 /// Most pieces of a cart.
 pub const MAX_CART_PIECES: u32 = 500;
 /// Most characters of a note.
-pub const MAX_NOTE: usize = 200;
+pub const MAX_NOTE: u32 = 200;
 /// Most modifiers of a line, nested ones included.
-pub const MAX_LINE_MODIFIERS: usize = 100;
+pub const MAX_LINE_MODIFIERS: u32 = 100;
 
 /// A modifier that is chosen, with what is chosen of the groups that it opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CartModifier {
@@ -54,6 +55,7 @@ pub struct CartModifier {
 
 /// A line of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CartLine {
@@ -77,6 +79,7 @@ pub struct CartLine {
 
 /// A cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cart {

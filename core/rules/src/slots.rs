@@ -180,6 +180,7 @@ pub struct PickupSlot {
 
 /// Why a time cannot be booked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SlotRefusalReason {
@@ -218,6 +219,7 @@ pub enum SlotRefusalReason {
 
 /// A refusal, with other times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[error("that time cannot be booked: offer one of the other times, or say that there is none today")]
 pub struct SlotRefusal {

@@ -8,20 +8,21 @@ use crate::menu::{MenuBook, MenuThing};
 
 /// Something that is not as the person saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CartChange {
     /// An item is no longer on the menu.
     Vanished {
         /// The line's place.
-        line: usize,
+        line: u32,
         /// The item.
         item: MenuItemId,
     },
     /// A modifier, or its whole group, is no longer on the menu.
     ModifierVanished {
         /// The line's place.
-        line: usize,
+        line: u32,
         /// The group.
         group: ModifierGroupId,
         /// The modifier; `None` where the group is gone.
@@ -30,7 +31,7 @@ pub enum CartChange {
     /// Sold out.
     SoldOut {
         /// The line's place.
-        line: usize,
+        line: u32,
         /// What.
         thing: MenuThing,
         /// First millisecond of a hand-over at which there is some again, where the store said so.
@@ -39,7 +40,7 @@ pub enum CartChange {
     /// A piece costs something else now.
     Costs {
         /// The line's place.
-        line: usize,
+        line: u32,
         /// What the person saw, in minor units, tax included.
         was_minor: i64,
         /// What it costs.
@@ -55,7 +56,7 @@ impl Cart {
     #[must_use]
     pub fn changes(&self, book: &MenuBook, moment: &CartMoment<'_>) -> Vec<CartChange> {
         let mut changes: Vec<CartChange> = self.problems(book, moment).into_iter().map(change).collect();
-        for (line, in_cart) in self.lines.iter().enumerate() {
+        for (line, in_cart) in (0..).zip(&self.lines) {
             if let (Some(was_minor), Some(is_minor)) = (in_cart.seen_minor, in_cart.piece_minor(book, self.tax_handoff))
                 && was_minor != is_minor
             {
@@ -79,7 +80,7 @@ impl Cart {
 impl CartChange {
     /// The place of the line that it is about; `None` for the whole cart.
     #[must_use]
-    pub fn line(&self) -> Option<usize> {
+    pub fn line(&self) -> Option<u32> {
         match self {
             Self::Vanished { line, .. } | Self::ModifierVanished { line, .. } | Self::SoldOut { line, .. } | Self::Costs { line, .. } => {
                 Some(*line)

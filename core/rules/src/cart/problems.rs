@@ -17,10 +17,11 @@ pub struct CartMoment<'a> {
 
 /// Something that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CartProblem {
     /// The line's place; `None` where it is about the whole cart.
-    pub line: Option<usize>,
+    pub line: Option<u32>,
     /// The modifiers inside of which it is, outermost first.
     pub within: Vec<ModifierId>,
     /// What it is.
@@ -29,6 +30,7 @@ pub struct CartProblem {
 
 /// What does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CartProblemKind {
@@ -37,7 +39,7 @@ pub enum CartProblemKind {
     /// Too many lines.
     TooManyLines {
         /// The most.
-        most: usize,
+        most: u32,
     },
     /// Too many pieces in all.
     TooManyPieces {
@@ -47,7 +49,7 @@ pub enum CartProblemKind {
     /// None, or more than a line may have.
     Quantity {
         /// What was asked.
-        is: u32,
+        has: u32,
         /// The most.
         most: u32,
     },
@@ -56,16 +58,16 @@ pub enum CartProblemKind {
         /// The item.
         item: MenuItemId,
         /// Pieces in all lines.
-        is: u32,
+        has: u32,
         /// The most.
         most: u32,
     },
     /// The note is too long.
     NoteTooLong {
         /// Its characters.
-        is: usize,
+        has: u32,
         /// The most.
-        most: usize,
+        most: u32,
     },
     /// What is eaten where does not go with the hand-over.
     TaxHandoff {
@@ -122,7 +124,7 @@ pub enum CartProblemKind {
         /// The group.
         group: ModifierGroupId,
         /// How many are chosen.
-        is: u32,
+        has: u32,
         /// The most.
         max: u32,
     },
@@ -133,14 +135,14 @@ pub enum CartProblemKind {
         /// The modifier.
         modifier: ModifierId,
         /// How many are chosen.
-        is: u32,
+        has: u32,
         /// The most.
         most: u32,
     },
     /// More modifiers, or deeper ones, than a line may have.
     TooManyModifiers {
         /// The most.
-        most: usize,
+        most: u32,
     },
     /// One must be older, and the person has not declared that age.
     AgeNotDeclared {
@@ -164,7 +166,7 @@ impl Cart {
         if self.lines.is_empty() {
             return vec![of_cart(CartProblemKind::Empty)];
         }
-        if self.lines.len() > MAX_CART_LINES {
+        if small(self.lines.len()) > MAX_CART_LINES {
             return vec![of_cart(CartProblemKind::TooManyLines { most: MAX_CART_LINES })];
         }
         let mut problems = Vec::new();
@@ -189,10 +191,10 @@ impl Cart {
                 continue;
             };
             let same = || self.lines.iter().enumerate().filter(|(_, other)| other.item == line.item);
-            let is = same().map(|(_, other)| other.quantity).fold(0, u32::saturating_add);
-            if is > most && same().next().is_some_and(|(first, _)| first == at) {
-                let kind = CartProblemKind::ItemLimit { item: line.item.clone(), is, most };
-                problems.push(CartProblem { line: Some(at), within: Vec::new(), kind });
+            let has = same().map(|(_, other)| other.quantity).fold(0, u32::saturating_add);
+            if has > most && same().next().is_some_and(|(first, _)| first == at) {
+                let kind = CartProblemKind::ItemLimit { item: line.item.clone(), has, most };
+                problems.push(CartProblem { line: Some(small(at)), within: Vec::new(), kind });
             }
         }
     }
@@ -209,16 +211,16 @@ struct LineCheck<'a> {
 impl LineCheck<'_> {
     fn say(&mut self, within: &[&ModifierId], kind: CartProblemKind) {
         let within = within.iter().map(|id| (*id).clone()).collect();
-        self.problems.push(CartProblem { line: Some(self.line), within, kind });
+        self.problems.push(CartProblem { line: Some(small(self.line)), within, kind });
     }
 
     fn line(&mut self, line: &CartLine) {
         if !(1..=MAX_LINE_PIECES).contains(&line.quantity) {
-            self.say(&[], CartProblemKind::Quantity { is: line.quantity, most: MAX_LINE_PIECES });
+            self.say(&[], CartProblemKind::Quantity { has: line.quantity, most: MAX_LINE_PIECES });
         }
         // Bytes are counted first: a text that is short in bytes is short.
-        if line.note.len() > MAX_NOTE && line.note.chars().count() > MAX_NOTE {
-            self.say(&[], CartProblemKind::NoteTooLong { is: line.note.chars().count(), most: MAX_NOTE });
+        if small(line.note.len()) > MAX_NOTE && small(line.note.chars().count()) > MAX_NOTE {
+            self.say(&[], CartProblemKind::NoteTooLong { has: small(line.note.chars().count()), most: MAX_NOTE });
         }
         if line.tax_handoff.is_some_and(|eaten| !self.cart.handoff.tax_handoffs().contains(&eaten)) {
             self.say(&[], CartProblemKind::TaxHandoff { handoff: self.cart.handoff });
@@ -266,11 +268,11 @@ impl LineCheck<'_> {
     /// What is chosen of the groups that are open here.
     fn groups<'c>(&mut self, within: &mut Vec<&'c ModifierId>, open: &[ModifierGroupId], chosen: &'c [CartModifier]) {
         for group in open.iter().filter_map(|id| self.book.group(id)) {
-            let is = chosen.iter().filter(|one| one.group == group.id).map(|one| one.quantity).fold(0, u32::saturating_add);
-            if is < group.min {
-                self.say(within, CartProblemKind::TooFew { group: group.id.clone(), missing: group.min - is, min: group.min });
-            } else if is > group.max {
-                self.say(within, CartProblemKind::TooMany { group: group.id.clone(), is, max: group.max });
+            let has = chosen.iter().filter(|one| one.group == group.id).map(|one| one.quantity).fold(0, u32::saturating_add);
+            if has < group.min {
+                self.say(within, CartProblemKind::TooFew { group: group.id.clone(), missing: group.min - has, min: group.min });
+            } else if has > group.max {
+                self.say(within, CartProblemKind::TooMany { group: group.id.clone(), has, max: group.max });
             }
         }
         for (at, one) in chosen.iter().enumerate() {
@@ -286,7 +288,7 @@ impl LineCheck<'_> {
             let twice = chosen.iter().take(at).any(|before| before.group == *group && before.modifier == *id);
             if twice || !(1..=modifier.most).contains(&one.quantity) {
                 let (group, modifier_id) = (group.clone(), id.clone());
-                let kind = CartProblemKind::ModifierQuantity { group, modifier: modifier_id, is: one.quantity, most: modifier.most };
+                let kind = CartProblemKind::ModifierQuantity { group, modifier: modifier_id, has: one.quantity, most: modifier.most };
                 self.say(within, kind);
             }
             within.push(id);
@@ -298,15 +300,19 @@ impl LineCheck<'_> {
     }
 }
 
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 /// How many modifiers there are, if they are no more and no deeper than that.
-fn count(chosen: &[CartModifier], depth: usize, most: usize) -> Option<usize> {
+fn count(chosen: &[CartModifier], depth: usize, most: u32) -> Option<u32> {
     if chosen.is_empty() {
         return Some(0);
     }
-    if depth == 0 || chosen.len() > most {
+    if depth == 0 || small(chosen.len()) > most {
         return None;
     }
-    let mut sum = chosen.len();
+    let mut sum = small(chosen.len());
     for one in chosen {
         sum += count(&one.modifiers, depth - 1, most)?;
         if sum > most {

@@ -32,6 +32,7 @@ pub enum AllergenLevel {
 
 /// An allergen's level, from a day on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AllergenRow {
@@ -47,6 +48,7 @@ pub struct AllergenRow {
 
 /// Allergens with their dates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AllergenTable {
@@ -121,6 +123,22 @@ pub struct AllergenFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_on: Option<String>,
 }
+
+/// [`AllergenFacts`] as an app reads them.
+#[cfg(feature = "uniffi")]
+#[derive(uniffi::Record)]
+pub struct StatedAllergens {
+    /// What is said of single ones.
+    pub states: std::collections::HashMap<AllergenId, AllergenState>,
+    /// The day on which all of that day's table were checked, `YYYY-MM-DD`.
+    pub checked_on: Option<String>,
+}
+
+#[cfg(feature = "uniffi")]
+uniffi::custom_type!(AllergenFacts, StatedAllergens, {
+    lower: |facts| StatedAllergens { states: facts.states.into_iter().collect(), checked_on: facts.checked_on },
+    try_lift: |stated| Ok(Self { states: stated.states.into_iter().collect(), checked_on: stated.checked_on }),
+});
 
 impl AllergenFacts {
     /// True while nothing is said.

@@ -13,6 +13,7 @@ use crate::tax::{TaxRounding, TaxTable};
 
 /// How a store takes, charges and hands over orders: the operator's rules, which phone and backend both go by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OrderTerms {
@@ -64,6 +65,7 @@ pub struct OrderTerms {
 
 /// What points are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PointsRule {
@@ -91,6 +93,7 @@ response! {
 
 response! {
     /// What changes by the minute in the stores that were asked for. One that takes no orders is left out.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct MenuStatuses {
         /// In the order in which they were asked for.
         pub stores: Vec<MenuStatus>,
@@ -102,6 +105,7 @@ response! {
 response! {
     /// What changes by the minute in a store. With its [`KitchenPlan`], a phone finds slots for its own cart without telling anybody what it looks at:
     /// see [`crate::slots::KitchenBook::from_load`].
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct MenuStatus {
         /// The store.
         pub store: StoreId,
@@ -124,6 +128,7 @@ response! {
 
 /// What is booked at a station.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StationLoad {
     /// The station.
@@ -151,6 +156,7 @@ request! {
 
 response! {
     /// What became of a wish for a slot.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct SlotHoldAnswer {
         /// The slot; absent when there is none.
         pub hold: Option<SlotHold>,
@@ -163,6 +169,7 @@ response! {
 
 response! {
     /// Kitchen time that is kept.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct SlotHold {
         /// For this order.
         pub order: OrderId,

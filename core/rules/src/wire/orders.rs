@@ -27,6 +27,7 @@ pub enum OrderOf {
 
 request! {
     /// How an order is paid. A card number is refused, wherever it stands.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct PaymentChoice {
         /// How.
         pub method: PaymentMethod,
@@ -38,6 +39,7 @@ request! {
 
 request! {
     /// Where a delivery goes. Erased with the member.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct DeliveryAddress {
         /// To whom.
         pub name: String,
@@ -94,6 +96,7 @@ request! {
 
 response! {
     /// What became of an order.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct OrderAnswer {
         /// The order as it stands: with a question it is rejected, nothing is charged, nothing kept.
         pub order: OrderView,
@@ -104,6 +107,7 @@ response! {
 
 response! {
     /// Something is not as it was shown.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct OrderQuestion {
         /// What of the cart is not as the person saw it.
         pub changes: Vec<CartChange>,
@@ -118,6 +122,7 @@ response! {
 
 response! {
     /// Goods of which there are not enough.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct GoodsShort {
         /// The variant.
         pub sku: Sku,
@@ -229,6 +234,7 @@ response! {
 
 response! {
     /// A member's orders: those that are not over, and those that ended within 30 days.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct Orders {
         /// Newest first.
         pub orders: Vec<OrderView>,
@@ -239,6 +245,7 @@ response! {
 
 /// What the person does about an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum OrderStep {
@@ -319,6 +326,7 @@ request! {
 
 response! {
     /// A code for somebody else.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct PickupPass {
         /// The order.
         pub order: OrderId,
@@ -395,6 +403,7 @@ request! {
 
 response! {
     /// A basket that a self-till can read by its code.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct SelfBasket {
         /// 10 characters, to be shown as a QR.
         pub code: String,
@@ -419,6 +428,7 @@ response! {
 
 response! {
     /// What lies on the shelves of the store where an order is fetched.
+    #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
     pub struct AddOns {
         /// Only what that store has now, at most 10.
         pub add_ons: Vec<AddOn>,

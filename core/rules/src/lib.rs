@@ -18,6 +18,7 @@
 //!   the way takes
 //! - [`tax`], [`menu`], [`cart`], [`checkout`], [`slots`], [`order`]: what a kitchen sells and what it comes to, when it can be ready, and an
 //!   order's life; [`seat_code`]: the code of a table; [`card_number`]: what must never come in
+//! - [`journey`]: which store and slot fit the way that a person is on
 //! - [`wire`]: the endpoints
 
 #![cfg_attr(not(test), warn(missing_docs))]
@@ -43,6 +44,7 @@ pub mod geo;
 pub mod grants;
 pub mod holds;
 pub mod ids;
+pub mod journey;
 pub mod keys;
 pub mod lists;
 pub mod menu;

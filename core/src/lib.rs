@@ -46,6 +46,7 @@ pub mod coupons;
 pub mod holds;
 pub mod member;
 pub mod net;
+pub mod ordering;
 pub mod outbox;
 pub mod places;
 pub mod platform;

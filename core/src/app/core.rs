@@ -17,6 +17,7 @@ use crate::coupons::{CouponStore, KIND_LEASE, accepts_lease, apply_lease};
 use crate::holds::{HOLD_KINDS, HOLD_KINDS_UNASKED, HoldStore, accepts_hold, apply_hold};
 use crate::member::{self, CardMaker, CardStore, EnrolmentCause, KIND_ENROL, KIND_LINK, KIND_RENEW, LostItem};
 use crate::net::{AuthorizerError, Client, DeviceTokens};
+use crate::ordering::{ORDER_KINDS, ORDER_KINDS_UNASKED, OrderingStore, accepts_order, apply_order};
 use crate::outbox::{IntentState, IntentView, Outbox, OutboxError, Outcome, OutcomeSink};
 use crate::places::PlaceStore;
 use crate::platform::{Change, Platform};
@@ -64,6 +65,7 @@ pub(crate) struct Core {
     pub(crate) stock: Arc<StockStore>,
     pub(crate) catalogue: Arc<CatalogueStore>,
     pub(crate) holds: Arc<HoldStore>,
+    pub(crate) ordering: Arc<OrderingStore>,
     pub(crate) collections: Collections,
     pub(crate) observers: Arc<Observers>,
     pub(crate) erasure: Erasure,
@@ -147,6 +149,7 @@ pub(super) struct Sink {
     pub(super) stock: Arc<StockStore>,
     pub(super) catalogue: Arc<CatalogueStore>,
     pub(super) holds: Arc<HoldStore>,
+    pub(super) ordering: Arc<OrderingStore>,
     pub(super) observers: Arc<Observers>,
 }
 
@@ -161,6 +164,7 @@ impl Sink {
             self.coupons.drop_all(),
             self.stock.drop_stores(),
             self.holds.drop_all(),
+            self.ordering.drop_all(),
             self.catalogue.drop_member(),
         ];
         for error in dropped.into_iter().filter_map(Result::err) {
@@ -179,12 +183,13 @@ impl OutcomeSink for Sink {
             KIND_REVIEW => accepts_review(body),
             KIND_REACTIONS => accepts_reactions(body),
             kind if HOLD_KINDS.contains(&kind) => accepts_hold(kind, body),
+            kind if ORDER_KINDS.contains(&kind) => accepts_order(body),
             kind => member::applies(kind, body).unwrap_or(true),
         }
     }
 
     fn is_unasked(&self, kind: &str) -> bool {
-        HOLD_KINDS_UNASKED.contains(&kind)
+        HOLD_KINDS_UNASKED.contains(&kind) || ORDER_KINDS_UNASKED.contains(&kind)
     }
 
     fn apply(&self, outcome: &Outcome) -> Result<(), StorageError> {
@@ -217,6 +222,11 @@ impl OutcomeSink for Sink {
             kind if HOLD_KINDS.contains(&kind) => {
                 apply_hold(&self.holds, &self.card, outcome)?;
                 self.observers.tell(Change::Holds);
+            }
+            kind if ORDER_KINDS.contains(&kind) => {
+                apply_order(&self.ordering, &self.card, outcome)?;
+                self.observers.tell(Change::Orders);
+                self.observers.tell(Change::Carts);
             }
             KIND_LINK => {
                 member::apply_link(&self.card, &self.clock, outcome)?;

@@ -18,6 +18,7 @@ use crate::member::{
     CARD_FILE, Card, CardFileError, CardMaker, CardStore, EnrolmentCause, FACT_DEVICE_KEY, LostItem, LostKind, MemberService,
 };
 use crate::net::{Client, DeviceTokens};
+use crate::ordering::{OrderingService, OrderingStore};
 use crate::outbox::{OUTBOX_DB, Outbox, OutboxSettings, Vault};
 use crate::places::{PlaceStore, PlacesService};
 use crate::platform::{ChangeObserver, Platform, PlatformError};
@@ -98,6 +99,7 @@ impl Noren {
         let stock = Arc::new(StockStore::new(cache_db.clone(), outbox_db.clone()));
         let catalogue = Arc::new(CatalogueStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
         let holds = Arc::new(HoldStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
+        let ordering = Arc::new(OrderingStore::new(cache_db.clone(), outbox_db.clone(), sealer.clone()));
         let sink = Sink {
             card: card.clone(),
             clock: clock.clone(),
@@ -108,6 +110,7 @@ impl Noren {
             stock: stock.clone(),
             catalogue: catalogue.clone(),
             holds: holds.clone(),
+            ordering: ordering.clone(),
             observers: observers.clone(),
         };
         let outbox = Outbox::new(OutboxSettings {
@@ -155,6 +158,7 @@ impl Noren {
             stock,
             catalogue,
             holds,
+            ordering,
             history,
             observers,
             erasure,
@@ -216,6 +220,12 @@ impl Noren {
         HoldsService::new(self.core.clone())
     }
 
+    /// Menus, carts and orders.
+    #[must_use]
+    pub fn ordering(&self) -> OrderingService {
+        OrderingService::new(self.core.clone())
+    }
+
     /// What was said and has not been answered.
     #[must_use]
     pub fn outbox(&self) -> OutboxService {
@@ -264,6 +274,7 @@ impl Noren {
         core.stock.forget();
         core.catalogue.forget();
         core.holds.forget();
+        core.ordering.forget();
         installation::delete_all(&core.directory, erasure::FILE)?;
         if let Some(server) = unsent {
             return Ok(ForgetReport { server });

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use noren_rules::basket::Basket;
+use noren_rules::best_set::Coupon;
 use noren_rules::conditions::Condition;
 use noren_rules::credential::Allotment;
 use noren_rules::eligibility::{self, CheckInFact, Circumstances, CouponReason, MemberFacts, Moment, PlaceFacts};
@@ -148,6 +149,13 @@ impl Facts {
             }
         }
         Ok((grants.into_values().collect(), unheard.into_iter().collect()))
+    }
+
+    /// The coupons that the member is willing to use: live ones that are not held back, and whose last showing was answered.
+    pub(crate) fn willing(&self) -> Vec<Coupon<'_>> {
+        let willing = |grant: &&KnownGrant| grant.is_live() && !grant.unheard && !self.held_back.contains(&grant.offer);
+        let coupon = |grant: &KnownGrant| Some(Coupon { serial: grant.serial, offer: self.rules.offers.get(&grant.offer)? });
+        self.grants.iter().filter(willing).filter_map(coupon).collect()
     }
 
     /// Whether an offer holds in a situation, and if not, why not now.

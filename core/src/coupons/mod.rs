@@ -28,3 +28,4 @@ pub use service::{CouponsService, WALLET_COLLECTION};
 pub(crate) use service::{KIND_LEASE, accepts_lease, apply_lease};
 pub(crate) use tables::CouponStore;
 pub use tables::{COUPONS_V1, PRESENTED_V1};
+pub(crate) use views::coupon_views;

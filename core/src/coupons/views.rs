@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use noren_rules::basket::{Basket, BasketLine};
-use noren_rules::best_set::{BestSet, Coupon, best_set};
+use noren_rules::best_set::{BestSet, UnusedCoupon, UsedCoupon, best_set};
 use noren_rules::eligibility::CouponReason;
 use noren_rules::grants::GrantState;
 use noren_rules::offers::{Offer, OfferId, Texts};
@@ -90,13 +90,7 @@ pub(super) fn best(
     situation: &CouponSituation,
 ) -> Result<BestSetView, CouponsError> {
     let basket = Basket::new(currency, lines).map_err(|error| CouponsError::BadBasket { detail: error.to_string() })?;
-    let willing = |grant: &&KnownGrant| grant.is_live() && !grant.unheard && !facts.held_back.contains(&grant.offer);
-    let coupons: Vec<Coupon<'_>> = facts
-        .grants
-        .iter()
-        .filter(willing)
-        .filter_map(|grant| Some(Coupon { serial: grant.serial, offer: facts.rules.offers.get(&grant.offer)? }))
-        .collect();
+    let coupons = facts.willing();
     let member = facts.member_for(true);
     let place = facts.place_facts(&[], situation);
     let best = best_set(&coupons, &facts.circumstances(&member, &place), &basket, &std::collections::BTreeMap::new());
@@ -104,16 +98,27 @@ pub(super) fn best(
 }
 
 fn best_view(facts: &Facts, currency: &str, best: &BestSet) -> BestSetView {
+    let (used, unused) = coupon_views(facts, currency, &best.used, &best.unused);
+    BestSetView { used, unused, discount_minor: best.discount_minor, total_minor: best.total_minor, gap_minor: best.gap_minor }
+}
+
+/// Coupons of a basket with their titles: those that are used, and the others with their reasons.
+pub(crate) fn coupon_views(
+    facts: &Facts,
+    currency: &str,
+    used: &[UsedCoupon],
+    unused: &[UnusedCoupon],
+) -> (Vec<UsedCouponView>, Vec<UnusedCouponView>) {
     let empty = Texts::default();
     let title = |offer: Option<OfferId>| offer.and_then(|offer| facts.rules.offers.get(&offer)).map_or(&empty, |offer| &offer.title);
-    let used = best.used.iter().map(|used| UsedCouponView {
+    let used = used.iter().map(|used| UsedCouponView {
         serial: used.serial,
         offer: used.offer.0,
         title_ja: title(Some(used.offer)).get("ja").to_owned(),
         title_en: title(Some(used.offer)).get("en").to_owned(),
         discount_minor: used.discount_minor,
     });
-    let unused = best.unused.iter().map(|unused| UnusedCouponView {
+    let unused = unused.iter().map(|unused| UnusedCouponView {
         serial: unused.serial,
         offer: unused.offer.map_or(0, |offer| offer.0),
         title_ja: title(unused.offer).get("ja").to_owned(),
@@ -122,11 +127,5 @@ fn best_view(facts: &Facts, currency: &str, best: &BestSet) -> BestSetView {
         reason_ja: unused.reason.text_ja(currency),
         reason_en: unused.reason.text_en(currency),
     });
-    BestSetView {
-        used: used.collect(),
-        unused: unused.collect(),
-        discount_minor: best.discount_minor,
-        total_minor: best.total_minor,
-        gap_minor: best.gap_minor,
-    }
+    (used.collect(), unused.collect())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use noren_rules::ids::IdempotencyKey;
 use noren_rules::wire::{EXPIRES_AT, IDEMPOTENCY_KEY, Problem, Reason, SERVER_TIME};
 use serde::de::DeserializeOwned;
 
@@ -98,6 +99,27 @@ impl Client {
             headers.push((EXPIRES_AT.into(), expires_at_ms.to_string()));
         }
         self.call(Request { method: Method::Post, url: format!("{}{path}", self.base_url), headers, body }).await
+    }
+
+    /// Writes `body` (JSON) to `path` under a key with the authorizer's authorization; once more with a fresh one if the server does not take it.
+    ///
+    /// # Errors
+    /// [`AuthorizerError`].
+    pub async fn post_authorized(
+        &self,
+        authorizer: &dyn Authorizer,
+        path: &str,
+        key: &IdempotencyKey,
+        body: Vec<u8>,
+    ) -> Result<Answer, AuthorizerError> {
+        let authorization = authorizer.authorization(None).await?;
+        match self.post(path, authorization.as_deref(), Some(key.as_str()), None, body.clone()).await {
+            Err(CallError::Refused { code: Reason::Unauthorized | Reason::TokenExpired, .. }) => {
+                let fresh = authorizer.authorization(authorization).await?;
+                Ok(self.post(path, fresh.as_deref(), Some(key.as_str()), None, body).await?)
+            }
+            other => Ok(other?),
+        }
     }
 
     fn headers(&self, authorization: Option<&str>) -> Vec<(String, String)> {

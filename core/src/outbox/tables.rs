@@ -8,6 +8,7 @@ use super::models::{IntentState, NewIntent, Outcome};
 use crate::check_in::CHECK_INS_V1;
 use crate::coupons::PRESENTED_V1;
 use crate::holds::HOLDS_V1;
+use crate::ordering::ORDERS_V1;
 use crate::stock::PINNED_V1;
 use crate::storage::seal::Place;
 use crate::storage::{DatabaseSpec, OnCorruption, Sealer, StorageError};
@@ -45,7 +46,7 @@ CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT R
 /// The outbox's file.
 pub const OUTBOX_DB: DatabaseSpec = DatabaseSpec {
     file: "outbox.db",
-    steps: &[V1, CHECK_INS_V1, PRESENTED_V1, PINNED_V1, HOLDS_V1],
+    steps: &[V1, CHECK_INS_V1, PRESENTED_V1, PINNED_V1, HOLDS_V1, ORDERS_V1],
     durable: true,
     on_corruption: OnCorruption::SetAside,
 };
@@ -347,6 +348,12 @@ pub(super) fn remove(tx: &Transaction<'_>, seq: i64) -> Result<(), StorageError>
 /// Another device speaks from here on: what this one was about to say of this kind cannot be said any more.
 pub(crate) fn drop_kind(tx: &Transaction<'_>, kind: &str) -> Result<(), StorageError> {
     tx.execute("DELETE FROM intents WHERE kind = ?1 AND state < 4", [kind])?;
+    Ok(())
+}
+
+/// Takes an intent away that was refused or came too late, in a step that does more than this.
+pub(crate) fn drop_closed(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<(), StorageError> {
+    tx.execute("DELETE FROM intents WHERE key = ?1 AND state IN (3, 5)", [key.as_str()])?;
     Ok(())
 }
 

@@ -105,6 +105,12 @@ pub enum Change {
     Stock,
     /// A hold was made, kept, not found or is over: ask `holds().list()` again.
     Holds,
+    /// A menu, or what is sold out or booked in a store: ask `ordering().menu()` again.
+    Menus,
+    /// A cart: ask `ordering().cart()` again.
+    Carts,
+    /// An order was made, answered, or has moved on: ask `ordering().orders()` again.
+    Orders,
     /// Something was said, sent or refused: ask `outbox().waiting()` again.
     Outbox,
 }

@@ -1,0 +1,137 @@
+//! The cart as it is kept, and what it is becoming: one row, changed in one durable step.
+
+use noren_rules::cart::{Cart, OrderSnapshot, PaymentMethod};
+use noren_rules::ids::{DeviceId, OrderId};
+use noren_rules::slots::PickupTime;
+use noren_rules::wire::OrderLineView;
+use rusqlite::{Connection, OptionalExtension, Transaction};
+use serde::{Deserialize, Serialize};
+
+use super::tables::OrderingStore;
+use super::{CartOf, CartView, HeldSlot, OrderingError};
+use crate::storage::StorageError;
+use crate::storage::seal::Place;
+
+/// A cart and the order that it is to become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Draft {
+    /// Whose: another device's is not shown.
+    pub(super) device: DeviceId,
+    pub(super) of: CartOf,
+    pub(super) cart: Cart,
+    /// The order's id: made before a slot is held for it, so that every tap names the same order.
+    pub(super) order: Option<OrderId>,
+    pub(super) held: Option<HeldSlot>,
+    /// The last screen before the tap, as the person saw it.
+    pub(super) reviewed: Option<Reviewed>,
+    /// True once it is ordered, until it is known what became of that.
+    pub(super) placed: bool,
+    pub(super) replaces: Option<OrderId>,
+}
+
+/// What the person saw last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reviewed {
+    pub(super) time: PickupTime,
+    pub(super) snapshot: OrderSnapshot,
+    pub(super) method: PaymentMethod,
+    pub(super) coupons: Vec<u64>,
+    pub(super) points: i64,
+    /// The lines as an order shows them.
+    pub(super) lines: Vec<OrderLineView>,
+}
+
+impl Draft {
+    pub(super) fn new(device: &DeviceId, of: &CartOf, cart: Cart) -> Self {
+        Self { device: device.clone(), of: of.clone(), cart, order: None, held: None, reviewed: None, placed: false, replaces: None }
+    }
+
+    /// True when there is nothing in it that a person would miss.
+    fn is_blank(&self) -> bool {
+        self.cart.lines.is_empty() && self.order.is_none()
+    }
+
+    /// True while this order of it is on its way.
+    pub(super) fn is_of(&self, order: &OrderId) -> bool {
+        self.placed && self.order.as_ref() == Some(order)
+    }
+
+    pub(super) fn view(self, now_ms: i64) -> CartView {
+        CartView {
+            held: self.held.filter(|held| held.until_ms > now_ms),
+            of: self.of,
+            cart: self.cart,
+            order: self.order,
+            is_placed: self.placed,
+            replaces: self.replaces,
+        }
+    }
+}
+
+fn place(row: &str) -> Place<'_> {
+    Place { table: "carts", column: "sealed", row }
+}
+
+impl OrderingStore {
+    fn cart_row(&self, of: &CartOf) -> String {
+        self.row("cart", &format!("{:?}\n{}", of.of, of.store))
+    }
+
+    /// The cart, if there is one of this device.
+    pub(super) fn draft(&self, of: &CartOf, device: &DeviceId) -> Result<Option<Draft>, StorageError> {
+        self.outbox_db.read(|c| self.draft_in(c, of, device))
+    }
+
+    pub(super) fn draft_in(&self, connection: &Connection, of: &CartOf, device: &DeviceId) -> Result<Option<Draft>, StorageError> {
+        let row = self.cart_row(of);
+        let mut statement = connection.prepare_cached("SELECT sealed FROM carts WHERE key = ?1")?;
+        let sealed: Option<Vec<u8>> = statement.query_row([&row], |row| row.get(0)).optional()?;
+        let draft: Option<Draft> = sealed.and_then(|sealed| self.opened(place(&row), &sealed));
+        Ok(draft.filter(|draft| draft.device == *device))
+    }
+
+    /// All carts of this device.
+    pub(super) fn drafts(&self, device: &DeviceId) -> Result<Vec<Draft>, StorageError> {
+        self.outbox_db.read(|c| {
+            let mut statement = c.prepare_cached("SELECT key, sealed FROM carts")?;
+            let mut rows = statement.query([])?;
+            let mut drafts: Vec<Draft> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let key: String = row.get(0)?;
+                drafts.extend(self.opened(place(&key), &row.get::<_, Vec<u8>>(1)?));
+            }
+            drafts.retain(|draft| draft.device == *device);
+            drafts.sort_by(|a, b| a.of.cmp(&b.of));
+            Ok(drafts)
+        })
+    }
+
+    pub(super) fn put_draft(&self, tx: &Transaction<'_>, draft: &Draft) -> Result<(), StorageError> {
+        let row = self.cart_row(&draft.of);
+        if draft.is_blank() {
+            return Ok(tx.execute("DELETE FROM carts WHERE key = ?1", [&row]).map(drop)?);
+        }
+        self.put_sealed(tx, "carts", &row, draft)
+    }
+
+    pub(super) fn drop_draft(&self, tx: &Transaction<'_>, of: &CartOf) -> Result<(), StorageError> {
+        Ok(tx.execute("DELETE FROM carts WHERE key = ?1", [self.cart_row(of)]).map(drop)?)
+    }
+
+    /// Changes the cart in one durable step, beginning with `empty` where there is none. What `change` refuses changes nothing.
+    pub(super) fn edit<T>(
+        &self,
+        empty: Draft,
+        change: impl FnOnce(&mut Draft) -> Result<T, OrderingError>,
+    ) -> Result<(Draft, T), OrderingError> {
+        self.outbox_db.write(|tx| {
+            let mut draft = self.draft_in(tx, &empty.of, &empty.device)?.unwrap_or(empty);
+            let before = draft.clone();
+            let changed = change(&mut draft);
+            if changed.is_ok() && draft != before {
+                self.put_draft(tx, &draft)?;
+            }
+            Ok(changed.map(|value| (draft, value)))
+        })?
+    }
+}

@@ -1,9 +1,7 @@
 //! The cart: durable with every tap.
 
 use noren_rules::card_number;
-use noren_rules::cart::{
-    Cart, CartLine, CartModifier, MAX_CART_LINES, MAX_CART_PIECES, MAX_LINE_MODIFIERS, MAX_LINE_PIECES, MAX_NOTE,
-};
+use noren_rules::cart::{Cart, CartLine, CartModifier, MAX_CART_LINES, MAX_CART_PIECES, MAX_LINE_MODIFIERS, MAX_LINE_PIECES, MAX_NOTE};
 use noren_rules::ids::{AllergenId, DeviceId};
 use rusqlite::OptionalExtension;
 
@@ -40,7 +38,8 @@ impl OrderingService {
     pub fn carts(&self) -> Result<Vec<CartView>, OrderingError> {
         self.settle_placed()?;
         let now_ms = self.core.clock.now().now_ms;
-        Ok(self.core.ordering.drafts(&self.device()?)?.into_iter().map(|draft| draft.view(now_ms)).collect())
+        let drafts = self.core.ordering.drafts(&self.device()?)?.into_iter();
+        Ok(drafts.filter(|draft| !draft.cart.lines.is_empty()).map(|draft| draft.view(now_ms)).collect())
     }
 
     /// Puts a line into the cart; equal lines become one of more pieces. Begin with the line of [`OrderingService::item`]. Durable.
@@ -49,6 +48,7 @@ impl OrderingService {
     /// `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
     pub fn add(&self, of: &CartOf, line: &CartLine) -> Result<CartView, OrderingError> {
         self.edit(of, |cart| {
+            check_line(line)?;
             let same = |known: &&mut CartLine| CartLine { quantity: line.quantity, ..(**known).clone() } == *line;
             match cart.lines.iter_mut().find(same) {
                 Some(known) => known.quantity = known.quantity.saturating_add(line.quantity),
@@ -175,18 +175,14 @@ impl OrderingService {
     /// `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
     pub fn avoided(&self) -> Result<Vec<AllergenId>, OrderingError> {
         let store = &self.core.ordering;
-        let sealed: Option<Vec<u8>> = store.outbox_db.read(|c| {
-            Ok(c.prepare_cached("SELECT sealed FROM avoided_allergens")?.query_row([], |row| row.get(0)).optional()?)
-        })?;
+        let sealed: Option<Vec<u8>> = store
+            .outbox_db
+            .read(|c| Ok(c.prepare_cached("SELECT sealed FROM avoided_allergens")?.query_row([], |row| row.get(0)).optional()?))?;
         let Some(sealed) = sealed else { return Ok(Vec::new()) };
         store.opened(AVOIDED, &sealed).ok_or(crate::storage::StorageError::Unsealable.into())
     }
 
-    pub(super) fn edit(
-        &self,
-        of: &CartOf,
-        change: impl FnOnce(&mut Cart) -> Result<(), OrderingError>,
-    ) -> Result<CartView, OrderingError> {
+    pub(super) fn edit(&self, of: &CartOf, change: impl FnOnce(&mut Cart) -> Result<(), OrderingError>) -> Result<CartView, OrderingError> {
         self.settle_placed()?;
         let empty = self.empty(of)?;
         self.core.note_use()?;
@@ -244,21 +240,23 @@ pub(super) fn check(cart: &Cart) -> Result<(), OrderingError> {
     if cart.lines.len() > MAX_CART_LINES {
         return Err(OrderingError::bad("a cart has at most 100 lines: order the rest apart"));
     }
-    if cart.lines.iter().any(|line| !(1..=MAX_LINE_PIECES).contains(&line.quantity)) {
-        return Err(OrderingError::bad("1 to 99 pieces of a line: choose a number between"));
-    }
     if cart.lines.iter().map(|line| u64::from(line.quantity)).sum::<u64>() > u64::from(MAX_CART_PIECES) {
         return Err(OrderingError::bad("at most 500 pieces in one order: order the rest apart"));
     }
-    for line in &cart.lines {
-        if line.note.chars().count() > MAX_NOTE {
-            return Err(OrderingError::bad("a note has at most 200 characters: shorten it"));
-        }
-        refuse_card_number(&line.note)?;
-        let mut left = MAX_LINE_MODIFIERS;
-        if line.item.as_str().is_empty() || line.item.as_str().len() > MAX_ID || !holds(&line.modifiers, &mut left, MAX_DEPTH) {
-            return Err(OrderingError::bad("this line is none of a menu: begin with the item again"));
-        }
+    cart.lines.iter().try_for_each(check_line)
+}
+
+fn check_line(line: &CartLine) -> Result<(), OrderingError> {
+    if !(1..=MAX_LINE_PIECES).contains(&line.quantity) {
+        return Err(OrderingError::bad("1 to 99 pieces of a line: choose a number between"));
+    }
+    if line.note.chars().count() > MAX_NOTE {
+        return Err(OrderingError::bad("a note has at most 200 characters: shorten it"));
+    }
+    refuse_card_number(&line.note)?;
+    let mut left = MAX_LINE_MODIFIERS;
+    if line.item.as_str().is_empty() || line.item.as_str().len() > MAX_ID || !holds(&line.modifiers, &mut left, MAX_DEPTH) {
+        return Err(OrderingError::bad("this line is none of a menu: begin with the item again"));
     }
     Ok(())
 }

@@ -46,11 +46,6 @@ impl Draft {
         Self { device: device.clone(), of: of.clone(), cart, order: None, held: None, reviewed: None, placed: false, replaces: None }
     }
 
-    /// True when there is nothing in it that a person would miss.
-    fn is_blank(&self) -> bool {
-        self.cart.lines.is_empty() && self.order.is_none()
-    }
-
     /// True while this order of it is on its way.
     pub(super) fn is_of(&self, order: &OrderId) -> bool {
         self.placed && self.order.as_ref() == Some(order)
@@ -107,11 +102,7 @@ impl OrderingStore {
     }
 
     pub(super) fn put_draft(&self, tx: &Transaction<'_>, draft: &Draft) -> Result<(), StorageError> {
-        let row = self.cart_row(&draft.of);
-        if draft.is_blank() {
-            return Ok(tx.execute("DELETE FROM carts WHERE key = ?1", [&row]).map(drop)?);
-        }
-        self.put_sealed(tx, "carts", &row, draft)
+        self.put_sealed(tx, "carts", &self.cart_row(&draft.of), draft)
     }
 
     pub(super) fn drop_draft(&self, tx: &Transaction<'_>, of: &CartOf) -> Result<(), StorageError> {

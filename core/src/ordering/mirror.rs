@@ -103,7 +103,9 @@ impl OrderingStore {
 
     fn put_order(&self, tx: &Transaction<'_>, kept: &KeptOrder) -> Result<(), StorageError> {
         let sealed = self.sealed(place(kept.view.id.as_str()), kept)?;
-        Ok(tx.execute("INSERT OR REPLACE INTO orders(id, sealed) VALUES (?1, ?2)", rusqlite::params![kept.view.id.as_str(), sealed]).map(drop)?)
+        Ok(tx
+            .execute("INSERT OR REPLACE INTO orders(id, sealed) VALUES (?1, ?2)", rusqlite::params![kept.view.id.as_str(), sealed])
+            .map(drop)?)
     }
 
     /// The last code of a name, if it opens.

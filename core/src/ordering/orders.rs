@@ -119,7 +119,7 @@ impl OrderingService {
             (None, None) => return Err(OrderingError::NoSuchOrder),
         };
         let question = match note.and_then(|note| note.answer.as_ref()) {
-            Some(PlacedAnswer::Answered { question: Some(question) }) => Some(question.clone()),
+            Some(PlacedAnswer::Answered { question: Some(question) }) => Some((**question).clone()),
             _ => self.core.ordering.code(&question_name(&order.id))?,
         };
         let refused = match note.and_then(|note| note.answer.as_ref()) {

@@ -31,7 +31,7 @@ pub(super) struct Placed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum PlacedAnswer {
     /// The backend has it; or asks, and then has it not.
-    Answered { question: Option<OrderQuestion> },
+    Answered { question: Option<Box<OrderQuestion>> },
     /// The backend did not take it.
     NotTaken { code: Reason },
     /// It never arrived, and never will.
@@ -71,12 +71,10 @@ impl OrderingStore {
     ) -> Result<(), StorageError> {
         tx.execute("DELETE FROM placed_orders WHERE at_ms < ?1 AND answer IS NOT NULL", [now_ms.saturating_sub(KEEP_MS)])?;
         let sealed = self.sealed(place("sealed", id.as_str()), placed)?;
-        tx.execute("INSERT INTO placed_orders(id, key, at_ms, sealed) VALUES (?1, ?2, ?3, ?4)", params![
-            id.as_str(),
-            key.as_str(),
-            now_ms,
-            sealed
-        ])?;
+        tx.execute(
+            "INSERT INTO placed_orders(id, key, at_ms, sealed) VALUES (?1, ?2, ?3, ?4)",
+            params![id.as_str(), key.as_str(), now_ms, sealed],
+        )?;
         if let Some(mut draft) = self.draft_in(tx, &placed.of, &placed.device)?.filter(|draft| draft.order.as_ref() == Some(id)) {
             draft.placed = true;
             self.put_draft(tx, &draft)?;
@@ -132,7 +130,7 @@ impl OrderingStore {
     pub(super) fn answer_placed(&self, key: &IdempotencyKey, answer: &OrderAnswer) -> Result<(), StorageError> {
         self.outbox_db.write(|tx| {
             let Some(note) = self.placed_where(tx, "p.key = ?1", key.as_str())?.filter(|note| note.answer.is_none()) else { return Ok(()) };
-            let question = answer.question.clone();
+            let question = answer.question.clone().map(Box::new);
             let asks_for_slot = question.as_ref().is_some_and(|question| question.slot.is_some());
             let (asks, is_rejected) = (question.is_some(), answer.order.state == OrderState::Rejected);
             self.close_placed(tx, &note, &PlacedAnswer::Answered { question })?;
@@ -151,9 +149,8 @@ impl OrderingStore {
 
     /// Closes what will never be answered: refused, or never arrived. The cart is open again, for an order of another id. True when there was some.
     pub(super) fn settle_placed(&self) -> Result<bool, StorageError> {
-        let is_closed = |note: &PlacedNote| {
-            note.answer.is_none() && matches!(note.intent, None | Some(IntentState::Wedged | IntentState::Expired))
-        };
+        let is_closed =
+            |note: &PlacedNote| note.answer.is_none() && matches!(note.intent, None | Some(IntentState::Wedged | IntentState::Expired));
         let open = self.outbox_db.read(|c| self.unanswered(c))?;
         if !open.iter().any(is_closed) {
             return Ok(false);

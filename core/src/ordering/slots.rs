@@ -97,11 +97,7 @@ impl OrderingService {
         })?;
         let offset = core.ordering.menu(&of.store)?.map_or(0, |(kept, _)| kept.terms.utc_offset_min);
         match answer.refused {
-            Some(refusal) => Ok(SlotHoldOutcome::Refused {
-                words_ja: refusal.text_ja(offset),
-                words_en: refusal.text_en(offset),
-                refusal,
-            }),
+            Some(refusal) => Ok(SlotHoldOutcome::Refused { words_ja: refusal.text_ja(offset), words_en: refusal.text_en(offset), refusal }),
             None => Ok(SlotHoldOutcome::Changed { changes: change_views(counter.book()?, answer.changes) }),
         }
     }

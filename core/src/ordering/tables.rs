@@ -83,9 +83,8 @@ impl OrderingStore {
 
     /// The menu that is there is still the newest.
     pub(super) fn menu_stands(&self, store: &StoreId, as_of_ms: i64) -> Result<(), StorageError> {
-        self.cache_db.write(|tx| {
-            Ok(tx.execute("UPDATE menus SET as_of_ms = ?2 WHERE store = ?1", params![store.as_str(), as_of_ms]).map(drop)?)
-        })
+        self.cache_db
+            .write(|tx| Ok(tx.execute("UPDATE menus SET as_of_ms = ?2 WHERE store = ?1", params![store.as_str(), as_of_ms]).map(drop)?))
     }
 
     /// A store's menu, opened, and when it was heard last. One that does not read counts as none: it is fetched again.
@@ -93,7 +92,8 @@ impl OrderingStore {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let known = opened.get(store).cloned();
         let found: Option<(i64, i64, Option<String>)> = self.cache_db.read(|c| {
-            let mut statement = c.prepare_cached("SELECT taken, as_of_ms, CASE WHEN taken = ?2 THEN NULL ELSE menu END FROM menus WHERE store = ?1")?;
+            let mut statement =
+                c.prepare_cached("SELECT taken, as_of_ms, CASE WHEN taken = ?2 THEN NULL ELSE menu END FROM menus WHERE store = ?1")?;
             let taken = known.as_ref().map_or(-1, |(taken, _)| *taken);
             Ok(statement.query_row(params![store.as_str(), taken], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?)
         })?;
@@ -138,7 +138,9 @@ impl OrderingStore {
             for kind in super::ORDER_KINDS {
                 crate::outbox::drop_kind(tx, kind)?;
             }
-            Ok(tx.execute_batch("DELETE FROM carts; DELETE FROM favourite_carts; DELETE FROM placed_orders; DELETE FROM avoided_allergens;")?)
+            Ok(tx.execute_batch(
+                "DELETE FROM carts; DELETE FROM favourite_carts; DELETE FROM placed_orders; DELETE FROM avoided_allergens;",
+            )?)
         })?;
         self.cache_db.write(|tx| {
             Ok(tx.execute_batch("DELETE FROM orders; DELETE FROM order_codes; DELETE FROM collections WHERE name = 'orders';")?)

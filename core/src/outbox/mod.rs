@@ -22,7 +22,7 @@ pub use errors::OutboxError;
 pub use models::{IntentState, IntentView, NewIntent, NoSink, Outcome, OutcomeSink, SendReport};
 pub(crate) use service::count_by_kind;
 pub use service::{Outbox, OutboxSettings};
-pub(crate) use tables::{drop_closed, drop_kind};
 pub use tables::{OUTBOX_DB, V1 as OUTBOX_SCHEMA_V1};
+pub(crate) use tables::{drop_closed, drop_kind};
 pub use till::TillOutbox;
 pub use vault::Vault;

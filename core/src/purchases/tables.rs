@@ -70,7 +70,8 @@ CREATE TABLE history(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT
 pub const CACHE_DB: DatabaseSpec = DatabaseSpec { file: "cache.db", steps: CACHE_STEPS, durable: false, on_corruption: OnCorruption::Drop };
 
 /// One step a version: the first release had two.
-const CACHE_STEPS: &[&str] = &[COLLECTIONS_V1, PURCHASES_V1, RECEIPT_COUPONS_V1, PLACES_V1, COUPONS_V1, STOCK_V1, CATALOGUE_V1, HELD_V1, ORDERING_V1];
+const CACHE_STEPS: &[&str] =
+    &[COLLECTIONS_V1, PURCHASES_V1, RECEIPT_COUPONS_V1, PLACES_V1, COUPONS_V1, STOCK_V1, CATALOGUE_V1, HELD_V1, ORDERING_V1];
 
 /// A query of [`ReceiptSummary`] rows, in the order of [`summary`]; made at compile time.
 macro_rules! summary_sql {

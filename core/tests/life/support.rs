@@ -177,6 +177,7 @@ pub struct World {
     pub shop: super::shop::Shop,
     pub depot: super::depot::Depot,
     pub goods: super::goods::Goods,
+    pub kitchen: super::kitchen::Kitchen,
     /// Everything that left the phone, and how many bytes came back.
     pub sent: Vec<Request>,
     pub received: usize,
@@ -286,6 +287,9 @@ impl Server {
             }
             let (status, body, _) = ok(&self.membership(world, device));
             return (status, body, Some(etag));
+        }
+        if let Some(answer) = self.read_kitchen(world, request, path, query) {
+            return answer;
         }
         if let Some(answer) = self.read_shop(world, request, path, query) {
             return answer;
@@ -399,6 +403,13 @@ impl Server {
             paths::LEASES | paths::CHECK_INS => self.write_shop(world, request, path, device),
             paths::REVIEWS | paths::FAVOURITES | paths::REACTIONS => self.write_goods(world, request, path, device),
             paths::HOLDS | paths::HOLD_PROGRESS | paths::HOLD_RELEASES => self.write_depot(world, request, path),
+            paths::SLOT_HOLDS
+            | paths::SLOT_RELEASES
+            | paths::ORDERS
+            | paths::ORDER_STEPS
+            | paths::ORDER_PASSES
+            | paths::SEATS
+            | paths::SELF_BASKETS => self.write_kitchen(world, request, path),
             paths::TILL_SALES => (200, json!({ "sale": key }).to_string(), None),
             other => panic!("no such path: {other}"),
         }

@@ -237,7 +237,7 @@ pub(super) fn open_for_changes(draft: &Draft) -> Result<(), OrderingError> {
 
 /// Refuses what can never be ordered from any menu, before it is kept.
 pub(super) fn check(cart: &Cart) -> Result<(), OrderingError> {
-    if cart.lines.len() > MAX_CART_LINES {
+    if longer(cart.lines.len(), MAX_CART_LINES) {
         return Err(OrderingError::bad("a cart has at most 100 lines: order the rest apart"));
     }
     if cart.lines.iter().map(|line| u64::from(line.quantity)).sum::<u64>() > u64::from(MAX_CART_PIECES) {
@@ -250,7 +250,7 @@ fn check_line(line: &CartLine) -> Result<(), OrderingError> {
     if !(1..=MAX_LINE_PIECES).contains(&line.quantity) {
         return Err(OrderingError::bad("1 to 99 pieces of a line: choose a number between"));
     }
-    if line.note.chars().count() > MAX_NOTE {
+    if longer(line.note.chars().count(), MAX_NOTE) {
         return Err(OrderingError::bad("a note has at most 200 characters: shorten it"));
     }
     refuse_card_number(&line.note)?;
@@ -261,7 +261,11 @@ fn check_line(line: &CartLine) -> Result<(), OrderingError> {
     Ok(())
 }
 
-fn holds(modifiers: &[CartModifier], left: &mut usize, depth: usize) -> bool {
+fn longer(is: usize, most: u32) -> bool {
+    u32::try_from(is).map_or(true, |is| is > most)
+}
+
+fn holds(modifiers: &[CartModifier], left: &mut u32, depth: usize) -> bool {
     modifiers.iter().all(|one| {
         let fits = *left > 0 && depth > 0 && one.group.as_str().len() <= MAX_ID && one.modifier.as_str().len() <= MAX_ID;
         *left = left.saturating_sub(1);

@@ -81,7 +81,7 @@ impl Counter {
         let book = self.book()?;
         let problems = cart.problems(book, &CartMoment { at_ms, sold_out: self.sold_out() });
         let view = |problem: noren_rules::cart::CartProblem| CartProblemView {
-            line: problem.line.and_then(|line| u32::try_from(line).ok()),
+            line: problem.line,
             words_ja: problem.text_ja(book),
             words_en: problem.text_en(book),
             problem,
@@ -98,7 +98,7 @@ impl Counter {
 /// Changes in words.
 pub(super) fn change_views(book: &MenuBook, changes: Vec<noren_rules::cart::CartChange>) -> Vec<CartChangeView> {
     let view = |change: noren_rules::cart::CartChange| CartChangeView {
-        line: change.line().and_then(|line| u32::try_from(line).ok()),
+        line: change.line(),
         words_ja: change.text_ja(book),
         words_en: change.text_en(book),
         change,

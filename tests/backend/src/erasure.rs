@@ -12,7 +12,9 @@ use rusqlite::{Connection, params};
 use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, blank_device, blank_member};
-use crate::{check_ins, credits, customer, devices, favourites, grants, holds, members, reactions, reviews, slots, stamps, store, tokens};
+use crate::{
+    check_ins, credits, customer, devices, favourites, grants, holds, members, reactions, reviews, seats, slots, stamps, store, tokens,
+};
 
 /// POST [`paths::ERASURES`]. The proof signs the idempotency key, so that it can be made with no network.
 pub(crate) async fn post(call: Call) -> Answer {
@@ -52,6 +54,7 @@ fn erase(db: &Connection, app: &App, device: &DeviceId, now_ms: i64) -> Result<b
         check_ins::forget(db, app, part)?;
         holds::forget(db, app, part, now_ms)?;
         slots::forget(db, app, part, now_ms)?;
+        seats::forget(db, part)?;
         grants::forget(db, part)?;
         stamps::forget(db, part)?;
         favourites::forget(db, part)?;

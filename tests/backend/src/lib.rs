@@ -24,7 +24,8 @@
 //! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
 //! - `stock`, `reservations`, `holds`: what is where, and what of it is kept for somebody
 //! - `menus`, `slots`: what is sold to order, and the kitchen's time that is kept for it
-//! - `tills`, `identify`: what a till needs; `resolution`, `erasure`, `membership`; `openapi`: the contract
+//! - `seats`, `self_baskets`: guests at tables, and what they scanned for the self-till
+//! - `tills`, `identify`: what a till needs; `pages`: what the staff looks at; `resolution`, `erasure`, `membership`; `openapi`: the contract
 
 mod app;
 mod areas;
@@ -59,6 +60,7 @@ mod menus;
 mod nonces;
 mod offers;
 mod openapi;
+mod pages;
 mod place_codes;
 mod places;
 mod points;
@@ -71,6 +73,8 @@ mod reservations;
 mod resolution;
 mod reviews;
 mod sales;
+mod seats;
+mod self_baskets;
 mod server;
 mod settings;
 mod shares;

@@ -37,6 +37,9 @@ pub(crate) const RESOLVABLE: &[&str] = &[
     paths::STORE_TASKS,
     paths::STOCK_EVENTS,
     paths::OPERATOR_STOCK,
+    paths::SEATS,
+    paths::KITCHEN_SEATS,
+    paths::SELF_BASKETS,
 ];
 
 /// POST [`paths::RESOLUTIONS`].

@@ -79,6 +79,11 @@ pub(crate) fn store_of(db: &Connection, till: &TillId) -> Result<StoreId, Fault>
     Ok(db.prepare_cached("SELECT store FROM tills WHERE id = ?1")?.query_row([till.as_str()], |row| row.get(0).map(StoreId))?)
 }
 
+/// True where a till stands in a store.
+pub(crate) fn any_in(db: &Connection, store: &StoreId) -> Result<bool, Fault> {
+    Ok(db.prepare_cached("SELECT EXISTS (SELECT 1 FROM tills WHERE store = ?1)")?.query_row([store.as_str()], |row| row.get(0))?)
+}
+
 /// Registers a till, or gives a known one another token. The same token again changes nothing: what was revoked stays so.
 pub(crate) fn register(db: &Connection, till: &TillId, store: &StoreId, token: &str, now_ms: i64) -> Result<(), Fault> {
     db.execute(

@@ -11,7 +11,9 @@ mod reserve;
 mod tasks;
 
 pub(crate) use alternatives::of as alternatives_of;
-pub(crate) use tasks::{carry_out, get as get_tasks, page as store_page, post as post_task};
+#[cfg(test)]
+pub(crate) use tasks::carry_out;
+pub(crate) use tasks::{get as get_tasks, post as post_task};
 
 use noren_rules::holds::HoldState;
 use noren_rules::ids::{DeviceId, HoldId, MemberId, OrderId};

@@ -1,21 +1,15 @@
-//! What the staff of a store has to do about holds, and the page on which they see it. No member is named to a store.
+//! What the staff of a store has to do about holds. No member is named to a store.
 
-use std::sync::LazyLock;
-
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use noren_rules::b64;
 use noren_rules::holds::HoldState;
 use noren_rules::ids::{HoldId, StoreId, TillId};
 use noren_rules::stock::StockState;
 use noren_rules::wire::{ProductInfo, Reason, StoreTask, StoreTaskRequest, StoreTasks, TaskDone, paths};
 use rusqlite::Connection;
-use sha2::{Digest, Sha256};
 
 use super::{end, move_pieces, no_such_hold, take_from_shelf, to_wire};
 use crate::app::Shared;
 use crate::fault::{Fault, Refusal};
-use crate::http::{Answer, Call, Caller, Fingerprint, json, text};
+use crate::http::{Answer, Call, Caller, Fingerprint, json};
 use crate::reservations::{self, Reservation};
 use crate::stock::{self, Book};
 use crate::{catalogue, places, tills};
@@ -151,32 +145,4 @@ fn apply(book: &mut Book<'_>, hold: &mut Reservation, done: &TaskDone, now_ms: i
         TaskDone::NotFound | TaskDone::HandedOver => {}
     }
     Ok(())
-}
-
-const PAGE: &str = include_str!("store.html");
-
-/// Nothing but the page's own style and script, by their hashes, and calls to this server.
-static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-    let hash = |open: &str, close: &str| {
-        let inside = PAGE.split_once(open).and_then(|(_, rest)| rest.split_once(close)).map_or("", |(inside, _)| inside);
-        // Padded, as browsers compare it.
-        format!("{}=", b64::encode(&Sha256::digest(inside)))
-    };
-    let (style, script) = (hash("<style>", "</style>"), hash("<script>", "</script>"));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    );
-    HeaderValue::from_str(&policy).ok()
-});
-
-/// GET [`paths::STORE_PAGE`].
-pub(crate) async fn page(_call: Call) -> Answer {
-    let mut response = text(200, "text/html; charset=utf-8", PAGE.to_owned());
-    let headers = response.headers_mut();
-    headers.extend(POLICY.clone().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
 }

@@ -12,7 +12,8 @@ use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
     CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Hold, HoldAnswer, Identification, Kept, Lease, Membership, PROBLEM_JSON,
-    PlaceCodeText, ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, StockEventsAnswer, StoreTask,
+    PlaceCodeText, ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, SeatSession, SeatWorkAnswer,
+    SelfBasket, StockEventsAnswer, StoreTask,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -93,6 +94,9 @@ impl Outcome for RegisteredCards {}
 impl Outcome for Review {}
 impl Outcome for Revocation {}
 impl Outcome for SaleAnswer {}
+impl Outcome for SeatSession {}
+impl Outcome for SeatWorkAnswer {}
+impl Outcome for SelfBasket {}
 impl Outcome for StockEventsAnswer {}
 impl Outcome for StoreTask {}
 

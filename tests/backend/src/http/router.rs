@@ -17,8 +17,8 @@ use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
     areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, holds, identify,
-    leases, links, membership, nonces, offers, openapi, place_codes, places, points, quotes, ranking, reactions, resolution, reviews,
-    sales, stock, tills, tokens, wallet,
+    leases, links, membership, nonces, offers, openapi, pages, place_codes, places, points, quotes, ranking, reactions, resolution,
+    reviews, sales, seats, self_baskets, stock, tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -67,11 +67,16 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::HOLD_PROGRESS, post(holds::progress)),
         (paths::HOLD_RELEASES, post(holds::release)),
         (paths::STORE_TASKS, get(holds::get_tasks).post(holds::post_task)),
-        (paths::STORE_PAGE, get(holds::store_page)),
+        (paths::STORE_PAGE, get(pages::store)),
         (paths::STOCK, get(stock::get)),
         (paths::STOCK_EVENTS, post(stock::post_events)),
         (paths::OPERATOR_STOCK, post(stock::put)),
         (paths::OPERATOR_STOCK_FLAGS, get(stock::flags)),
+        (paths::SEATS, post(seats::post)),
+        (paths::KITCHEN_SEATS, post(seats::work)),
+        (paths::SELF_BASKETS, post(self_baskets::post)),
+        (paths::TILL_SELF_BASKETS, get(self_baskets::get)),
+        (paths::KITCHEN_PAGE, get(pages::kitchen)),
         (paths::OPENAPI, get(openapi::get)),
         (paths::HEALTH, get(health)),
     ]

@@ -2,4 +2,4 @@
 
 mod shop;
 
-pub(crate) use shop::{Shop, Shops, mode, shop, sold_out};
+pub(crate) use shop::{Shop, Shops, mode, shop, sold_out, tax_table};

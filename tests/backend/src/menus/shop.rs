@@ -35,9 +35,8 @@ pub(crate) type Shops = BTreeMap<StoreId, (i64, Arc<Shop>)>;
 
 /// A store that takes orders; `None` for any other.
 pub(crate) fn shop(db: &Connection, app: &Shared, store: &StoreId) -> Result<Option<Arc<Shop>>, Fault> {
-    let revision: i64 = db
-        .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'menus_revision'")?
-        .query_row([], |row| row.get(0))?;
+    let revision: i64 =
+        db.prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'menus_revision'")?.query_row([], |row| row.get(0))?;
     if let Some((of, known)) = lock(&app.shops).get(store)
         && *of == revision
     {
@@ -73,7 +72,7 @@ pub(super) fn menu(db: &Connection, store: &StoreId) -> Result<Option<Menu>, Fau
 }
 
 /// The operator's rates, else the law's of today.
-pub(super) fn tax_table(db: &Connection) -> Result<TaxTable, Fault> {
+pub(crate) fn tax_table(db: &Connection) -> Result<TaxTable, Fault> {
     match one(db, "SELECT contents FROM order_tables WHERE name = ?1", TAX)? {
         Some(table) => Ok(table),
         None => TaxTable::from_json(tax::JAPAN).map_err(|_| Fault::Stored("tax table")),

@@ -181,6 +181,7 @@ impl Operation {
             paths::OPERATOR_REACTIONS | paths::OPERATOR_CREDITS => {
                 &[("from_ms", "The first millisecond that counts."), ("until_ms", "The first that does not any more.")]
             }
+            paths::TILL_SELF_BASKETS => &[("code", "As it was scanned: 10 characters.")],
             paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
             _ => &[],
         }

@@ -6,9 +6,9 @@ use noren_rules::wire::{
     Holds, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest, MemberExport, Membership, Nonce, PlaceCodeRequest,
     PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest,
     Ranking, ReactionCounts, ReactionsKept, ReactionsRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest,
-    Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, StockEventsAnswer, StockEventsRequest,
-    StockFlags, StockPage, StoreCredits, StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TillKeys, TokenRequest,
-    VoidRequest, Wallet, paths,
+    Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, SeatRequest, SeatSession, SeatWorkAnswer,
+    SeatWorkRequest, SelfBasket, SelfBasketRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage, StoreCredits,
+    StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 
@@ -237,6 +237,34 @@ pub(super) fn operations() -> Vec<Operation> {
         ),
         write::<PutStock, Kept>(paths::OPERATOR_STOCK, Operator, "Places of stock, safety stock and shelves.", &[]),
         read::<StockFlags>(paths::OPERATOR_STOCK_FLAGS, Operator, "Levels that cannot be right: to be counted.", &[]),
+        write::<SeatRequest, SeatSession>(
+            paths::SEATS,
+            App,
+            "A seat's code was scanned: the session at that table.",
+            &[
+                (403, "seat_refused: not genuine, over, or its visit is over; or forbidden"),
+                (429, "too_many_attempts: at more tables than anybody sits at"),
+            ],
+        ),
+        write::<SeatWorkRequest, SeatWorkAnswer>(
+            paths::KITCHEN_SEATS,
+            Till,
+            "Prints the code of a seat; confirms guests, or closes their table.",
+            &[(403, "seat_refused: nobody waits there any more; or forbidden"), (404, "not_found: no such session in this store")],
+        ),
+        write::<SelfBasketRequest, SelfBasket>(
+            paths::SELF_BASKETS,
+            App,
+            "What was scanned in a store, as one code for its self-till.",
+            &[(404, "not_found: no till there, or nothing of it is sold there")],
+        ),
+        read::<SelfBasket>(
+            paths::TILL_SELF_BASKETS,
+            Till,
+            "The basket of a code, for half an hour.",
+            &[(404, "not_found: no such code in this store, or over")],
+        ),
+        Operation { media_type: "text/html; charset=utf-8", ..read::<Page>(paths::KITCHEN_PAGE, Open, "The page of a kitchen.", &[]) },
         read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
         read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),
     ]

@@ -25,8 +25,7 @@ pub(crate) struct OrderSlot {
 
 /// The slot of an order, held or ordered; `None` also for a hold that is over.
 pub(crate) fn booking(db: &Connection, order: &OrderId, now_ms: i64) -> Result<Option<OrderSlot>, Fault> {
-    let sql =
-        "SELECT store, member, booking, until_ms FROM slot_bookings WHERE order_id = ?1 AND (until_ms IS NULL OR until_ms > ?2)";
+    let sql = "SELECT store, member, booking, until_ms FROM slot_bookings WHERE order_id = ?1 AND (until_ms IS NULL OR until_ms > ?2)";
     let row: Option<(String, Option<String>, String, Option<i64>)> = db
         .prepare_cached(sql)?
         .query_row(params![order.as_str(), now_ms], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
@@ -173,13 +172,7 @@ pub(crate) fn hand_on(db: &Connection, app: &Shared, from: &OrderId, to: &OrderI
 
 /// The kitchen is late with an order: its work is planned anew, to be ready at `ready_ms` or as soon after as it fits. `None` for an order without a
 /// slot, or where four hours more would not do.
-pub(crate) fn postpone(
-    db: &Connection,
-    app: &Shared,
-    order: &OrderId,
-    ready_ms: i64,
-    now_ms: i64,
-) -> Result<Option<PickupSlot>, Fault> {
+pub(crate) fn postpone(db: &Connection, app: &Shared, order: &OrderId, ready_ms: i64, now_ms: i64) -> Result<Option<PickupSlot>, Fault> {
     let postponed = of_order(db, app, order, now_ms, |open| {
         let slot = open.book.postpone(order, ready_ms, now_ms);
         if let Some(booking) = open.book.booking(order).cloned().filter(|_| slot.is_some()) {

@@ -38,3 +38,27 @@ CREATE INDEX walk_ins_by_store ON walk_ins (store, ready_ms);
 
 ALTER TABLE reservations ADD COLUMN order_id TEXT;
 CREATE INDEX reservations_by_order ON reservations (order_id) WHERE order_id IS NOT NULL;
+
+-- ---- Seats
+
+-- serial: of the slip that opened it, none where a plate did. closed: over before until_ms.
+CREATE TABLE seat_sessions (
+    id TEXT NOT NULL PRIMARY KEY, store TEXT NOT NULL, seat TEXT NOT NULL, serial INTEGER, begun_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,
+    closed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX seat_sessions_by_seat ON seat_sessions (store, seat);
+CREATE UNIQUE INDEX seat_sessions_by_serial ON seat_sessions (store, serial) WHERE serial IS NOT NULL;
+CREATE INDEX seat_sessions_by_time ON seat_sessions (until_ms);
+-- may_order: the staff, a check-in or a slip says that this guest is there.
+CREATE TABLE seat_guests (
+    session TEXT NOT NULL REFERENCES seat_sessions (id) ON DELETE CASCADE, member TEXT NOT NULL REFERENCES members (id),
+    may_order INTEGER NOT NULL, PRIMARY KEY (session, member)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX seat_guests_by_member ON seat_guests (member);
+
+-- ---- Baskets for the self-till
+
+CREATE TABLE self_baskets (
+    code TEXT NOT NULL PRIMARY KEY, store TEXT NOT NULL, until_ms INTEGER NOT NULL, basket TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX self_baskets_by_time ON self_baskets (until_ms);

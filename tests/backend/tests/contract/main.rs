@@ -27,6 +27,8 @@ mod returns;
 mod reviews;
 mod sales;
 mod schema;
+mod seats;
+mod self_baskets;
 mod server;
 mod stamps;
 mod stand;

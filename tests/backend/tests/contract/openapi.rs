@@ -57,6 +57,11 @@ const PATHS: &[&str] = &[
     paths::STORE_REACTIONS,
     paths::OPERATOR_REACTIONS,
     paths::OPERATOR_CREDITS,
+    paths::SEATS,
+    paths::KITCHEN_SEATS,
+    paths::SELF_BASKETS,
+    paths::TILL_SELF_BASKETS,
+    paths::KITCHEN_PAGE,
     paths::OPENAPI,
     paths::HEALTH,
 ];

@@ -100,8 +100,8 @@ class Screen:
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
-    def open(self, token: str = TILL_TOKEN) -> None:
-        self.page.goto(self.url + "/store")
+    def open(self, token: str = TILL_TOKEN, path: str = "/store") -> None:
+        self.page.goto(self.url + path)
         self.page.get_by_label("レジのトークン").fill(token)
         self.page.get_by_role("button", name="始める").tap()
 

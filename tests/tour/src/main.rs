@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::{
-    calibrate, card, claim, enrol, forget, history, import_sales, life, replay as replay_tool, scan, serve, stock, till, verify,
+    calibrate, card, claim, enrol, forget, history, import_sales, life, morning, replay as replay_tool, scan, serve, stock, till, verify,
 };
 use output::Failure;
 
@@ -51,6 +51,7 @@ enum Command {
     Calibrate(calibrate::Calibrate),
     #[command(subcommand, hide = true)]
     Life(life::Life),
+    Morning(morning::Morning),
 }
 
 fn main() -> ExitCode {
@@ -85,6 +86,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::Replay(args)) => replay_tool::run(args),
         Some(Command::Calibrate(args)) => calibrate::run(args),
         Some(Command::Life(args)) => wait_for(life::run(args)),
+        Some(Command::Morning(args)) => morning::run(args),
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod import_sales;
 pub(crate) mod life;
 mod membership;
+pub(crate) mod morning;
 pub(crate) mod replay;
 pub(crate) mod scan;
 pub(crate) mod serve;

@@ -23,6 +23,7 @@ mod holds;
 mod kitchen;
 mod member;
 mod ordering;
+mod orders;
 mod outbox;
 mod pause;
 mod places;

@@ -58,11 +58,11 @@ impl Shop {
     }
 
     fn none_of(cart: &Cart) -> Vec<CartChange> {
-        let lines = cart.lines.iter().enumerate().map(|(line, of)| {
+        let lines = (0..noren_rules::cart::MAX_CART_LINES).zip(&cart.lines).map(|(line, of)| {
             let kind = CartProblemKind::NotForHandoff { item: of.item.clone(), handoff: cart.handoff };
             CartChange::Rule(CartProblem { line: Some(line), within: Vec::new(), kind })
         });
-        let changes: Vec<CartChange> = lines.take(noren_rules::cart::MAX_CART_LINES).collect();
+        let changes: Vec<CartChange> = lines.collect();
         if changes.is_empty() {
             return vec![CartChange::Rule(CartProblem { line: None, within: Vec::new(), kind: CartProblemKind::Empty })];
         }

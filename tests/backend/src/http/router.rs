@@ -17,7 +17,8 @@ use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
     areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, holds, identify,
-    leases, links, membership, menus, nonces, offers, openapi, pages, place_codes, places, points, quotes, ranking, reactions, resolution, reviews, sales, seats, self_baskets, slots, stock, tills, tokens, wallet,
+    leases, links, membership, menus, nonces, offers, openapi, pages, place_codes, places, points, quotes, ranking, reactions, resolution,
+    reviews, sales, seats, self_baskets, slots, stock, tills, tokens, wallet,
 };
 
 /// Every route with its handler.

@@ -3,7 +3,14 @@
 use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Hold, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest,
-    Holds, Identification, IdentifyRequest, Kept, KitchenModeRequest, Lease, LeaseRequest, LinkRequest, MemberExport, Membership, MenuStatus, MenuStatuses, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutMenus, PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReactionCounts, ReactionsKept, ReactionsRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, SeatRequest, SeatSession, SeatWorkAnswer, SeatWorkRequest, SelfBasket, SelfBasketRequest, SlotHoldAnswer, SlotHoldRequest, SlotReleaseRequest, SlotReleased, SoldOutRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage, StoreCredits, StoreMenu, StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TillKeys, TokenRequest, VoidRequest, WalkInAnswer, WalkInRequest, Wallet, paths,
+    Holds, Identification, IdentifyRequest, Kept, KitchenModeRequest, Lease, LeaseRequest, LinkRequest, MemberExport, Membership,
+    MenuStatus, MenuStatuses, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutMenus,
+    PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReactionCounts, ReactionsKept, ReactionsRequest,
+    ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest,
+    SaleAnswer, SaleRequest, SeatRequest, SeatSession, SeatWorkAnswer, SeatWorkRequest, SelfBasket, SelfBasketRequest, SlotHoldAnswer,
+    SlotHoldRequest, SlotReleaseRequest, SlotReleased, SoldOutRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage,
+    StoreCredits, StoreMenu, StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TillKeys, TokenRequest, VoidRequest,
+    WalkInAnswer, WalkInRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 

@@ -5,6 +5,7 @@ use noren_core::check_in::CheckInError;
 use noren_core::coupons::CouponsError;
 use noren_core::holds::HoldsError;
 use noren_core::member::MemberError;
+use noren_core::ordering::OrderingError;
 use noren_core::outbox::OutboxError;
 use noren_core::places::PlacesError;
 use noren_core::purchases::PurchasesError;
@@ -69,6 +70,12 @@ pub enum NorenError {
         /// Why.
         error: HoldsError,
     },
+    /// Menus, carts and orders.
+    #[error("{error}")]
+    Ordering {
+        /// Why.
+        error: OrderingError,
+    },
     /// The outbox.
     #[error("{error}")]
     Outbox {
@@ -110,5 +117,5 @@ macro_rules! from {
 
 from!(
     OpenError => Open, MemberError => Member, PurchasesError => Purchases, PlacesError => Places, CheckInError => CheckIn,
-    CouponsError => Coupons, CatalogueError => Catalogue, StockError => Stock, HoldsError => Holds, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage
+    CouponsError => Coupons, CatalogueError => Catalogue, StockError => Stock, HoldsError => Holds, OrderingError => Ordering, OutboxError => Outbox, ForgetError => Forget, StorageError => Storage
 );

@@ -10,6 +10,7 @@ mod app_core;
 mod cancel;
 mod drawing;
 mod errors;
+mod ordering;
 mod runtime;
 mod shopper;
 mod stock;

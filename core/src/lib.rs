@@ -57,6 +57,7 @@ pub mod stock;
 pub mod storage;
 mod text;
 pub mod time;
+mod trip;
 
 pub use app::{Config, Diagnostics, FileSize, ForgetError, ForgetReport, Noren, ObserverHandle, OpenError, OutboxService, ServerErasure};
 pub use platform::Platform;

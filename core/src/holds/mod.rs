@@ -11,7 +11,6 @@ mod errors;
 mod models;
 mod service;
 mod tables;
-mod trip;
 mod views;
 
 pub use errors::HoldsError;

@@ -2,13 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use noren_rules::check_in;
 use noren_rules::geo::Position;
 use noren_rules::ids::{HoldId, IdempotencyKey};
 use noren_rules::wire::{Hold, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest, Reason, paths};
 
 use super::tables::{KeptHolds, TakenList};
-use super::trip::{FRESH_MS, TELL_EVERY_MS};
 use super::{HOLDS_COLLECTION, HoldOutcome, HoldPage, HoldStanding, HoldStore, HoldTrip, HoldView, HoldWish, HoldsError, endpoints};
 use crate::app::{Core, LANE_HOLD_PROGRESS, LANE_HOLDS};
 use crate::catalogue::ProductNumber;
@@ -18,6 +16,7 @@ use crate::outbox::{IntentState, NewIntent, Outcome};
 use crate::platform::Change;
 use crate::stock::{StockMatrix, StockQuestion, StockService};
 use crate::storage::StorageError;
+use crate::trip::{TELL_EVERY_MS, fixes, fresh_age_ms};
 
 const KIND_HOLD: &str = "hold";
 const KIND_HOLD_PROGRESS: &str = "hold_progress";
@@ -216,11 +215,7 @@ impl HoldsService {
         let core = &self.core;
         let book = core.places.book()?;
         let live: Vec<HoldView> = self.list()?.holds.into_iter().filter(|hold| hold.standing.is_live()).collect();
-        let fixes = observations.iter().filter_map(|observation| match observation.for_monitor() {
-            Some(check_in::Observation::Fix(fix)) => Some(fix),
-            _ => None,
-        });
-        let fixes: Vec<check_in::Fix> = fixes.collect();
+        let fixes = fixes(observations);
         let mut trips = Vec::with_capacity(live.len());
         {
             let mut kept = core.holds.trips.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,7 +224,7 @@ impl HoldsService {
                 let (Some(hold), Some((place, _))) = (&view.id, book.at_place(&view.store)) else { continue };
                 let trip = kept.of(hold);
                 let last = fixes.iter().filter(|fix| trip.observe(fix, place)).last();
-                let age_ms = last.and_then(|fix| self.age_ms(fix));
+                let age_ms = last.and_then(|fix| fresh_age_ms(core.platform.clock.as_ref(), fix));
                 let trip = HoldTrip {
                     hold: hold.clone(),
                     store: view.store.clone(),
@@ -281,15 +276,6 @@ impl HoldsService {
     fn live(&self, hold: &HoldId) -> Result<HoldView, HoldsError> {
         let of = |view: &HoldView| view.id.as_ref() == Some(hold) && view.standing.is_live();
         self.list()?.holds.into_iter().find(of).ok_or(HoldsError::NoSuchHold)
-    }
-
-    /// How old a fix is, if not too old to go by. By the clock of the boot where it is stamped with it: a person may have set the other.
-    fn age_ms(&self, fix: &check_in::Fix) -> Option<i64> {
-        let age_ms = match fix.boot_ms {
-            Some(boot_ms) => self.core.clock.boot_ms().saturating_sub(boot_ms),
-            None => self.core.platform.clock.wall_ms().saturating_sub(fix.at_ms),
-        };
-        (-FRESH_MS..=FRESH_MS).contains(&age_ms).then_some(age_ms.max(0))
     }
 
     fn is_to_be_told(&self, hold: &HoldId) -> Result<bool, HoldsError> {

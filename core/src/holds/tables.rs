@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::trip::Trips;
 use super::{HOLD_KINDS, HoldStanding, HoldWish};
 use crate::outbox::{IntentState, drop_kind};
 use crate::storage::seal::Place;
 use crate::storage::{Database, Sealer, StorageError};
+use crate::trip::Trips;
 
 /// A further step of `outbox.db`. Never changed.
 pub const HOLDS_V1: &str = "
@@ -90,7 +90,7 @@ pub(crate) struct HoldStore {
     cache_db: Arc<Database>,
     outbox_db: Arc<Database>,
     sealer: Sealer,
-    pub(super) trips: Mutex<Trips>,
+    pub(super) trips: Mutex<Trips<HoldId>>,
     /// How often a list or a hold was taken in: a list that was asked for before may be older.
     heard: AtomicU64,
 }

@@ -48,13 +48,16 @@ impl OrderingService {
         Ok(true)
     }
 
-    /// Asks what is sold out, booked and paused in stores: cheap, by the minute while someone looks. Answers the stores that take no orders.
+    /// Asks what is sold out, booked and paused in stores: cheap, by the minute while someone looks. Without a store, in all whose menu is on the phone:
+    /// for [`OrderingService::suggest`], so that the server does not learn which of them are on the way. Answers the stores that take no orders.
     ///
     /// # Errors
     /// As for [`OrderingService::refresh`].
     pub async fn refresh_status(&self, stores: &[StoreId]) -> Result<Vec<StoreId>, OrderingError> {
         let core = &self.core;
         core.card.get().ok_or(OrderingError::NotEnrolled)?;
+        let kept = if stores.is_empty() { core.ordering.menu_stores()? } else { Vec::new() };
+        let stores = if stores.is_empty() { &kept } else { stores };
         let mut silent = Vec::new();
         for some in stores.chunks(endpoints::MOST_STORES) {
             let heard = self.heard(endpoints::statuses(&core.client, core.tokens.as_ref(), some).await)?;

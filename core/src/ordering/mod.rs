@@ -27,6 +27,9 @@ mod service;
 mod shelf;
 mod slots;
 mod tables;
+mod trips;
+mod way;
+mod way_models;
 
 pub use errors::OrderingError;
 pub use models::{
@@ -41,6 +44,7 @@ pub(crate) use orders::{accepts_order, apply_order};
 pub use service::OrderingService;
 pub(crate) use tables::OrderingStore;
 pub use tables::{ORDERING_V1, ORDERS_V1};
+pub use way_models::{Journey, JourneyPoint, JourneyQuestion, OrderTrip, SlotSuggestion, SlotSuggestions, StoreLeftOut};
 
 /// The collection of orders in the replica.
 pub const ORDERS_COLLECTION: &str = "orders";

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::shelf::KeptMenu;
+use super::trips::OrderTrips;
 use crate::storage::seal::Place;
 use crate::storage::{Database, Sealer, StorageError};
 
@@ -52,13 +53,15 @@ pub(crate) struct OrderingStore {
     pub(super) sealer: Sealer,
     /// Menus that were opened, each with the number under which it was taken in.
     opened: Mutex<BTreeMap<StoreId, (i64, Arc<KeptMenu>)>>,
+    /// The ways to the orders that are to be fetched.
+    pub(super) trips: Mutex<OrderTrips>,
     /// One tap at a time makes an order.
     pub(super) placing: Mutex<()>,
 }
 
 impl OrderingStore {
     pub(crate) fn new(cache_db: Arc<Database>, outbox_db: Arc<Database>, sealer: Sealer) -> Self {
-        Self { cache_db, outbox_db, sealer, opened: Mutex::default(), placing: Mutex::default() }
+        Self { cache_db, outbox_db, sealer, opened: Mutex::default(), trips: Mutex::default(), placing: Mutex::default() }
     }
 
     /// The ETag of a store's menu; none without the menu itself.
@@ -109,6 +112,15 @@ impl OrderingStore {
         }
     }
 
+    /// The stores whose menus are kept.
+    pub(super) fn menu_stores(&self) -> Result<Vec<StoreId>, StorageError> {
+        self.cache_db.read(|c| {
+            let mut statement = c.prepare_cached("SELECT store FROM menus ORDER BY store")?;
+            let stores = statement.query_map([], |row| row.get::<_, String>(0))?;
+            Ok(stores.map(|store| store.map(StoreId)).collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Keeps statuses; an older one does not take the place of a newer one.
     pub(super) fn take_statuses(&self, statuses: &[MenuStatus]) -> Result<(), StorageError> {
         self.cache_db.write(|tx| {
@@ -150,6 +162,7 @@ impl OrderingStore {
     /// Forgets what stands in memory.
     pub(crate) fn forget(&self) {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.trips.lock().unwrap_or_else(PoisonError::into_inner) = OrderTrips::default();
     }
 
     /// The name of a row that must not be told from its table.

@@ -1,12 +1,18 @@
 package app.noren
 
+import app.noren.core.AllergenNote
 import app.noren.core.AreaReport
 import app.noren.core.BestSetView
 import app.noren.core.CardView
+import app.noren.core.CartCheck
+import app.noren.core.CartHandoff
+import app.noren.core.CartOf
+import app.noren.core.CartView
 import app.noren.core.Change
 import app.noren.core.ChangeObserver
 import app.noren.core.CheckInReport
 import app.noren.core.CheckInView
+import app.noren.core.CheckoutWish
 import app.noren.core.ConditionView
 import app.noren.core.CouponSituation
 import app.noren.core.CouponView
@@ -24,13 +30,25 @@ import app.noren.core.HoldTrip
 import app.noren.core.HoldWish
 import app.noren.core.IntentState
 import app.noren.core.IntentView
+import app.noren.core.Journey
+import app.noren.core.JourneyPoint
+import app.noren.core.JourneyQuestion
 import app.noren.core.MemberState
+import app.noren.core.MenuItemDetail
+import app.noren.core.MenuView
 import app.noren.core.MonthTotal
 import app.noren.core.NearPage
 import app.noren.core.NewCheckIn
 import app.noren.core.Observation
+import app.noren.core.OrderReview
+import app.noren.core.OrderTrip
+import app.noren.core.OrdersPage
+import app.noren.core.PickupSlotsView
+import app.noren.core.PickupWindow
 import app.noren.core.PlacePage
 import app.noren.core.PlaceView
+import app.noren.core.PlaceWish
+import app.noren.core.PlacedOrder
 import app.noren.core.Presentation
 import app.noren.core.ProductSummary
 import app.noren.core.ProductView
@@ -40,12 +58,15 @@ import app.noren.core.ReviewsView
 import app.noren.core.ScanView
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
+import app.noren.core.SlotHoldOutcome
+import app.noren.core.SlotSuggestions
 import app.noren.core.StampCardView
 import app.noren.core.StockMatrix
 import app.noren.core.StockQuestion
 import app.noren.core.StockReport
 import app.noren.core.StockStoreView
 import app.noren.core.StoreAnswer
+import app.noren.core.StoreStatus
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
@@ -54,14 +75,21 @@ import app.noren.ffi.AppSettings
 import app.noren.ffi.CancelToken
 import app.noren.ffi.NorenException
 import app.noren.ffi.Position
+import app.noren.rules.AllergenId
 import app.noren.rules.Arrival
 import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
+import app.noren.rules.CartLine
 import app.noren.rules.Channel
+import app.noren.rules.DeliveryAddress
 import app.noren.rules.Fit
+import app.noren.rules.HandoffMode
 import app.noren.rules.HoldId
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
+import app.noren.rules.MenuItemId
+import app.noren.rules.OrderId
+import app.noren.rules.PickupTime
 import app.noren.rules.PlaceId
 import app.noren.rules.ProductId
 import app.noren.rules.ReactionKind
@@ -71,6 +99,7 @@ import app.noren.rules.ScanSettings
 import app.noren.rules.SizeMm
 import app.noren.rules.Sku
 import app.noren.rules.StoreId
+import app.noren.rules.TaxHandoff
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.NonCancellable
@@ -335,6 +364,120 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
 
     /** Where else it is, and in which other sizes, when the store did not find what was held. */
     suspend fun insteadOfHold(hold: HoldId, at: Position? = null): StockMatrix = local { insteadOfHold(hold, at) }
+
+    /** Fetches a store's menu, with its kitchen, taxes and allergens. True when it has changed. */
+    suspend fun refreshMenu(store: StoreId): Boolean = remote { refreshMenu(store, it) }
+
+    /** Asks what is sold out, booked and paused; without a store, in all whose menu is on the phone. Those that take no orders. */
+    suspend fun refreshStoreStatus(stores: List<StoreId> = emptyList()): List<StoreId> = remote { refreshStoreStatus(stores, it) }
+
+    /** What changes by the minute in stores, as it was heard last. */
+    suspend fun storeStatus(stores: List<StoreId>): List<StoreStatus> = local { storeStatus(stores) }
+
+    /** A store's menu for a hand-over at a moment: the usual one, now, where they are absent. */
+    suspend fun menu(store: StoreId, handoff: HandoffMode? = null, atMs: Long? = null): MenuView = local { menu(store, handoff, atMs) }
+
+    /** An item with its groups, a line with their defaults to begin with, and what it holds of allergens. */
+    suspend fun menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode? = null): MenuItemDetail = local { menuItem(store, item, handoff) }
+
+    /** What a line, as it is chosen so far, holds of every listed allergen. Unknown is not free. */
+    suspend fun lineAllergens(store: StoreId, line: CartLine): List<AllergenNote> = local { lineAllergens(store, line) }
+
+    /** What the person must not eat: sealed on the device, sent with an order only where they say so. */
+    suspend fun avoidAllergens(allergens: List<AllergenId>) = local { avoidAllergens(allergens) }
+
+    /** What the person avoids. */
+    suspend fun avoidedAllergens(): List<AllergenId> = local { avoidedAllergens() }
+
+    /** The cart, empty where there is none. */
+    suspend fun cart(of: CartOf): CartView = local { cart(of) }
+
+    /** Every cart with something in it, by store. */
+    suspend fun carts(): List<CartView> = local { carts() }
+
+    /** Puts a line into the cart; equal lines become one of more pieces. Begin with the line of [menuItem]. */
+    suspend fun addToCart(of: CartOf, line: CartLine): CartView = local { addToCart(of, line) }
+
+    /** Puts another line in the place of one (from 0): other modifiers, another note. */
+    suspend fun changeCartLine(of: CartOf, line: UInt, to: CartLine): CartView = local { changeCartLine(of, line, to) }
+
+    /** So many pieces of a line; with 0 it goes. */
+    suspend fun setCartQuantity(of: CartOf, line: UInt, quantity: UInt): CartView = local { setCartQuantity(of, line, quantity) }
+
+    /** A word to the kitchen, at most 200 characters; empty for none. */
+    suspend fun setCartNote(of: CartOf, line: UInt, note: String): CartView = local { setCartNote(of, line, note) }
+
+    /** Takes a line out. */
+    suspend fun removeFromCart(of: CartOf, line: UInt): CartView = local { removeFromCart(of, line) }
+
+    /** How it is handed over and where it is eaten. */
+    suspend fun setCartHandoff(of: CartOf, handoff: HandoffMode, taxHandoff: TaxHandoff? = null): CartView =
+        local { setCartHandoff(of, CartHandoff(handoff, taxHandoff)) }
+
+    /** The age that the person declares, where something asks for one; it is checked at hand-over. */
+    suspend fun declareAge(of: CartOf, age: UByte?): CartView = local { declareAge(of, age) }
+
+    /** The person has seen the prices of now, and says yes. */
+    suspend fun acceptPrices(of: CartOf): CartView = local { acceptPrices(of) }
+
+    /** Empties the cart. */
+    suspend fun clearCart(of: CartOf): CartView = local { clearCart(of) }
+
+    /** Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. */
+    suspend fun takeCartTo(of: CartOf, store: StoreId): CartView = local { takeCartTo(of, store) }
+
+    /** What does not fit, what is not as it was seen, and what the cart comes to with the best coupons and the points. */
+    suspend fun checkCart(of: CartOf, wish: CheckoutWish): CartCheck = local { checkCart(of, wish) }
+
+    /** When the cart could be ready, by what the server last said is booked. */
+    suspend fun pickupSlots(of: CartOf, fromMs: Long, untilMs: Long, wantedMs: Long? = null): PickupSlotsView =
+        local { pickupSlots(of, PickupWindow(fromMs, untilMs, wantedMs)) }
+
+    /** Which stores could make the cart, and when, on the way that the person goes. Where the phone is stays on the phone. */
+    suspend fun suggestSlots(
+        of: CartOf,
+        journey: Journey,
+        boundFor: JourneyPoint? = null,
+        wantedMs: Long? = null,
+        stores: List<StoreId> = emptyList(),
+        most: UInt = 5u,
+    ): SlotSuggestions = local { suggestSlots(JourneyQuestion(of, journey, boundFor, wantedMs, stores, most)) }
+
+    /** Asks the store to keep the kitchen's time for this cart while the person pays. */
+    suspend fun holdSlot(of: CartOf, time: PickupTime): SlotHoldOutcome = remote { holdSlot(of, time, it) }
+
+    /** The person does not order: the kitchen's time is free again. */
+    suspend fun releaseSlot(of: CartOf): Boolean = remote { releaseSlot(of, it) }
+
+    /** The last screen before the tap: show all its rows, then [placeOrder] orders exactly this. */
+    suspend fun reviewOrder(of: CartOf, wish: CheckoutWish): OrderReview = local { reviewOrder(of, wish) }
+
+    /** The tap: durable before this returns. [resolveOrder] sends it and says what became of it, and so does [sendDue]. */
+    suspend fun placeOrder(
+        order: OrderId,
+        token: String? = null,
+        vehicle: String = "",
+        deliverTo: DeliveryAddress? = null,
+        tellAvoided: Boolean = false,
+    ): PlacedOrder = local { placeOrder(order, PlaceWish(token, vehicle, deliverTo, tellAvoided)) }
+
+    /** Sends an order that was placed, or asks what became of it; still unknown where no answer comes. */
+    suspend fun resolveOrder(order: OrderId): PlacedOrder = remote { resolveOrder(order, it) }
+
+    /** Orders, newest first, with pickup codes and call numbers. */
+    suspend fun orders(): OrdersPage = local { orders() }
+
+    /** One order. */
+    suspend fun order(order: OrderId): PlacedOrder = local { order(order) }
+
+    /** Asks for the orders. True when something is different. */
+    suspend fun refreshOrders(): Boolean = remote { refreshOrders(it) }
+
+    /** What a push message about an order carries: where it stands, with no network. True when it was news. */
+    suspend fun takeOrderPush(text: String): Boolean = local { takeOrderPush(text) }
+
+    /** Takes fixes on the way and answers how it goes for each order that is to be fetched. No position leaves the phone. */
+    suspend fun onTheWayToOrders(observations: List<Observation>): List<OrderTrip> = local { onTheWayToOrders(observations) }
 
     /** Sends what is due: when the app comes to the front, and when a job of the system runs. */
     suspend fun sendDue(): SendReport = remote { sendDue(it) }

@@ -114,11 +114,10 @@ fn largest_remainder(amount: i64, weights: Vec<i64>) -> Vec<i64> {
     if whole <= 0 {
         return vec![0; weights.len()];
     }
-    let exact: Vec<i128> = weights.iter().map(|weight| i128::from(amount) * i128::from(*weight)).collect();
-    // A part is at most the amount, so it fits.
-    let mut parts: Vec<i64> = exact.iter().map(|share| i64::try_from(share / whole).unwrap_or(0)).collect();
+    let shares = || weights.iter().map(|weight| share(amount, *weight, whole));
+    let mut parts: Vec<i64> = shares().map(|(part, _)| part).collect();
     let left = amount - parts.iter().sum::<i64>();
-    let mut order: Vec<(usize, i128)> = exact.iter().map(|share| share % whole).enumerate().collect();
+    let mut order: Vec<(usize, i128)> = shares().map(|(_, remainder)| remainder).enumerate().collect();
     order.sort_by_key(|(_, remainder)| std::cmp::Reverse(*remainder));
     for (at, _) in order.into_iter().take(usize::try_from(left).unwrap_or(0)) {
         if let Some(part) = parts.get_mut(at) {
@@ -126,6 +125,24 @@ fn largest_remainder(amount: i64, weights: Vec<i64>) -> Vec<i64> {
         }
     }
     parts
+}
+
+/// The whole units of `amount * weight / whole`, and the remainder. A part is at most the amount, so it fits.
+fn share(amount: i64, weight: i64, whole: i128) -> (i64, i128) {
+    // Amounts that a person sees at a till fit in one register, where dividing is quick.
+    if let (Some(exact), Ok(whole)) = (amount.checked_mul(weight), i64::try_from(whole)) {
+        return (exact / whole, i128::from(exact % whole));
+    }
+    let exact = i128::from(amount) * i128::from(weight);
+    (i64::try_from(exact / whole).unwrap_or(0), exact % whole)
+}
+
+/// Thousandths of an amount, rounded toward zero.
+pub(crate) fn part(amount_minor: i64, permille: i64) -> i64 {
+    match amount_minor.checked_mul(permille) {
+        Some(exact) => exact / 1_000,
+        None => i64::try_from(i128::from(amount_minor) * i128::from(permille) / 1_000).unwrap_or(0),
+    }
 }
 
 #[cfg(test)]
@@ -162,6 +179,18 @@ mod tests {
     }
 
     proptest! {
+        /// The quick way is the exact one.
+        #[test]
+        fn one_register_is_enough_or_two_are_taken(amount in any::<i64>(), weight in 0i64.., more in 0i128..1 << 70, permille in 0i64..1_001) {
+            let whole = i128::from(weight) + more + 1;
+            let exact = i128::from(amount) * i128::from(weight);
+            prop_assert_eq!(share(amount, weight, whole), (i64::try_from(exact / whole).unwrap(), exact % whole));
+            prop_assert_eq!(i128::from(part(amount, permille)), i128::from(amount) * i128::from(permille) / 1_000);
+            let (small, whole) = (amount >> 40, weight >> 20);
+            let exact = i128::from(small) * i128::from(whole / 2);
+            prop_assert_eq!(share(small, whole / 2, i128::from(whole) + 1), (i64::try_from(exact / (i128::from(whole) + 1)).unwrap(), exact % (i128::from(whole) + 1)));
+        }
+
         /// The parts add up, no part is more than its room, and no part is a unit or more off its exact share while nothing is full.
         #[test]
         fn parts_add_up(amount in 0i64..1_000_000, slots in prop::collection::vec((0i64..100_000, 0i64..100_000), 0..20)) {

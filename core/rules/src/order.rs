@@ -14,10 +14,12 @@ use crate::cart::{CaptureTime, PaymentMethod};
 use crate::ids::OrderId;
 use crate::tax::{PaidLine, TaxRounding};
 
+mod documents;
 mod pickup;
 mod step;
 mod texts;
 
+pub use documents::{OrderDocument, OrderDocumentLine};
 pub use pickup::{CallNumber, PICKUP_TRIES, PickupCode, PickupCodeError, PickupTries};
 
 /// Where an order stands.

@@ -1,6 +1,6 @@
 //! What a set of coupons takes off a basket. The same set takes off the same in whatever order it is given.
 
-use crate::basket::{Basket, BasketLine, Slot, spread};
+use crate::basket::{Basket, BasketLine, Slot, part, spread};
 use crate::best_set::{Coupon, LineDiscount};
 use crate::offers::{Budget, Discount, Offer, StackingRule};
 
@@ -175,9 +175,4 @@ fn pieces_of(lines: &[(usize, &BasketLine)], pieces: u32, price_minor: i64) -> V
         discounts.push(LineDiscount { line: *line, amount_minor: i64::try_from(amount).unwrap_or(0).max(0) });
     }
     discounts
-}
-
-/// Thousandths of an amount, rounded down.
-fn part(amount_minor: i64, permille: i64) -> i64 {
-    i64::try_from(i128::from(amount_minor) * i128::from(permille) / 1000).unwrap_or(0)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Cart, CartLine, CartModifier, modifier};
-use crate::basket::{Basket, BasketError, BasketLine, Slot, spread};
+use crate::basket::{Basket, BasketError, BasketLine, Slot, part, spread};
 use crate::best_set::{Coupon, UnusedCoupon, UsedCoupon, best_set};
 use crate::eligibility::Circumstances;
 use crate::menu::{MenuBook, MenuItem, Modifier, price_for};
@@ -290,7 +290,7 @@ fn use_coupons(
             quantity: i64::from(line.pieces),
             amount_minor: line.amount_minor,
             tax_permille: Some(line.rate.permille),
-            greatest_discount_minor: item.greatest_discount_permille.map(|permille| part(line.amount_minor, permille)),
+            greatest_discount_minor: item.greatest_discount_permille.map(|permille| part(line.amount_minor, i64::from(permille))),
         })
     });
     let basket = Basket::new(currency, goods.collect())?;
@@ -299,10 +299,6 @@ fn use_coupons(
         line.discount_minor = *discount_minor;
     }
     Ok((best.used, best.unused))
-}
-
-fn part(amount_minor: i64, permille: u16) -> i64 {
-    i64::try_from(i128::from(amount_minor) * i128::from(permille) / 1_000).unwrap_or(0)
 }
 
 /// Spreads points over what is left of the lines, and says how many are used: whole ones, no more than are wanted.

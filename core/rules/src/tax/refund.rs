@@ -83,6 +83,15 @@ pub enum RefundError {
     },
 }
 
+impl Refund {
+    /// The tax as the document of the return (返還) writes it: below 0.
+    #[must_use]
+    pub fn document_taxes(&self) -> Vec<TaxLine> {
+        let below = |tax: &TaxLine| TaxLine { gross_minor: -tax.gross_minor, tax_minor: -tax.tax_minor, ..tax.clone() };
+        self.taxes.iter().map(below).collect()
+    }
+}
+
 impl PaidLine {
     /// Of an amount of the whole line, what belongs to its first so many pieces.
     fn part(&self, whole: i64, pieces: u32) -> i64 {

@@ -192,8 +192,11 @@ impl OrderingService {
             change(&mut draft.cart)?;
             check(&draft.cart)?;
             if draft.cart != before {
-                // What was held and shown was for another cart. The order's id stays: the next hold moves its slot.
-                (draft.held, draft.reviewed) = (None, None);
+                draft.reviewed = None;
+            }
+            // A price that was seen is no other work: the slot stays.
+            if unseen(&draft.cart) != unseen(&before) {
+                draft.held = None;
             }
             Ok(())
         })?;
@@ -233,6 +236,13 @@ pub(super) fn open_for_changes(draft: &Draft) -> Result<(), OrderingError> {
         (Some(order), true) => Err(OrderingError::Unresolved { order: order.clone() }),
         _ => Ok(()),
     }
+}
+
+/// A cart without the prices that the person saw.
+fn unseen(cart: &Cart) -> Cart {
+    let mut cart = cart.clone();
+    cart.lines.iter_mut().for_each(|line| line.seen_minor = None);
+    cart
 }
 
 /// Refuses what can never be ordered from any menu, before it is kept.

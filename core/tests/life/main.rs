@@ -32,6 +32,7 @@ mod stock;
 mod support;
 mod sync;
 mod taps;
+mod orders;
 mod way;
 mod wire_day;
 mod wishes;

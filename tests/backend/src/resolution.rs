@@ -40,6 +40,12 @@ pub(crate) const RESOLVABLE: &[&str] = &[
     paths::SEATS,
     paths::KITCHEN_SEATS,
     paths::SELF_BASKETS,
+    paths::SLOT_HOLDS,
+    paths::SLOT_RELEASES,
+    paths::KITCHEN_MODES,
+    paths::KITCHEN_SOLD_OUT,
+    paths::KITCHEN_WALK_INS,
+    paths::OPERATOR_MENUS,
 ];
 
 /// POST [`paths::RESOLUTIONS`].

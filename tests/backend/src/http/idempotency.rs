@@ -11,9 +11,9 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
-    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Hold, HoldAnswer, Identification, Kept, Lease, Membership, PROBLEM_JSON,
-    PlaceCodeText, ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, SeatSession, SeatWorkAnswer,
-    SelfBasket, StockEventsAnswer, StoreTask,
+    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Hold, HoldAnswer, Identification, Kept, Lease, Membership, MenuStatus,
+    PROBLEM_JSON, PlaceCodeText, ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, SeatSession,
+    SeatWorkAnswer, SelfBasket, SlotHoldAnswer, SlotReleased, StockEventsAnswer, StoreTask, WalkInAnswer,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -88,6 +88,7 @@ impl Outcome for Kept {}
 impl Outcome for Hold {}
 impl Outcome for HoldAnswer {}
 impl Outcome for Lease {}
+impl Outcome for MenuStatus {}
 impl Outcome for PlaceCodeText {}
 impl Outcome for ReactionsKept {}
 impl Outcome for RegisteredCards {}
@@ -97,8 +98,11 @@ impl Outcome for SaleAnswer {}
 impl Outcome for SeatSession {}
 impl Outcome for SeatWorkAnswer {}
 impl Outcome for SelfBasket {}
+impl Outcome for SlotHoldAnswer {}
+impl Outcome for SlotReleased {}
 impl Outcome for StockEventsAnswer {}
 impl Outcome for StoreTask {}
+impl Outcome for WalkInAnswer {}
 
 /// An answer that does not say itself whom it is about.
 #[derive(Serialize)]

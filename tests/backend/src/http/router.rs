@@ -17,8 +17,8 @@ use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
     areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, holds, identify,
-    leases, links, membership, nonces, offers, openapi, pages, place_codes, places, points, quotes, ranking, reactions, resolution,
-    reviews, sales, seats, self_baskets, stock, tills, tokens, wallet,
+    leases, links, membership, menus, nonces, offers, openapi, pages, place_codes, places, points, quotes, ranking, reactions, resolution,
+    reviews, sales, seats, self_baskets, slots, stock, tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -77,6 +77,14 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::SELF_BASKETS, post(self_baskets::post)),
         (paths::TILL_SELF_BASKETS, get(self_baskets::get)),
         (paths::KITCHEN_PAGE, get(pages::kitchen)),
+        (paths::MENUS, get(menus::get)),
+        (paths::MENU_STATUS, get(menus::get_status)),
+        (paths::SLOT_HOLDS, post(slots::post)),
+        (paths::SLOT_RELEASES, post(slots::post_release)),
+        (paths::KITCHEN_MODES, post(menus::post_mode)),
+        (paths::KITCHEN_SOLD_OUT, post(menus::post_sold_out)),
+        (paths::KITCHEN_WALK_INS, post(slots::post_walk_in)),
+        (paths::OPERATOR_MENUS, post(menus::put)),
         (paths::OPENAPI, get(openapi::get)),
         (paths::HEALTH, get(health)),
     ]

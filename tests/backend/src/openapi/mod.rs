@@ -182,6 +182,8 @@ impl Operation {
                 &[("from_ms", "The first millisecond that counts."), ("until_ms", "The first that does not any more.")]
             }
             paths::TILL_SELF_BASKETS => &[("code", "As it was scanned: 10 characters.")],
+            paths::MENUS => &[("store", "The store.")],
+            paths::MENU_STATUS => &[("stores", "1 to 20 ids, with commas between, each escaped as in a URL.")],
             paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
             _ => &[],
         }

@@ -3,12 +3,14 @@
 use noren_rules::wire::{
     AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Hold, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest,
-    Holds, Identification, IdentifyRequest, Kept, Lease, LeaseRequest, LinkRequest, MemberExport, Membership, Nonce, PlaceCodeRequest,
-    PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest,
-    Ranking, ReactionCounts, ReactionsKept, ReactionsRequest, ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest,
-    Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest, SaleAnswer, SaleRequest, SeatRequest, SeatSession, SeatWorkAnswer,
-    SeatWorkRequest, SelfBasket, SelfBasketRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage, StoreCredits,
-    StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TillKeys, TokenRequest, VoidRequest, Wallet, paths,
+    Holds, Identification, IdentifyRequest, Kept, KitchenModeRequest, Lease, LeaseRequest, LinkRequest, MemberExport, Membership,
+    MenuStatus, MenuStatuses, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutMenus,
+    PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReactionCounts, ReactionsKept, ReactionsRequest,
+    ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest,
+    SaleAnswer, SaleRequest, SeatRequest, SeatSession, SeatWorkAnswer, SeatWorkRequest, SelfBasket, SelfBasketRequest, SlotHoldAnswer,
+    SlotHoldRequest, SlotReleaseRequest, SlotReleased, SoldOutRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage,
+    StoreCredits, StoreMenu, StoreReactionRequest, StoreTask, StoreTaskRequest, StoreTasks, TillKeys, TokenRequest, VoidRequest,
+    WalkInAnswer, WalkInRequest, Wallet, paths,
 };
 use utoipa::ToSchema;
 
@@ -69,6 +71,7 @@ const RULE: &[(u16, &str)] = &[RULE_ONE];
 const ENROL: &[(u16, &str)] = &[PROOF, LINK_REFUSED, TOO_MANY];
 
 const NO_HOLD: &[(u16, &str)] = &[(404, "not_found: the member has no such hold")];
+const NO_ORDERS: &[(u16, &str)] = &[(404, "not_found: the store takes no orders")];
 const NO_PRODUCT: (u16, &str) = (404, "not_found: no such product");
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -265,6 +268,43 @@ pub(super) fn operations() -> Vec<Operation> {
             &[(404, "not_found: no such code in this store, or over")],
         ),
         Operation { media_type: "text/html; charset=utf-8", ..read::<Page>(paths::KITCHEN_PAGE, Open, "The page of a kitchen.", &[]) },
+        read::<StoreMenu>(paths::MENUS, App, "All that a phone needs to order from a store; with ETag and If-None-Match.", NO_ORDERS),
+        read::<MenuStatuses>(paths::MENU_STATUS, App, "What changes by the minute: mode, what is sold out, how full the kitchen is.", &[]),
+        write::<SlotHoldRequest, SlotHoldAnswer>(
+            paths::SLOT_HOLDS,
+            App,
+            "Keep kitchen time while I pay, or say which other times there are.",
+            &[
+                (404, "not_found: the store takes no orders, or has no kitchen"),
+                (409, "order_conflict: the order was placed, or is another's; or key_in_flight"),
+                (429, "too_many_attempts: the member holds five slots"),
+            ],
+        ),
+        write::<SlotReleaseRequest, SlotReleased>(
+            paths::SLOT_RELEASES,
+            App,
+            "I do not order: the kitchen's time is free again.",
+            &[(409, "order_conflict: the order was placed; or key_in_flight")],
+        ),
+        write::<KitchenModeRequest, MenuStatus>(
+            paths::KITCHEN_MODES,
+            Till,
+            "Pause, delay, or open for new orders, from the next call on.",
+            NO_ORDERS,
+        ),
+        write::<SoldOutRequest, MenuStatus>(paths::KITCHEN_SOLD_OUT, Till, "What is sold out, and what is there again.", NO_ORDERS),
+        write::<WalkInRequest, WalkInAnswer>(
+            paths::KITCHEN_WALK_INS,
+            Till,
+            "Guests at the counter have ordered: their work takes the kitchen's time, too.",
+            &[(404, "not_found: the store takes no orders, or has no kitchen")],
+        ),
+        write::<PutMenus, Kept>(
+            paths::OPERATOR_MENUS,
+            Operator,
+            "Menus, kitchens, terms of ordering, and the tables of taxes and allergens; all of it or nothing.",
+            &[(422, "invalid_menu: the detail names what is wrong; or key_reused")],
+        ),
         read::<Document>(paths::OPENAPI, Open, "This document.", &[]),
         read::<Health>(paths::HEALTH, Open, "True while the server runs.", &[]),
     ]

@@ -1,18 +1,27 @@
 //! Slots: the kitchen's time that is kept for orders. Everything here runs inside a write, so that the database decides who has the last slot.
 
+mod holds;
 mod kitchens;
+mod plans;
 
+pub(crate) use holds::{post, post_walk_in, release as post_release};
 pub(crate) use kitchens::Kitchens;
+pub(crate) use plans::put as put_plan;
 
+use noren_rules::dates::MINUTE_MS;
 use noren_rules::ids::{MemberId, OrderId, StoreId};
 use noren_rules::slots::{
-    BookingState, KitchenPlan, MakeTask, PickupSlot, PickupTime, SlotBooking, SlotHoldError, SlotRefusal, SlotRequest, StoreMode,
+    BookingState, KitchenBook, MakeTask, PickupSlot, PickupTime, SlotBooking, SlotHoldError, SlotRefusal, SlotRequest, StoreMode,
 };
+use noren_rules::wire::StationLoad;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::app::Shared;
 use crate::fault::Fault;
-use crate::store::{from_json, to_json};
+use crate::store::to_json;
+
+/// How far ahead the work of walk-in guests reaches at most.
+const MOST_WALK_IN_MS: i64 = 5 * 3_600_000;
 
 /// The slot of an order, with where and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,49 +230,50 @@ pub(crate) fn set_mode(db: &Connection, app: &Shared, store: &StoreId, mode: Sto
     Ok(())
 }
 
-/// A kitchen's plan is new, or another one. What is booked stays booked, at the stations that there are still.
-pub(crate) fn put_plan(db: &Connection, app: &Shared, plan: &KitchenPlan) -> Result<(), Fault> {
-    let (store, text) = (plan.store.as_str(), to_json(plan, "kitchen")?);
-    let sql = "SELECT plan FROM kitchens WHERE store = ?1";
-    let before: Option<String> = db.prepare_cached(sql)?.query_row([store], |row| row.get(0)).optional()?;
-    let Some(before) = before else {
-        let sql = "INSERT INTO kitchens (store, plan, lateness, version) VALUES (?1, ?2, ?3, 0)";
-        db.prepare_cached(sql)?.execute(params![store, text, to_json(&noren_rules::slots::Lateness::default(), "lateness")?])?;
-        return kitchens::replanned(db, app, &plan.store);
-    };
-    db.prepare_cached("UPDATE kitchens SET plan = ?2 WHERE store = ?1")?.execute([store, text.as_str()])?;
-    let before: KitchenPlan = from_json(&before, "kitchen")?;
-    // What is taken names stations by their place in the plan.
-    let places: Vec<Option<usize>> = before.stations.iter().map(|old| plan.stations.iter().position(|new| new.id == old.id)).collect();
-    if !places.iter().enumerate().all(|(at, place)| *place == Some(at)) {
-        restation(db, &plan.store, &places)?;
-    }
-    kitchens::replanned(db, app, &plan.store)
+/// Guests at the counter have ordered: their work takes the kitchen's time, too. Answers when it is ready; `None` where there is no kitchen, and in it
+/// for work that the kitchen could not do with nothing else to do.
+pub(crate) fn walk_in(
+    db: &Connection,
+    app: &Shared,
+    store: &StoreId,
+    tasks: &[MakeTask],
+    now_ms: i64,
+) -> Result<Option<Option<i64>>, Fault> {
+    kitchens::open(db, app, store, now_ms, |open| {
+        open.sweep(now_ms)?;
+        let Some(walk_in) = open.book.walk_in(tasks, now_ms) else { return Ok(None) };
+        open.db.prepare_cached("DELETE FROM walk_ins WHERE store = ?1 AND ready_ms <= ?2")?.execute(params![store.as_str(), now_ms])?;
+        let sql = "INSERT INTO walk_ins (store, ready_ms, taken) VALUES (?1, ?2, ?3)";
+        open.db.prepare_cached(sql)?.execute(params![store.as_str(), walk_in.ready_ms, to_json(&walk_in.taken, "walk-in")?])?;
+        open.changed();
+        Ok(Some(walk_in.ready_ms))
+    })
 }
 
-/// Gives the time that is taken in a store's kitchen to the stations' new places.
-fn restation(db: &Connection, store: &StoreId, places: &[Option<usize>]) -> Result<(), Fault> {
-    let moved = |taken: Vec<noren_rules::slots::Taken>| {
-        let place = |station: usize| places.get(station).copied().flatten();
-        let there = |taken: noren_rules::slots::Taken| Some(noren_rules::slots::Taken { station: place(taken.station)?, ..taken });
-        taken.into_iter().filter_map(there).collect::<Vec<_>>()
-    };
-    for (key, text) in rows(db, "SELECT order_id, booking FROM slot_bookings WHERE store = ?1", store)? {
-        let booking: SlotBooking = from_json(&text, "slot")?;
-        let booking = to_json(&SlotBooking { taken: moved(booking.taken), ..booking }, "slot")?;
-        db.prepare_cached("UPDATE slot_bookings SET booking = ?2 WHERE order_id = ?1")?.execute([key, booking])?;
-    }
-    for (key, text) in rows(db, "SELECT CAST(seq AS TEXT), taken FROM walk_ins WHERE store = ?1", store)? {
-        let taken = to_json(&moved(from_json(&text, "walk-in")?), "walk-in")?;
-        db.prepare_cached("UPDATE walk_ins SET taken = ?2 WHERE seq = CAST(?1 AS INTEGER)")?.execute([key, taken])?;
-    }
+/// True when holds of this store are over that still take its time.
+pub(crate) fn is_due(db: &Connection, store: &StoreId, now_ms: i64) -> Result<bool, Fault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM slot_bookings WHERE store = ?1 AND until_ms <= ?2)";
+    Ok(db.prepare_cached(sql)?.query_row(params![store.as_str(), now_ms], |row| row.get(0))?)
+}
+
+/// Gives back what was held too long.
+pub(crate) fn sweep(db: &Connection, app: &Shared, store: &StoreId, now_ms: i64) -> Result<(), Fault> {
+    db.prepare_cached("DELETE FROM slot_bookings WHERE store = ?1 AND until_ms <= ?2")?.execute(params![store.as_str(), now_ms])?;
+    kitchens::open(db, app, store, now_ms, |open| open.sweep(now_ms))?;
     Ok(())
 }
 
-fn rows(db: &Connection, sql: &str, store: &StoreId) -> Result<Vec<(String, String)>, Fault> {
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map([store.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// How late nine of ten orders are at most, and how much is taken of its stations from now on; `None` where there is no kitchen.
+pub(crate) fn load(db: &Connection, app: &Shared, store: &StoreId, now_ms: i64) -> Result<Option<(u32, Vec<StationLoad>)>, Fault> {
+    kitchens::look(db, app, store, now_ms, |book| (book.lateness().p90_min(), book.load(now_ms, minutes_ahead(book, now_ms))))
+}
+
+/// Up to when anything can be taken: the last booking, and what walk-in guests may take.
+fn minutes_ahead(book: &KitchenBook, now_ms: i64) -> u32 {
+    let last_ms = book.bookings().map(|booking| booking.slot.ready_ms).max().unwrap_or(now_ms);
+    let walk_ins_ms = now_ms.saturating_add(MOST_WALK_IN_MS);
+    let ahead_ms = last_ms.max(walk_ins_ms).saturating_sub(now_ms);
+    u32::try_from(ahead_ms.saturating_add(MINUTE_MS - 1) / MINUTE_MS).unwrap_or(u32::MAX)
 }
 
 /// An erased member holds nothing, and is named by nothing that was ordered.

@@ -1547,6 +1547,125 @@ public func FfiConverterTypeSecureStore_lower(_ value: SecureStore) -> UInt64 {
 
 
 /**
+ * What a dish holds of an allergen.
+ */
+public struct AllergenNote: Equatable, Hashable {
+    /**
+     * Which.
+     */
+    public let allergen: AllergenId
+    /**
+     * What the diner reads; empty for one that is not listed.
+     */
+    public let title: Texts
+    /**
+     * How it is to be named; absent for one that is not listed.
+     */
+    public let level: AllergenLevel?
+    /**
+     * What is known. Unknown is not free.
+     */
+    public let state: AllergenState
+    /**
+     * The state in words, in Japanese.
+     */
+    public let wordsJa: String
+    /**
+     * The same in English.
+     */
+    public let wordsEn: String
+    /**
+     * True when the person avoids it.
+     */
+    public let avoided: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which.
+         */allergen: AllergenId,
+        /**
+         * What the diner reads; empty for one that is not listed.
+         */title: Texts,
+        /**
+         * How it is to be named; absent for one that is not listed.
+         */level: AllergenLevel?,
+        /**
+         * What is known. Unknown is not free.
+         */state: AllergenState,
+        /**
+         * The state in words, in Japanese.
+         */wordsJa: String,
+        /**
+         * The same in English.
+         */wordsEn: String,
+        /**
+         * True when the person avoids it.
+         */avoided: Bool) {
+        self.allergen = allergen
+        self.title = title
+        self.level = level
+        self.state = state
+        self.wordsJa = wordsJa
+        self.wordsEn = wordsEn
+        self.avoided = avoided
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AllergenNote: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAllergenNote: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AllergenNote {
+        return
+            try AllergenNote(
+                allergen: FfiConverterTypeAllergenId.read(from: &buf),
+                title: FfiConverterTypeTexts.read(from: &buf),
+                level: FfiConverterOptionTypeAllergenLevel.read(from: &buf),
+                state: FfiConverterTypeAllergenState.read(from: &buf),
+                wordsJa: FfiConverterString.read(from: &buf),
+                wordsEn: FfiConverterString.read(from: &buf),
+                avoided: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AllergenNote, into buf: inout [UInt8]) {
+        FfiConverterTypeAllergenId.write(value.allergen, into: &buf)
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterOptionTypeAllergenLevel.write(value.level, into: &buf)
+        FfiConverterTypeAllergenState.write(value.state, into: &buf)
+        FfiConverterString.write(value.wordsJa, into: &buf)
+        FfiConverterString.write(value.wordsEn, into: &buf)
+        FfiConverterBool.write(value.avoided, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenNote_lift(_ buf: RustBuffer) throws -> AllergenNote {
+    return try FfiConverterTypeAllergenNote.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenNote_lower(_ value: AllergenNote) -> RustBuffer {
+    return FfiConverterTypeAllergenNote.lower(value)
+}
+
+
+/**
  * What a refresh of an area brought.
  */
 public struct AreaReport: Equatable, Hashable {
@@ -1860,6 +1979,729 @@ public func FfiConverterTypeCardView_lift(_ buf: RustBuffer) throws -> CardView 
 #endif
 public func FfiConverterTypeCardView_lower(_ value: CardView) -> RustBuffer {
     return FfiConverterTypeCardView.lower(value)
+}
+
+
+/**
+ * Something that is not as it was seen, in words.
+ */
+public struct CartChangeView: Equatable, Hashable {
+    /**
+     * The line's place, from 0; absent for the whole cart.
+     */
+    public let line: UInt32?
+    /**
+     * What it is.
+     */
+    public let change: CartChange
+    /**
+     * In Japanese.
+     */
+    public let wordsJa: String
+    /**
+     * In English.
+     */
+    public let wordsEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The line's place, from 0; absent for the whole cart.
+         */line: UInt32?,
+        /**
+         * What it is.
+         */change: CartChange,
+        /**
+         * In Japanese.
+         */wordsJa: String,
+        /**
+         * In English.
+         */wordsEn: String) {
+        self.line = line
+        self.change = change
+        self.wordsJa = wordsJa
+        self.wordsEn = wordsEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartChangeView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartChangeView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartChangeView {
+        return
+            try CartChangeView(
+                line: FfiConverterOptionUInt32.read(from: &buf),
+                change: FfiConverterTypeCartChange.read(from: &buf),
+                wordsJa: FfiConverterString.read(from: &buf),
+                wordsEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartChangeView, into buf: inout [UInt8]) {
+        FfiConverterOptionUInt32.write(value.line, into: &buf)
+        FfiConverterTypeCartChange.write(value.change, into: &buf)
+        FfiConverterString.write(value.wordsJa, into: &buf)
+        FfiConverterString.write(value.wordsEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartChangeView_lift(_ buf: RustBuffer) throws -> CartChangeView {
+    return try FfiConverterTypeCartChangeView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartChangeView_lower(_ value: CartChangeView) -> RustBuffer {
+    return FfiConverterTypeCartChangeView.lower(value)
+}
+
+
+/**
+ * A cart held against the menu of now.
+ */
+public struct CartCheck: Equatable, Hashable {
+    /**
+     * What does not fit.
+     */
+    public let problems: [CartProblemView]
+    /**
+     * What is not as the person saw it: questions, the problems among them.
+     */
+    public let changes: [CartChangeView]
+    /**
+     * What it comes to; absent while something in it has no price.
+     */
+    public let totals: CartTotals?
+    /**
+     * Line by line, of what the person avoids, all that a line is not known to be free of.
+     */
+    public let warnings: [LineAllergens]
+    /**
+     * The time as it would be booked now, by what is known; absent where it is refused, and for goods.
+     */
+    public let slot: PickupSlot?
+    /**
+     * Why that time is not to be had, with others; absent where it is.
+     */
+    public let refusal: SlotRefusal?
+    /**
+     * When the menu was fetched last.
+     */
+    public let menuAsOfMs: Int64
+    /**
+     * When it was heard last what is sold out and booked; absent where never.
+     */
+    public let statusAsOfMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What does not fit.
+         */problems: [CartProblemView],
+        /**
+         * What is not as the person saw it: questions, the problems among them.
+         */changes: [CartChangeView],
+        /**
+         * What it comes to; absent while something in it has no price.
+         */totals: CartTotals?,
+        /**
+         * Line by line, of what the person avoids, all that a line is not known to be free of.
+         */warnings: [LineAllergens],
+        /**
+         * The time as it would be booked now, by what is known; absent where it is refused, and for goods.
+         */slot: PickupSlot?,
+        /**
+         * Why that time is not to be had, with others; absent where it is.
+         */refusal: SlotRefusal?,
+        /**
+         * When the menu was fetched last.
+         */menuAsOfMs: Int64,
+        /**
+         * When it was heard last what is sold out and booked; absent where never.
+         */statusAsOfMs: Int64?) {
+        self.problems = problems
+        self.changes = changes
+        self.totals = totals
+        self.warnings = warnings
+        self.slot = slot
+        self.refusal = refusal
+        self.menuAsOfMs = menuAsOfMs
+        self.statusAsOfMs = statusAsOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartCheck: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartCheck: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartCheck {
+        return
+            try CartCheck(
+                problems: FfiConverterSequenceTypeCartProblemView.read(from: &buf),
+                changes: FfiConverterSequenceTypeCartChangeView.read(from: &buf),
+                totals: FfiConverterOptionTypeCartTotals.read(from: &buf),
+                warnings: FfiConverterSequenceTypeLineAllergens.read(from: &buf),
+                slot: FfiConverterOptionTypePickupSlot.read(from: &buf),
+                refusal: FfiConverterOptionTypeSlotRefusal.read(from: &buf),
+                menuAsOfMs: FfiConverterInt64.read(from: &buf),
+                statusAsOfMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartCheck, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeCartProblemView.write(value.problems, into: &buf)
+        FfiConverterSequenceTypeCartChangeView.write(value.changes, into: &buf)
+        FfiConverterOptionTypeCartTotals.write(value.totals, into: &buf)
+        FfiConverterSequenceTypeLineAllergens.write(value.warnings, into: &buf)
+        FfiConverterOptionTypePickupSlot.write(value.slot, into: &buf)
+        FfiConverterOptionTypeSlotRefusal.write(value.refusal, into: &buf)
+        FfiConverterInt64.write(value.menuAsOfMs, into: &buf)
+        FfiConverterOptionInt64.write(value.statusAsOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartCheck_lift(_ buf: RustBuffer) throws -> CartCheck {
+    return try FfiConverterTypeCartCheck.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartCheck_lower(_ value: CartCheck) -> RustBuffer {
+    return FfiConverterTypeCartCheck.lower(value)
+}
+
+
+/**
+ * Where a line is eaten, and how it is handed over.
+ */
+public struct CartHandoff: Equatable, Hashable {
+    /**
+     * How.
+     */
+    public let handoff: HandoffMode
+    /**
+     * Where it is eaten; absent for what is usual with that hand-over.
+     */
+    public let taxHandoff: TaxHandoff?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How.
+         */handoff: HandoffMode,
+        /**
+         * Where it is eaten; absent for what is usual with that hand-over.
+         */taxHandoff: TaxHandoff?) {
+        self.handoff = handoff
+        self.taxHandoff = taxHandoff
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartHandoff: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartHandoff: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartHandoff {
+        return
+            try CartHandoff(
+                handoff: FfiConverterTypeHandoffMode.read(from: &buf),
+                taxHandoff: FfiConverterOptionTypeTaxHandoff.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartHandoff, into buf: inout [UInt8]) {
+        FfiConverterTypeHandoffMode.write(value.handoff, into: &buf)
+        FfiConverterOptionTypeTaxHandoff.write(value.taxHandoff, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartHandoff_lift(_ buf: RustBuffer) throws -> CartHandoff {
+    return try FfiConverterTypeCartHandoff.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartHandoff_lower(_ value: CartHandoff) -> RustBuffer {
+    return FfiConverterTypeCartHandoff.lower(value)
+}
+
+
+/**
+ * Which cart: there is one for the menu of each store, and one for goods of the online shop to be fetched in, or sent by, each store.
+ */
+public struct CartOf: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Of its menu, or of goods.
+     */
+    public let of: OrderOf
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Of its menu, or of goods.
+         */of: OrderOf) {
+        self.store = store
+        self.of = of
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartOf: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartOf: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartOf {
+        return
+            try CartOf(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                of: FfiConverterTypeOrderOf.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartOf, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeOrderOf.write(value.of, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartOf_lift(_ buf: RustBuffer) throws -> CartOf {
+    return try FfiConverterTypeCartOf.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartOf_lower(_ value: CartOf) -> RustBuffer {
+    return FfiConverterTypeCartOf.lower(value)
+}
+
+
+/**
+ * Something that does not fit, in words.
+ */
+public struct CartProblemView: Equatable, Hashable {
+    /**
+     * The line's place, from 0; absent for the whole cart.
+     */
+    public let line: UInt32?
+    /**
+     * What it is.
+     */
+    public let problem: CartProblem
+    /**
+     * In Japanese, naming the group and what is missing.
+     */
+    public let wordsJa: String
+    /**
+     * In English.
+     */
+    public let wordsEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The line's place, from 0; absent for the whole cart.
+         */line: UInt32?,
+        /**
+         * What it is.
+         */problem: CartProblem,
+        /**
+         * In Japanese, naming the group and what is missing.
+         */wordsJa: String,
+        /**
+         * In English.
+         */wordsEn: String) {
+        self.line = line
+        self.problem = problem
+        self.wordsJa = wordsJa
+        self.wordsEn = wordsEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartProblemView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartProblemView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartProblemView {
+        return
+            try CartProblemView(
+                line: FfiConverterOptionUInt32.read(from: &buf),
+                problem: FfiConverterTypeCartProblem.read(from: &buf),
+                wordsJa: FfiConverterString.read(from: &buf),
+                wordsEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartProblemView, into buf: inout [UInt8]) {
+        FfiConverterOptionUInt32.write(value.line, into: &buf)
+        FfiConverterTypeCartProblem.write(value.problem, into: &buf)
+        FfiConverterString.write(value.wordsJa, into: &buf)
+        FfiConverterString.write(value.wordsEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartProblemView_lift(_ buf: RustBuffer) throws -> CartProblemView {
+    return try FfiConverterTypeCartProblemView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartProblemView_lower(_ value: CartProblemView) -> RustBuffer {
+    return FfiConverterTypeCartProblemView.lower(value)
+}
+
+
+/**
+ * What a cart comes to. All amounts are in minor units, tax included.
+ */
+public struct CartTotals: Equatable, Hashable {
+    /**
+     * ISO 4217.
+     */
+    public let currency: String
+    /**
+     * By prices alone.
+     */
+    public let subtotalMinor: Int64
+    /**
+     * What each line of the cart comes to by its price, in their order.
+     */
+    public let linesMinor: [Int64]
+    /**
+     * What coupons take off.
+     */
+    public let discountMinor: Int64
+    /**
+     * Coupons that are used.
+     */
+    public let used: [UsedCouponView]
+    /**
+     * Coupons that are not, and why.
+     */
+    public let unused: [UnusedCouponView]
+    /**
+     * Points that are used.
+     */
+    public let points: Int64
+    /**
+     * What they take off, or pay.
+     */
+    public let pointsMinor: Int64
+    /**
+     * What points are; absent when none are used.
+     */
+    public let pointsMode: PointsMode?
+    /**
+     * The total of the receipt.
+     */
+    public let totalMinor: Int64
+    /**
+     * What is left to pay in money.
+     */
+    public let toPayMinor: Int64
+    /**
+     * The tax in the total, by rate.
+     */
+    public let taxes: [TaxLine]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * ISO 4217.
+         */currency: String,
+        /**
+         * By prices alone.
+         */subtotalMinor: Int64,
+        /**
+         * What each line of the cart comes to by its price, in their order.
+         */linesMinor: [Int64],
+        /**
+         * What coupons take off.
+         */discountMinor: Int64,
+        /**
+         * Coupons that are used.
+         */used: [UsedCouponView],
+        /**
+         * Coupons that are not, and why.
+         */unused: [UnusedCouponView],
+        /**
+         * Points that are used.
+         */points: Int64,
+        /**
+         * What they take off, or pay.
+         */pointsMinor: Int64,
+        /**
+         * What points are; absent when none are used.
+         */pointsMode: PointsMode?,
+        /**
+         * The total of the receipt.
+         */totalMinor: Int64,
+        /**
+         * What is left to pay in money.
+         */toPayMinor: Int64,
+        /**
+         * The tax in the total, by rate.
+         */taxes: [TaxLine]) {
+        self.currency = currency
+        self.subtotalMinor = subtotalMinor
+        self.linesMinor = linesMinor
+        self.discountMinor = discountMinor
+        self.used = used
+        self.unused = unused
+        self.points = points
+        self.pointsMinor = pointsMinor
+        self.pointsMode = pointsMode
+        self.totalMinor = totalMinor
+        self.toPayMinor = toPayMinor
+        self.taxes = taxes
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartTotals: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartTotals: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartTotals {
+        return
+            try CartTotals(
+                currency: FfiConverterString.read(from: &buf),
+                subtotalMinor: FfiConverterInt64.read(from: &buf),
+                linesMinor: FfiConverterSequenceInt64.read(from: &buf),
+                discountMinor: FfiConverterInt64.read(from: &buf),
+                used: FfiConverterSequenceTypeUsedCouponView.read(from: &buf),
+                unused: FfiConverterSequenceTypeUnusedCouponView.read(from: &buf),
+                points: FfiConverterInt64.read(from: &buf),
+                pointsMinor: FfiConverterInt64.read(from: &buf),
+                pointsMode: FfiConverterOptionTypePointsMode.read(from: &buf),
+                totalMinor: FfiConverterInt64.read(from: &buf),
+                toPayMinor: FfiConverterInt64.read(from: &buf),
+                taxes: FfiConverterSequenceTypeTaxLine.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartTotals, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterInt64.write(value.subtotalMinor, into: &buf)
+        FfiConverterSequenceInt64.write(value.linesMinor, into: &buf)
+        FfiConverterInt64.write(value.discountMinor, into: &buf)
+        FfiConverterSequenceTypeUsedCouponView.write(value.used, into: &buf)
+        FfiConverterSequenceTypeUnusedCouponView.write(value.unused, into: &buf)
+        FfiConverterInt64.write(value.points, into: &buf)
+        FfiConverterInt64.write(value.pointsMinor, into: &buf)
+        FfiConverterOptionTypePointsMode.write(value.pointsMode, into: &buf)
+        FfiConverterInt64.write(value.totalMinor, into: &buf)
+        FfiConverterInt64.write(value.toPayMinor, into: &buf)
+        FfiConverterSequenceTypeTaxLine.write(value.taxes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartTotals_lift(_ buf: RustBuffer) throws -> CartTotals {
+    return try FfiConverterTypeCartTotals.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartTotals_lower(_ value: CartTotals) -> RustBuffer {
+    return FfiConverterTypeCartTotals.lower(value)
+}
+
+
+/**
+ * A cart as it stands.
+ */
+public struct CartView: Equatable, Hashable {
+    /**
+     * Which one.
+     */
+    public let of: CartOf
+    /**
+     * What is in it.
+     */
+    public let cart: Cart
+    /**
+     * The order that it is to become; absent before a slot was held or the review shown.
+     */
+    public let order: OrderId?
+    /**
+     * The slot that is held for it, while it is.
+     */
+    public let held: HeldSlot?
+    /**
+     * True when it was ordered and nobody knows yet what became of that: it cannot be changed until then.
+     */
+    public let isPlaced: Bool
+    /**
+     * The order in whose place it would be: after a question.
+     */
+    public let replaces: OrderId?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which one.
+         */of: CartOf,
+        /**
+         * What is in it.
+         */cart: Cart,
+        /**
+         * The order that it is to become; absent before a slot was held or the review shown.
+         */order: OrderId?,
+        /**
+         * The slot that is held for it, while it is.
+         */held: HeldSlot?,
+        /**
+         * True when it was ordered and nobody knows yet what became of that: it cannot be changed until then.
+         */isPlaced: Bool,
+        /**
+         * The order in whose place it would be: after a question.
+         */replaces: OrderId?) {
+        self.of = of
+        self.cart = cart
+        self.order = order
+        self.held = held
+        self.isPlaced = isPlaced
+        self.replaces = replaces
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartView {
+        return
+            try CartView(
+                of: FfiConverterTypeCartOf.read(from: &buf),
+                cart: FfiConverterTypeCart.read(from: &buf),
+                order: FfiConverterOptionTypeOrderId.read(from: &buf),
+                held: FfiConverterOptionTypeHeldSlot.read(from: &buf),
+                isPlaced: FfiConverterBool.read(from: &buf),
+                replaces: FfiConverterOptionTypeOrderId.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartView, into buf: inout [UInt8]) {
+        FfiConverterTypeCartOf.write(value.of, into: &buf)
+        FfiConverterTypeCart.write(value.cart, into: &buf)
+        FfiConverterOptionTypeOrderId.write(value.order, into: &buf)
+        FfiConverterOptionTypeHeldSlot.write(value.held, into: &buf)
+        FfiConverterBool.write(value.isPlaced, into: &buf)
+        FfiConverterOptionTypeOrderId.write(value.replaces, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartView_lift(_ buf: RustBuffer) throws -> CartView {
+    return try FfiConverterTypeCartView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartView_lower(_ value: CartView) -> RustBuffer {
+    return FfiConverterTypeCartView.lower(value)
 }
 
 
@@ -2316,6 +3158,95 @@ public func FfiConverterTypeCheckInView_lift(_ buf: RustBuffer) throws -> CheckI
 #endif
 public func FfiConverterTypeCheckInView_lower(_ value: CheckInView) -> RustBuffer {
     return FfiConverterTypeCheckInView.lower(value)
+}
+
+
+/**
+ * How a cart would be ordered.
+ */
+public struct CheckoutWish: Equatable, Hashable {
+    /**
+     * When it shall be ready.
+     */
+    public let time: PickupTime
+    /**
+     * How it is paid.
+     */
+    public let method: PaymentMethod
+    /**
+     * True to use the best set of the wallet's coupons, those left out that are held back.
+     */
+    public let useCoupons: Bool
+    /**
+     * Points to be used, at most.
+     */
+    public let points: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * When it shall be ready.
+         */time: PickupTime,
+        /**
+         * How it is paid.
+         */method: PaymentMethod,
+        /**
+         * True to use the best set of the wallet's coupons, those left out that are held back.
+         */useCoupons: Bool,
+        /**
+         * Points to be used, at most.
+         */points: Int64) {
+        self.time = time
+        self.method = method
+        self.useCoupons = useCoupons
+        self.points = points
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckoutWish: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckoutWish: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckoutWish {
+        return
+            try CheckoutWish(
+                time: FfiConverterTypePickupTime.read(from: &buf),
+                method: FfiConverterTypePaymentMethod.read(from: &buf),
+                useCoupons: FfiConverterBool.read(from: &buf),
+                points: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CheckoutWish, into buf: inout [UInt8]) {
+        FfiConverterTypePickupTime.write(value.time, into: &buf)
+        FfiConverterTypePaymentMethod.write(value.method, into: &buf)
+        FfiConverterBool.write(value.useCoupons, into: &buf)
+        FfiConverterInt64.write(value.points, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckoutWish_lift(_ buf: RustBuffer) throws -> CheckoutWish {
+    return try FfiConverterTypeCheckoutWish.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckoutWish_lower(_ value: CheckoutWish) -> RustBuffer {
+    return FfiConverterTypeCheckoutWish.lower(value)
 }
 
 
@@ -2915,6 +3846,85 @@ public func FfiConverterTypeDiagnostics_lower(_ value: Diagnostics) -> RustBuffe
 
 
 /**
+ * A named cart ("the usual").
+ */
+public struct FavouriteCart: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * Which store and what of.
+     */
+    public let of: CartOf
+    /**
+     * What is in it.
+     */
+    public let cart: Cart
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */name: String,
+        /**
+         * Which store and what of.
+         */of: CartOf,
+        /**
+         * What is in it.
+         */cart: Cart) {
+        self.name = name
+        self.of = of
+        self.cart = cart
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension FavouriteCart: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFavouriteCart: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FavouriteCart {
+        return
+            try FavouriteCart(
+                name: FfiConverterString.read(from: &buf),
+                of: FfiConverterTypeCartOf.read(from: &buf),
+                cart: FfiConverterTypeCart.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: FavouriteCart, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypeCartOf.write(value.of, into: &buf)
+        FfiConverterTypeCart.write(value.cart, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouriteCart_lift(_ buf: RustBuffer) throws -> FavouriteCart {
+    return try FfiConverterTypeFavouriteCart.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFavouriteCart_lower(_ value: FavouriteCart) -> RustBuffer {
+    return FfiConverterTypeFavouriteCart.lower(value)
+}
+
+
+/**
  * A variant that the member likes.
  */
 public struct FavouriteView: Equatable, Hashable {
@@ -3375,6 +4385,85 @@ public func FfiConverterTypeFreshness_lift(_ buf: RustBuffer) throws -> Freshnes
 #endif
 public func FfiConverterTypeFreshness_lower(_ value: Freshness) -> RustBuffer {
     return FfiConverterTypeFreshness.lower(value)
+}
+
+
+/**
+ * A slot that is held for a cart.
+ */
+public struct HeldSlot: Equatable, Hashable {
+    /**
+     * What was asked for.
+     */
+    public let time: PickupTime
+    /**
+     * When.
+     */
+    public let slot: PickupSlot
+    /**
+     * First millisecond at which it is over.
+     */
+    public let untilMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What was asked for.
+         */time: PickupTime,
+        /**
+         * When.
+         */slot: PickupSlot,
+        /**
+         * First millisecond at which it is over.
+         */untilMs: Int64) {
+        self.time = time
+        self.slot = slot
+        self.untilMs = untilMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HeldSlot: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHeldSlot: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HeldSlot {
+        return
+            try HeldSlot(
+                time: FfiConverterTypePickupTime.read(from: &buf),
+                slot: FfiConverterTypePickupSlot.read(from: &buf),
+                untilMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HeldSlot, into buf: inout [UInt8]) {
+        FfiConverterTypePickupTime.write(value.time, into: &buf)
+        FfiConverterTypePickupSlot.write(value.slot, into: &buf)
+        FfiConverterInt64.write(value.untilMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHeldSlot_lift(_ buf: RustBuffer) throws -> HeldSlot {
+    return try FfiConverterTypeHeldSlot.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHeldSlot_lower(_ value: HeldSlot) -> RustBuffer {
+    return FfiConverterTypeHeldSlot.lower(value)
 }
 
 
@@ -4202,6 +5291,253 @@ public func FfiConverterTypeIntentView_lower(_ value: IntentView) -> RustBuffer 
 
 
 /**
+ * A point on the map. It stays on the phone.
+ */
+public struct JourneyPoint: Equatable, Hashable {
+    /**
+     * Latitude in degrees (WGS84), north positive.
+     */
+    public let latDeg: Double
+    /**
+     * Longitude in degrees, east positive.
+     */
+    public let lonDeg: Double
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Latitude in degrees (WGS84), north positive.
+         */latDeg: Double,
+        /**
+         * Longitude in degrees, east positive.
+         */lonDeg: Double) {
+        self.latDeg = latDeg
+        self.lonDeg = lonDeg
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension JourneyPoint: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeJourneyPoint: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> JourneyPoint {
+        return
+            try JourneyPoint(
+                latDeg: FfiConverterDouble.read(from: &buf),
+                lonDeg: FfiConverterDouble.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: JourneyPoint, into buf: inout [UInt8]) {
+        FfiConverterDouble.write(value.latDeg, into: &buf)
+        FfiConverterDouble.write(value.lonDeg, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyPoint_lift(_ buf: RustBuffer) throws -> JourneyPoint {
+    return try FfiConverterTypeJourneyPoint.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyPoint_lower(_ value: JourneyPoint) -> RustBuffer {
+    return FfiConverterTypeJourneyPoint.lower(value)
+}
+
+
+/**
+ * For which cart, and on which way, a store and a time are looked for.
+ */
+public struct JourneyQuestion: Equatable, Hashable {
+    /**
+     * The cart. Other stores are asked whether they make the same.
+     */
+    public let of: CartOf
+    /**
+     * How the diner comes.
+     */
+    public let journey: Journey
+    /**
+     * Where they go on to; absent: as they move now, or nowhere.
+     */
+    public let boundFor: JourneyPoint?
+    /**
+     * Not before this moment, in milliseconds since the Unix epoch; absent: as soon as the way allows.
+     */
+    public let wantedMs: Int64?
+    /**
+     * The stores that come into question; empty: all whose menu is on the phone.
+     */
+    public let stores: [StoreId]
+    /**
+     * How many suggestions are answered at most, 1 to 20.
+     */
+    public let most: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The cart. Other stores are asked whether they make the same.
+         */of: CartOf,
+        /**
+         * How the diner comes.
+         */journey: Journey,
+        /**
+         * Where they go on to; absent: as they move now, or nowhere.
+         */boundFor: JourneyPoint?,
+        /**
+         * Not before this moment, in milliseconds since the Unix epoch; absent: as soon as the way allows.
+         */wantedMs: Int64?,
+        /**
+         * The stores that come into question; empty: all whose menu is on the phone.
+         */stores: [StoreId],
+        /**
+         * How many suggestions are answered at most, 1 to 20.
+         */most: UInt32) {
+        self.of = of
+        self.journey = journey
+        self.boundFor = boundFor
+        self.wantedMs = wantedMs
+        self.stores = stores
+        self.most = most
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension JourneyQuestion: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeJourneyQuestion: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> JourneyQuestion {
+        return
+            try JourneyQuestion(
+                of: FfiConverterTypeCartOf.read(from: &buf),
+                journey: FfiConverterTypeJourney.read(from: &buf),
+                boundFor: FfiConverterOptionTypeJourneyPoint.read(from: &buf),
+                wantedMs: FfiConverterOptionInt64.read(from: &buf),
+                stores: FfiConverterSequenceTypeStoreId.read(from: &buf),
+                most: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: JourneyQuestion, into buf: inout [UInt8]) {
+        FfiConverterTypeCartOf.write(value.of, into: &buf)
+        FfiConverterTypeJourney.write(value.journey, into: &buf)
+        FfiConverterOptionTypeJourneyPoint.write(value.boundFor, into: &buf)
+        FfiConverterOptionInt64.write(value.wantedMs, into: &buf)
+        FfiConverterSequenceTypeStoreId.write(value.stores, into: &buf)
+        FfiConverterUInt32.write(value.most, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyQuestion_lift(_ buf: RustBuffer) throws -> JourneyQuestion {
+    return try FfiConverterTypeJourneyQuestion.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyQuestion_lower(_ value: JourneyQuestion) -> RustBuffer {
+    return FfiConverterTypeJourneyQuestion.lower(value)
+}
+
+
+/**
+ * What a line is not known to be free of.
+ */
+public struct LineAllergens: Equatable, Hashable {
+    /**
+     * The line's place, from 0.
+     */
+    public let line: UInt32
+    /**
+     * What the person avoids and it is not free of.
+     */
+    public let warnings: [AllergenNote]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The line's place, from 0.
+         */line: UInt32,
+        /**
+         * What the person avoids and it is not free of.
+         */warnings: [AllergenNote]) {
+        self.line = line
+        self.warnings = warnings
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LineAllergens: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLineAllergens: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LineAllergens {
+        return
+            try LineAllergens(
+                line: FfiConverterUInt32.read(from: &buf),
+                warnings: FfiConverterSequenceTypeAllergenNote.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LineAllergens, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.line, into: &buf)
+        FfiConverterSequenceTypeAllergenNote.write(value.warnings, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLineAllergens_lift(_ buf: RustBuffer) throws -> LineAllergens {
+    return try FfiConverterTypeLineAllergens.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLineAllergens_lower(_ value: LineAllergens) -> RustBuffer {
+    return FfiConverterTypeLineAllergens.lower(value)
+}
+
+
+/**
  * Something that could not be kept.
  */
 public struct LostItem: Equatable, Hashable {
@@ -4336,6 +5672,462 @@ public func FfiConverterTypeMatrixRow_lift(_ buf: RustBuffer) throws -> MatrixRo
 #endif
 public func FfiConverterTypeMatrixRow_lower(_ value: MatrixRow) -> RustBuffer {
     return FfiConverterTypeMatrixRow.lower(value)
+}
+
+
+/**
+ * An item with all that can be chosen.
+ */
+public struct MenuItemDetail: Equatable, Hashable {
+    /**
+     * As in the menu.
+     */
+    public let view: MenuItemView
+    /**
+     * As the store gave it.
+     */
+    public let item: MenuItem
+    /**
+     * Every group that it opens, nested ones after those around them.
+     */
+    public let groups: [ModifierGroup]
+    /**
+     * A line of one piece with the defaults: what to begin with.
+     */
+    public let line: CartLine
+    /**
+     * What it holds of every allergen that is listed on the day, with the defaults.
+     */
+    public let allergens: [AllergenNote]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * As in the menu.
+         */view: MenuItemView,
+        /**
+         * As the store gave it.
+         */item: MenuItem,
+        /**
+         * Every group that it opens, nested ones after those around them.
+         */groups: [ModifierGroup],
+        /**
+         * A line of one piece with the defaults: what to begin with.
+         */line: CartLine,
+        /**
+         * What it holds of every allergen that is listed on the day, with the defaults.
+         */allergens: [AllergenNote]) {
+        self.view = view
+        self.item = item
+        self.groups = groups
+        self.line = line
+        self.allergens = allergens
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuItemDetail: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuItemDetail: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuItemDetail {
+        return
+            try MenuItemDetail(
+                view: FfiConverterTypeMenuItemView.read(from: &buf),
+                item: FfiConverterTypeMenuItem.read(from: &buf),
+                groups: FfiConverterSequenceTypeModifierGroup.read(from: &buf),
+                line: FfiConverterTypeCartLine.read(from: &buf),
+                allergens: FfiConverterSequenceTypeAllergenNote.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuItemDetail, into buf: inout [UInt8]) {
+        FfiConverterTypeMenuItemView.write(value.view, into: &buf)
+        FfiConverterTypeMenuItem.write(value.item, into: &buf)
+        FfiConverterSequenceTypeModifierGroup.write(value.groups, into: &buf)
+        FfiConverterTypeCartLine.write(value.line, into: &buf)
+        FfiConverterSequenceTypeAllergenNote.write(value.allergens, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItemDetail_lift(_ buf: RustBuffer) throws -> MenuItemDetail {
+    return try FfiConverterTypeMenuItemDetail.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItemDetail_lower(_ value: MenuItemDetail) -> RustBuffer {
+    return FfiConverterTypeMenuItemDetail.lower(value)
+}
+
+
+/**
+ * An item of the menu.
+ */
+public struct MenuItemView: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: MenuItemId
+    /**
+     * What the diner reads.
+     */
+    public let title: Texts
+    /**
+     * What it is.
+     */
+    public let description: Texts
+    /**
+     * What one costs with the defaults of its groups, in minor units, tax included; absent where it is not sold so.
+     */
+    public let priceMinor: Int64?
+    /**
+     * True when it is sold out at that moment.
+     */
+    public let soldOut: Bool
+    /**
+     * Its groups, in the order in which they are asked.
+     */
+    public let groups: [ModifierGroupId]
+    /**
+     * How old one must be.
+     */
+    public let leastAge: UInt8?
+    /**
+     * Of what the person avoids, all that it is not known to be free of, with the defaults of its groups.
+     */
+    public let warnings: [AllergenNote]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: MenuItemId,
+        /**
+         * What the diner reads.
+         */title: Texts,
+        /**
+         * What it is.
+         */description: Texts,
+        /**
+         * What one costs with the defaults of its groups, in minor units, tax included; absent where it is not sold so.
+         */priceMinor: Int64?,
+        /**
+         * True when it is sold out at that moment.
+         */soldOut: Bool,
+        /**
+         * Its groups, in the order in which they are asked.
+         */groups: [ModifierGroupId],
+        /**
+         * How old one must be.
+         */leastAge: UInt8?,
+        /**
+         * Of what the person avoids, all that it is not known to be free of, with the defaults of its groups.
+         */warnings: [AllergenNote]) {
+        self.id = id
+        self.title = title
+        self.description = description
+        self.priceMinor = priceMinor
+        self.soldOut = soldOut
+        self.groups = groups
+        self.leastAge = leastAge
+        self.warnings = warnings
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuItemView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuItemView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuItemView {
+        return
+            try MenuItemView(
+                id: FfiConverterTypeMenuItemId.read(from: &buf),
+                title: FfiConverterTypeTexts.read(from: &buf),
+                description: FfiConverterTypeTexts.read(from: &buf),
+                priceMinor: FfiConverterOptionInt64.read(from: &buf),
+                soldOut: FfiConverterBool.read(from: &buf),
+                groups: FfiConverterSequenceTypeModifierGroupId.read(from: &buf),
+                leastAge: FfiConverterOptionUInt8.read(from: &buf),
+                warnings: FfiConverterSequenceTypeAllergenNote.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuItemView, into buf: inout [UInt8]) {
+        FfiConverterTypeMenuItemId.write(value.id, into: &buf)
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterTypeTexts.write(value.description, into: &buf)
+        FfiConverterOptionInt64.write(value.priceMinor, into: &buf)
+        FfiConverterBool.write(value.soldOut, into: &buf)
+        FfiConverterSequenceTypeModifierGroupId.write(value.groups, into: &buf)
+        FfiConverterOptionUInt8.write(value.leastAge, into: &buf)
+        FfiConverterSequenceTypeAllergenNote.write(value.warnings, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItemView_lift(_ buf: RustBuffer) throws -> MenuItemView {
+    return try FfiConverterTypeMenuItemView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItemView_lower(_ value: MenuItemView) -> RustBuffer {
+    return FfiConverterTypeMenuItemView.lower(value)
+}
+
+
+/**
+ * A part of the menu.
+ */
+public struct MenuSectionView: Equatable, Hashable {
+    /**
+     * What the diner reads.
+     */
+    public let title: Texts
+    /**
+     * Its items.
+     */
+    public let items: [MenuItemView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What the diner reads.
+         */title: Texts,
+        /**
+         * Its items.
+         */items: [MenuItemView]) {
+        self.title = title
+        self.items = items
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuSectionView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuSectionView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuSectionView {
+        return
+            try MenuSectionView(
+                title: FfiConverterTypeTexts.read(from: &buf),
+                items: FfiConverterSequenceTypeMenuItemView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuSectionView, into buf: inout [UInt8]) {
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterSequenceTypeMenuItemView.write(value.items, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuSectionView_lift(_ buf: RustBuffer) throws -> MenuSectionView {
+    return try FfiConverterTypeMenuSectionView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuSectionView_lower(_ value: MenuSectionView) -> RustBuffer {
+    return FfiConverterTypeMenuSectionView.lower(value)
+}
+
+
+/**
+ * A store's menu for one hand-over at one time.
+ */
+public struct MenuView: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its name.
+     */
+    public let storeName: Texts
+    /**
+     * Its version; 0 for a store that sells goods of the online shop only.
+     */
+    public let version: UInt64
+    /**
+     * ISO 4217 code of all prices.
+     */
+    public let currency: String
+    /**
+     * How orders are handed over there.
+     */
+    public let handoffs: [HandoffMode]
+    /**
+     * How they can be paid.
+     */
+    public let methods: [PaymentMethod]
+    /**
+     * For which hand-over the sections are.
+     */
+    public let handoff: HandoffMode
+    /**
+     * For which moment of the hand-over, in milliseconds.
+     */
+    public let atMs: Int64
+    /**
+     * What is sold then, in the order in which it is shown.
+     */
+    public let sections: [MenuSectionView]
+    /**
+     * When the menu was fetched last, by the server's clock.
+     */
+    public let asOfMs: Int64
+    /**
+     * What changes by the minute.
+     */
+    public let status: StoreStatus
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its name.
+         */storeName: Texts,
+        /**
+         * Its version; 0 for a store that sells goods of the online shop only.
+         */version: UInt64,
+        /**
+         * ISO 4217 code of all prices.
+         */currency: String,
+        /**
+         * How orders are handed over there.
+         */handoffs: [HandoffMode],
+        /**
+         * How they can be paid.
+         */methods: [PaymentMethod],
+        /**
+         * For which hand-over the sections are.
+         */handoff: HandoffMode,
+        /**
+         * For which moment of the hand-over, in milliseconds.
+         */atMs: Int64,
+        /**
+         * What is sold then, in the order in which it is shown.
+         */sections: [MenuSectionView],
+        /**
+         * When the menu was fetched last, by the server's clock.
+         */asOfMs: Int64,
+        /**
+         * What changes by the minute.
+         */status: StoreStatus) {
+        self.store = store
+        self.storeName = storeName
+        self.version = version
+        self.currency = currency
+        self.handoffs = handoffs
+        self.methods = methods
+        self.handoff = handoff
+        self.atMs = atMs
+        self.sections = sections
+        self.asOfMs = asOfMs
+        self.status = status
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuView {
+        return
+            try MenuView(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                storeName: FfiConverterTypeTexts.read(from: &buf),
+                version: FfiConverterUInt64.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf),
+                handoffs: FfiConverterSequenceTypeHandoffMode.read(from: &buf),
+                methods: FfiConverterSequenceTypePaymentMethod.read(from: &buf),
+                handoff: FfiConverterTypeHandoffMode.read(from: &buf),
+                atMs: FfiConverterInt64.read(from: &buf),
+                sections: FfiConverterSequenceTypeMenuSectionView.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf),
+                status: FfiConverterTypeStoreStatus.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuView, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeTexts.write(value.storeName, into: &buf)
+        FfiConverterUInt64.write(value.version, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterSequenceTypeHandoffMode.write(value.handoffs, into: &buf)
+        FfiConverterSequenceTypePaymentMethod.write(value.methods, into: &buf)
+        FfiConverterTypeHandoffMode.write(value.handoff, into: &buf)
+        FfiConverterInt64.write(value.atMs, into: &buf)
+        FfiConverterSequenceTypeMenuSectionView.write(value.sections, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+        FfiConverterTypeStoreStatus.write(value.status, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuView_lift(_ buf: RustBuffer) throws -> MenuView {
+    return try FfiConverterTypeMenuView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuView_lower(_ value: MenuView) -> RustBuffer {
+    return FfiConverterTypeMenuView.lower(value)
 }
 
 
@@ -4716,6 +6508,422 @@ public func FfiConverterTypeNewCheckIn_lower(_ value: NewCheckIn) -> RustBuffer 
 
 
 /**
+ * What is asked, in words.
+ */
+public struct OrderQuestionView: Equatable, Hashable {
+    /**
+     * As the backend asks.
+     */
+    public let question: OrderQuestion
+    /**
+     * What of the cart is not as it was seen.
+     */
+    public let changes: [CartChangeView]
+    /**
+     * Why the slot is not to be had, in Japanese; empty where it is.
+     */
+    public let slotJa: String
+    /**
+     * In English.
+     */
+    public let slotEn: String
+    /**
+     * What would be shown now, in Japanese; empty while it cannot be ordered as it is.
+     */
+    public let nowJa: [SnapshotRow]
+    /**
+     * In English.
+     */
+    public let nowEn: [SnapshotRow]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * As the backend asks.
+         */question: OrderQuestion,
+        /**
+         * What of the cart is not as it was seen.
+         */changes: [CartChangeView],
+        /**
+         * Why the slot is not to be had, in Japanese; empty where it is.
+         */slotJa: String,
+        /**
+         * In English.
+         */slotEn: String,
+        /**
+         * What would be shown now, in Japanese; empty while it cannot be ordered as it is.
+         */nowJa: [SnapshotRow],
+        /**
+         * In English.
+         */nowEn: [SnapshotRow]) {
+        self.question = question
+        self.changes = changes
+        self.slotJa = slotJa
+        self.slotEn = slotEn
+        self.nowJa = nowJa
+        self.nowEn = nowEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderQuestionView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderQuestionView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderQuestionView {
+        return
+            try OrderQuestionView(
+                question: FfiConverterTypeOrderQuestion.read(from: &buf),
+                changes: FfiConverterSequenceTypeCartChangeView.read(from: &buf),
+                slotJa: FfiConverterString.read(from: &buf),
+                slotEn: FfiConverterString.read(from: &buf),
+                nowJa: FfiConverterSequenceTypeSnapshotRow.read(from: &buf),
+                nowEn: FfiConverterSequenceTypeSnapshotRow.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderQuestionView, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderQuestion.write(value.question, into: &buf)
+        FfiConverterSequenceTypeCartChangeView.write(value.changes, into: &buf)
+        FfiConverterString.write(value.slotJa, into: &buf)
+        FfiConverterString.write(value.slotEn, into: &buf)
+        FfiConverterSequenceTypeSnapshotRow.write(value.nowJa, into: &buf)
+        FfiConverterSequenceTypeSnapshotRow.write(value.nowEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderQuestionView_lift(_ buf: RustBuffer) throws -> OrderQuestionView {
+    return try FfiConverterTypeOrderQuestionView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderQuestionView_lower(_ value: OrderQuestionView) -> RustBuffer {
+    return FfiConverterTypeOrderQuestionView.lower(value)
+}
+
+
+/**
+ * The last screen before the tap (最終確認画面): show all rows, then order exactly this.
+ */
+public struct OrderReview: Equatable, Hashable {
+    /**
+     * The order's id: [`super::OrderingService::place`] orders it, however often it is tapped.
+     */
+    public let order: OrderId
+    /**
+     * Of which cart.
+     */
+    public let of: CartOf
+    /**
+     * What is shown: kept with the order.
+     */
+    public let snapshot: OrderSnapshot
+    /**
+     * Its rows in Japanese.
+     */
+    public let rowsJa: [SnapshotRow]
+    /**
+     * In English.
+     */
+    public let rowsEn: [SnapshotRow]
+    /**
+     * What it comes to, with coupons and points.
+     */
+    public let totals: CartTotals
+    /**
+     * Line by line, of what the person avoids, all that it is not known to be free of.
+     */
+    public let warnings: [LineAllergens]
+    /**
+     * First millisecond at which the slot is not held any more; absent where none has to be.
+     */
+    public let deadlineMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The order's id: [`super::OrderingService::place`] orders it, however often it is tapped.
+         */order: OrderId,
+        /**
+         * Of which cart.
+         */of: CartOf,
+        /**
+         * What is shown: kept with the order.
+         */snapshot: OrderSnapshot,
+        /**
+         * Its rows in Japanese.
+         */rowsJa: [SnapshotRow],
+        /**
+         * In English.
+         */rowsEn: [SnapshotRow],
+        /**
+         * What it comes to, with coupons and points.
+         */totals: CartTotals,
+        /**
+         * Line by line, of what the person avoids, all that it is not known to be free of.
+         */warnings: [LineAllergens],
+        /**
+         * First millisecond at which the slot is not held any more; absent where none has to be.
+         */deadlineMs: Int64?) {
+        self.order = order
+        self.of = of
+        self.snapshot = snapshot
+        self.rowsJa = rowsJa
+        self.rowsEn = rowsEn
+        self.totals = totals
+        self.warnings = warnings
+        self.deadlineMs = deadlineMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderReview: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderReview: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderReview {
+        return
+            try OrderReview(
+                order: FfiConverterTypeOrderId.read(from: &buf),
+                of: FfiConverterTypeCartOf.read(from: &buf),
+                snapshot: FfiConverterTypeOrderSnapshot.read(from: &buf),
+                rowsJa: FfiConverterSequenceTypeSnapshotRow.read(from: &buf),
+                rowsEn: FfiConverterSequenceTypeSnapshotRow.read(from: &buf),
+                totals: FfiConverterTypeCartTotals.read(from: &buf),
+                warnings: FfiConverterSequenceTypeLineAllergens.read(from: &buf),
+                deadlineMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderReview, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderId.write(value.order, into: &buf)
+        FfiConverterTypeCartOf.write(value.of, into: &buf)
+        FfiConverterTypeOrderSnapshot.write(value.snapshot, into: &buf)
+        FfiConverterSequenceTypeSnapshotRow.write(value.rowsJa, into: &buf)
+        FfiConverterSequenceTypeSnapshotRow.write(value.rowsEn, into: &buf)
+        FfiConverterTypeCartTotals.write(value.totals, into: &buf)
+        FfiConverterSequenceTypeLineAllergens.write(value.warnings, into: &buf)
+        FfiConverterOptionInt64.write(value.deadlineMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderReview_lift(_ buf: RustBuffer) throws -> OrderReview {
+    return try FfiConverterTypeOrderReview.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderReview_lower(_ value: OrderReview) -> RustBuffer {
+    return FfiConverterTypeOrderReview.lower(value)
+}
+
+
+/**
+ * How the diner gets on towards an order.
+ */
+public struct OrderTrip: Equatable, Hashable {
+    /**
+     * The order.
+     */
+    public let order: OrderId
+    /**
+     * Its store.
+     */
+    public let store: StoreId
+    /**
+     * In how many minutes the diner is there; absent while that cannot be said.
+     */
+    public let etaMin: UInt32?
+    /**
+     * Nearer or away.
+     */
+    public let trend: Trend
+    /**
+     * True when the minutes are now to be told: committed, `outbox().send_due()` sends them.
+     */
+    public let told: Bool
+    /**
+     * True when it is now to be told that the diner is there: likewise.
+     */
+    public let arrived: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The order.
+         */order: OrderId,
+        /**
+         * Its store.
+         */store: StoreId,
+        /**
+         * In how many minutes the diner is there; absent while that cannot be said.
+         */etaMin: UInt32?,
+        /**
+         * Nearer or away.
+         */trend: Trend,
+        /**
+         * True when the minutes are now to be told: committed, `outbox().send_due()` sends them.
+         */told: Bool,
+        /**
+         * True when it is now to be told that the diner is there: likewise.
+         */arrived: Bool) {
+        self.order = order
+        self.store = store
+        self.etaMin = etaMin
+        self.trend = trend
+        self.told = told
+        self.arrived = arrived
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderTrip: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderTrip: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderTrip {
+        return
+            try OrderTrip(
+                order: FfiConverterTypeOrderId.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                etaMin: FfiConverterOptionUInt32.read(from: &buf),
+                trend: FfiConverterTypeTrend.read(from: &buf),
+                told: FfiConverterBool.read(from: &buf),
+                arrived: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderTrip, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderId.write(value.order, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterOptionUInt32.write(value.etaMin, into: &buf)
+        FfiConverterTypeTrend.write(value.trend, into: &buf)
+        FfiConverterBool.write(value.told, into: &buf)
+        FfiConverterBool.write(value.arrived, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderTrip_lift(_ buf: RustBuffer) throws -> OrderTrip {
+    return try FfiConverterTypeOrderTrip.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderTrip_lower(_ value: OrderTrip) -> RustBuffer {
+    return FfiConverterTypeOrderTrip.lower(value)
+}
+
+
+/**
+ * Orders of this member.
+ */
+public struct OrdersPage: Equatable, Hashable {
+    /**
+     * Newest first: those that are not over, and those that ended within 30 days.
+     */
+    public let orders: [PlacedOrder]
+    /**
+     * How fresh what the backend said is.
+     */
+    public let freshness: Freshness
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Newest first: those that are not over, and those that ended within 30 days.
+         */orders: [PlacedOrder],
+        /**
+         * How fresh what the backend said is.
+         */freshness: Freshness) {
+        self.orders = orders
+        self.freshness = freshness
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrdersPage: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrdersPage: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrdersPage {
+        return
+            try OrdersPage(
+                orders: FfiConverterSequenceTypePlacedOrder.read(from: &buf),
+                freshness: FfiConverterTypeFreshness.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrdersPage, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypePlacedOrder.write(value.orders, into: &buf)
+        FfiConverterTypeFreshness.write(value.freshness, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrdersPage_lift(_ buf: RustBuffer) throws -> OrdersPage {
+    return try FfiConverterTypeOrdersPage.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrdersPage_lower(_ value: OrdersPage) -> RustBuffer {
+    return FfiConverterTypeOrdersPage.lower(value)
+}
+
+
+/**
  * A review of the member's that is on its way, or was refused. A refused one stays until it is written again or its intent is dismissed.
  */
 public struct OwnReview: Equatable, Hashable {
@@ -4811,6 +7019,194 @@ public func FfiConverterTypeOwnReview_lift(_ buf: RustBuffer) throws -> OwnRevie
 #endif
 public func FfiConverterTypeOwnReview_lower(_ value: OwnReview) -> RustBuffer {
     return FfiConverterTypeOwnReview.lower(value)
+}
+
+
+/**
+ * Times for a cart, found on the phone.
+ */
+public struct PickupSlotsView: Equatable, Hashable {
+    /**
+     * As soon as possible; absent when there is none today.
+     */
+    public let asap: PickupSlot?
+    /**
+     * Why not, with other times.
+     */
+    public let refusal: SlotRefusal?
+    /**
+     * In words, in Japanese; empty where there is one.
+     */
+    public let wordsJa: String
+    /**
+     * In English.
+     */
+    public let wordsEn: String
+    /**
+     * The times that fit, with a nudge at quieter ones.
+     */
+    public let slots: [PickupSlot]
+    /**
+     * When the server said what is booked: a slot is sure once it is held.
+     */
+    public let asOfMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * As soon as possible; absent when there is none today.
+         */asap: PickupSlot?,
+        /**
+         * Why not, with other times.
+         */refusal: SlotRefusal?,
+        /**
+         * In words, in Japanese; empty where there is one.
+         */wordsJa: String,
+        /**
+         * In English.
+         */wordsEn: String,
+        /**
+         * The times that fit, with a nudge at quieter ones.
+         */slots: [PickupSlot],
+        /**
+         * When the server said what is booked: a slot is sure once it is held.
+         */asOfMs: Int64) {
+        self.asap = asap
+        self.refusal = refusal
+        self.wordsJa = wordsJa
+        self.wordsEn = wordsEn
+        self.slots = slots
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PickupSlotsView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePickupSlotsView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PickupSlotsView {
+        return
+            try PickupSlotsView(
+                asap: FfiConverterOptionTypePickupSlot.read(from: &buf),
+                refusal: FfiConverterOptionTypeSlotRefusal.read(from: &buf),
+                wordsJa: FfiConverterString.read(from: &buf),
+                wordsEn: FfiConverterString.read(from: &buf),
+                slots: FfiConverterSequenceTypePickupSlot.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PickupSlotsView, into buf: inout [UInt8]) {
+        FfiConverterOptionTypePickupSlot.write(value.asap, into: &buf)
+        FfiConverterOptionTypeSlotRefusal.write(value.refusal, into: &buf)
+        FfiConverterString.write(value.wordsJa, into: &buf)
+        FfiConverterString.write(value.wordsEn, into: &buf)
+        FfiConverterSequenceTypePickupSlot.write(value.slots, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupSlotsView_lift(_ buf: RustBuffer) throws -> PickupSlotsView {
+    return try FfiConverterTypePickupSlotsView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupSlotsView_lower(_ value: PickupSlotsView) -> RustBuffer {
+    return FfiConverterTypePickupSlotsView.lower(value)
+}
+
+
+/**
+ * Between which times, and near which, a slot is looked for.
+ */
+public struct PickupWindow: Equatable, Hashable {
+    /**
+     * The first moment, in milliseconds.
+     */
+    public let fromMs: Int64
+    /**
+     * The last moment.
+     */
+    public let untilMs: Int64
+    /**
+     * The time that the person would like best.
+     */
+    public let wantedMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The first moment, in milliseconds.
+         */fromMs: Int64,
+        /**
+         * The last moment.
+         */untilMs: Int64,
+        /**
+         * The time that the person would like best.
+         */wantedMs: Int64?) {
+        self.fromMs = fromMs
+        self.untilMs = untilMs
+        self.wantedMs = wantedMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PickupWindow: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePickupWindow: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PickupWindow {
+        return
+            try PickupWindow(
+                fromMs: FfiConverterInt64.read(from: &buf),
+                untilMs: FfiConverterInt64.read(from: &buf),
+                wantedMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PickupWindow, into buf: inout [UInt8]) {
+        FfiConverterInt64.write(value.fromMs, into: &buf)
+        FfiConverterInt64.write(value.untilMs, into: &buf)
+        FfiConverterOptionInt64.write(value.wantedMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupWindow_lift(_ buf: RustBuffer) throws -> PickupWindow {
+    return try FfiConverterTypePickupWindow.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupWindow_lower(_ value: PickupWindow) -> RustBuffer {
+    return FfiConverterTypePickupWindow.lower(value)
 }
 
 
@@ -5118,6 +7514,224 @@ public func FfiConverterTypePlaceView_lift(_ buf: RustBuffer) throws -> PlaceVie
 #endif
 public func FfiConverterTypePlaceView_lower(_ value: PlaceView) -> RustBuffer {
     return FfiConverterTypePlaceView.lower(value)
+}
+
+
+/**
+ * What the person says with the tap.
+ */
+public struct PlaceWish: Equatable, Hashable {
+    /**
+     * What the payment provider's own part of the app gave; absent at the counter. Never a card's number.
+     */
+    public let token: String?
+    /**
+     * The car, for curbside and drive-through, at most 60 characters; else empty.
+     */
+    public let vehicle: String
+    /**
+     * Where it goes, for a delivery.
+     */
+    public let deliverTo: DeliveryAddress?
+    /**
+     * True to print on the kitchen's ticket what the person avoids.
+     */
+    public let tellAvoided: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What the payment provider's own part of the app gave; absent at the counter. Never a card's number.
+         */token: String?,
+        /**
+         * The car, for curbside and drive-through, at most 60 characters; else empty.
+         */vehicle: String,
+        /**
+         * Where it goes, for a delivery.
+         */deliverTo: DeliveryAddress?,
+        /**
+         * True to print on the kitchen's ticket what the person avoids.
+         */tellAvoided: Bool) {
+        self.token = token
+        self.vehicle = vehicle
+        self.deliverTo = deliverTo
+        self.tellAvoided = tellAvoided
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PlaceWish: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlaceWish: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlaceWish {
+        return
+            try PlaceWish(
+                token: FfiConverterOptionString.read(from: &buf),
+                vehicle: FfiConverterString.read(from: &buf),
+                deliverTo: FfiConverterOptionTypeDeliveryAddress.read(from: &buf),
+                tellAvoided: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PlaceWish, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.token, into: &buf)
+        FfiConverterString.write(value.vehicle, into: &buf)
+        FfiConverterOptionTypeDeliveryAddress.write(value.deliverTo, into: &buf)
+        FfiConverterBool.write(value.tellAvoided, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceWish_lift(_ buf: RustBuffer) throws -> PlaceWish {
+    return try FfiConverterTypePlaceWish.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlaceWish_lower(_ value: PlaceWish) -> RustBuffer {
+    return FfiConverterTypePlaceWish.lower(value)
+}
+
+
+/**
+ * An order, as far as this phone knows.
+ */
+public struct PlacedOrder: Equatable, Hashable {
+    /**
+     * As the backend said last, with pickup code and call number. Before it has said anything: as it was ordered, submitted, unknown, or failed.
+     */
+    public let order: OrderView
+    /**
+     * True once the backend has said something of it.
+     */
+    public let isHeard: Bool
+    /**
+     * Its intent, while it is on its way.
+     */
+    public let waiting: IdempotencyKey?
+    /**
+     * What the person is asked: the yes is a new order in its place, by another review.
+     */
+    public let question: OrderQuestionView?
+    /**
+     * Why the backend did not take it at all.
+     */
+    public let refused: Reason?
+    /**
+     * The last screen before the tap, where it was ordered on this phone.
+     */
+    public let shown: OrderSnapshot?
+    /**
+     * Where it stands, in Japanese.
+     */
+    public let wordsJa: String
+    /**
+     * In English.
+     */
+    public let wordsEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * As the backend said last, with pickup code and call number. Before it has said anything: as it was ordered, submitted, unknown, or failed.
+         */order: OrderView,
+        /**
+         * True once the backend has said something of it.
+         */isHeard: Bool,
+        /**
+         * Its intent, while it is on its way.
+         */waiting: IdempotencyKey?,
+        /**
+         * What the person is asked: the yes is a new order in its place, by another review.
+         */question: OrderQuestionView?,
+        /**
+         * Why the backend did not take it at all.
+         */refused: Reason?,
+        /**
+         * The last screen before the tap, where it was ordered on this phone.
+         */shown: OrderSnapshot?,
+        /**
+         * Where it stands, in Japanese.
+         */wordsJa: String,
+        /**
+         * In English.
+         */wordsEn: String) {
+        self.order = order
+        self.isHeard = isHeard
+        self.waiting = waiting
+        self.question = question
+        self.refused = refused
+        self.shown = shown
+        self.wordsJa = wordsJa
+        self.wordsEn = wordsEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PlacedOrder: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePlacedOrder: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PlacedOrder {
+        return
+            try PlacedOrder(
+                order: FfiConverterTypeOrderView.read(from: &buf),
+                isHeard: FfiConverterBool.read(from: &buf),
+                waiting: FfiConverterOptionTypeIdempotencyKey.read(from: &buf),
+                question: FfiConverterOptionTypeOrderQuestionView.read(from: &buf),
+                refused: FfiConverterOptionTypeReason.read(from: &buf),
+                shown: FfiConverterOptionTypeOrderSnapshot.read(from: &buf),
+                wordsJa: FfiConverterString.read(from: &buf),
+                wordsEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PlacedOrder, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderView.write(value.order, into: &buf)
+        FfiConverterBool.write(value.isHeard, into: &buf)
+        FfiConverterOptionTypeIdempotencyKey.write(value.waiting, into: &buf)
+        FfiConverterOptionTypeOrderQuestionView.write(value.question, into: &buf)
+        FfiConverterOptionTypeReason.write(value.refused, into: &buf)
+        FfiConverterOptionTypeOrderSnapshot.write(value.shown, into: &buf)
+        FfiConverterString.write(value.wordsJa, into: &buf)
+        FfiConverterString.write(value.wordsEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlacedOrder_lift(_ buf: RustBuffer) throws -> PlacedOrder {
+    return try FfiConverterTypePlacedOrder.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePlacedOrder_lower(_ value: PlacedOrder) -> RustBuffer {
+    return FfiConverterTypePlacedOrder.lower(value)
 }
 
 
@@ -6044,6 +8658,85 @@ public func FfiConverterTypeRegionPlan_lower(_ value: RegionPlan) -> RustBuffer 
 
 
 /**
+ * A cart put together again.
+ */
+public struct ReorderedCart: Equatable, Hashable {
+    /**
+     * The cart as it now stands.
+     */
+    public let cart: CartView
+    /**
+     * What is not sold any more, by its title as it was called then: it is not in the cart.
+     */
+    public let vanished: [Texts]
+    /**
+     * What else is not as it was: a modifier that is gone, another price, sold out.
+     */
+    public let changes: [CartChangeView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The cart as it now stands.
+         */cart: CartView,
+        /**
+         * What is not sold any more, by its title as it was called then: it is not in the cart.
+         */vanished: [Texts],
+        /**
+         * What else is not as it was: a modifier that is gone, another price, sold out.
+         */changes: [CartChangeView]) {
+        self.cart = cart
+        self.vanished = vanished
+        self.changes = changes
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReorderedCart: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReorderedCart: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReorderedCart {
+        return
+            try ReorderedCart(
+                cart: FfiConverterTypeCartView.read(from: &buf),
+                vanished: FfiConverterSequenceTypeTexts.read(from: &buf),
+                changes: FfiConverterSequenceTypeCartChangeView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReorderedCart, into buf: inout [UInt8]) {
+        FfiConverterTypeCartView.write(value.cart, into: &buf)
+        FfiConverterSequenceTypeTexts.write(value.vanished, into: &buf)
+        FfiConverterSequenceTypeCartChangeView.write(value.changes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReorderedCart_lift(_ buf: RustBuffer) throws -> ReorderedCart {
+    return try FfiConverterTypeReorderedCart.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReorderedCart_lower(_ value: ReorderedCart) -> RustBuffer {
+    return FfiConverterTypeReorderedCart.lower(value)
+}
+
+
+/**
  * Reviews of a product, as far as they were read.
  */
 public struct ReviewsView: Equatable, Hashable {
@@ -6244,6 +8937,164 @@ public func FfiConverterTypeScanView_lower(_ value: ScanView) -> RustBuffer {
 
 
 /**
+ * What a basket comes to by what is known on the phone.
+ */
+public struct SelfBasketTotal: Equatable, Hashable {
+    /**
+     * ISO 4217.
+     */
+    public let currency: String
+    /**
+     * In minor units, tax included.
+     */
+    public let totalMinor: Int64
+    /**
+     * What has no price on this phone: it is not in the total.
+     */
+    public let unknown: [BasketPiece]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * ISO 4217.
+         */currency: String,
+        /**
+         * In minor units, tax included.
+         */totalMinor: Int64,
+        /**
+         * What has no price on this phone: it is not in the total.
+         */unknown: [BasketPiece]) {
+        self.currency = currency
+        self.totalMinor = totalMinor
+        self.unknown = unknown
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SelfBasketTotal: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSelfBasketTotal: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SelfBasketTotal {
+        return
+            try SelfBasketTotal(
+                currency: FfiConverterString.read(from: &buf),
+                totalMinor: FfiConverterInt64.read(from: &buf),
+                unknown: FfiConverterSequenceTypeBasketPiece.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SelfBasketTotal, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterInt64.write(value.totalMinor, into: &buf)
+        FfiConverterSequenceTypeBasketPiece.write(value.unknown, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSelfBasketTotal_lift(_ buf: RustBuffer) throws -> SelfBasketTotal {
+    return try FfiConverterTypeSelfBasketTotal.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSelfBasketTotal_lower(_ value: SelfBasketTotal) -> RustBuffer {
+    return FfiConverterTypeSelfBasketTotal.lower(value)
+}
+
+
+/**
+ * What was scanned in the store, to be paid at the self-till.
+ */
+public struct SelfBasketView: Equatable, Hashable {
+    /**
+     * As the backend priced it, with the code to be shown as a QR.
+     */
+    public let basket: SelfBasket
+    /**
+     * What the phone had shown, in minor units.
+     */
+    public let shownMinor: Int64
+    /**
+     * True when the backend comes to another total: show it before anybody pays.
+     */
+    public let isChanged: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * As the backend priced it, with the code to be shown as a QR.
+         */basket: SelfBasket,
+        /**
+         * What the phone had shown, in minor units.
+         */shownMinor: Int64,
+        /**
+         * True when the backend comes to another total: show it before anybody pays.
+         */isChanged: Bool) {
+        self.basket = basket
+        self.shownMinor = shownMinor
+        self.isChanged = isChanged
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SelfBasketView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSelfBasketView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SelfBasketView {
+        return
+            try SelfBasketView(
+                basket: FfiConverterTypeSelfBasket.read(from: &buf),
+                shownMinor: FfiConverterInt64.read(from: &buf),
+                isChanged: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SelfBasketView, into buf: inout [UInt8]) {
+        FfiConverterTypeSelfBasket.write(value.basket, into: &buf)
+        FfiConverterInt64.write(value.shownMinor, into: &buf)
+        FfiConverterBool.write(value.isChanged, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSelfBasketView_lift(_ buf: RustBuffer) throws -> SelfBasketView {
+    return try FfiConverterTypeSelfBasketView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSelfBasketView_lower(_ value: SelfBasketView) -> RustBuffer {
+    return FfiConverterTypeSelfBasketView.lower(value)
+}
+
+
+/**
  * What a round of sending came to.
  */
 public struct SendReport: Equatable, Hashable {
@@ -6359,6 +9210,194 @@ public func FfiConverterTypeSendReport_lift(_ buf: RustBuffer) throws -> SendRep
 #endif
 public func FfiConverterTypeSendReport_lower(_ value: SendReport) -> RustBuffer {
     return FfiConverterTypeSendReport.lower(value)
+}
+
+
+/**
+ * A store and a time that fit the journey.
+ */
+public struct SlotSuggestion: Equatable, Hashable {
+    /**
+     * Where, when, and what speaks against it: waiting, the shelf, the detour, lateness, and how full the kitchen is. The slot is sure once it is held.
+     */
+    public let suggestion: JourneySuggestion
+    /**
+     * The store's name.
+     */
+    public let storeName: Texts
+    /**
+     * By how many minutes the arrival may be wrong, either way.
+     */
+    public let offMin: UInt32
+    /**
+     * By how many minutes nine of ten orders are late there at most.
+     */
+    public let lateP90Min: UInt32
+    /**
+     * Why it stands where it stands, in Japanese.
+     */
+    public let reasonJa: String
+    /**
+     * In English.
+     */
+    public let reasonEn: String
+    /**
+     * When the server said what is booked there.
+     */
+    public let asOfMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where, when, and what speaks against it: waiting, the shelf, the detour, lateness, and how full the kitchen is. The slot is sure once it is held.
+         */suggestion: JourneySuggestion,
+        /**
+         * The store's name.
+         */storeName: Texts,
+        /**
+         * By how many minutes the arrival may be wrong, either way.
+         */offMin: UInt32,
+        /**
+         * By how many minutes nine of ten orders are late there at most.
+         */lateP90Min: UInt32,
+        /**
+         * Why it stands where it stands, in Japanese.
+         */reasonJa: String,
+        /**
+         * In English.
+         */reasonEn: String,
+        /**
+         * When the server said what is booked there.
+         */asOfMs: Int64) {
+        self.suggestion = suggestion
+        self.storeName = storeName
+        self.offMin = offMin
+        self.lateP90Min = lateP90Min
+        self.reasonJa = reasonJa
+        self.reasonEn = reasonEn
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SlotSuggestion: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSlotSuggestion: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SlotSuggestion {
+        return
+            try SlotSuggestion(
+                suggestion: FfiConverterTypeJourneySuggestion.read(from: &buf),
+                storeName: FfiConverterTypeTexts.read(from: &buf),
+                offMin: FfiConverterUInt32.read(from: &buf),
+                lateP90Min: FfiConverterUInt32.read(from: &buf),
+                reasonJa: FfiConverterString.read(from: &buf),
+                reasonEn: FfiConverterString.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SlotSuggestion, into buf: inout [UInt8]) {
+        FfiConverterTypeJourneySuggestion.write(value.suggestion, into: &buf)
+        FfiConverterTypeTexts.write(value.storeName, into: &buf)
+        FfiConverterUInt32.write(value.offMin, into: &buf)
+        FfiConverterUInt32.write(value.lateP90Min, into: &buf)
+        FfiConverterString.write(value.reasonJa, into: &buf)
+        FfiConverterString.write(value.reasonEn, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotSuggestion_lift(_ buf: RustBuffer) throws -> SlotSuggestion {
+    return try FfiConverterTypeSlotSuggestion.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotSuggestion_lower(_ value: SlotSuggestion) -> RustBuffer {
+    return FfiConverterTypeSlotSuggestion.lower(value)
+}
+
+
+/**
+ * Where and when to order on the way.
+ */
+public struct SlotSuggestions: Equatable, Hashable {
+    /**
+     * The best first.
+     */
+    public let suggestions: [SlotSuggestion]
+    /**
+     * The stores that came into question and are not among them.
+     */
+    public let leftOut: [StoreLeftOut]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The best first.
+         */suggestions: [SlotSuggestion],
+        /**
+         * The stores that came into question and are not among them.
+         */leftOut: [StoreLeftOut]) {
+        self.suggestions = suggestions
+        self.leftOut = leftOut
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SlotSuggestions: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSlotSuggestions: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SlotSuggestions {
+        return
+            try SlotSuggestions(
+                suggestions: FfiConverterSequenceTypeSlotSuggestion.read(from: &buf),
+                leftOut: FfiConverterSequenceTypeStoreLeftOut.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SlotSuggestions, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeSlotSuggestion.write(value.suggestions, into: &buf)
+        FfiConverterSequenceTypeStoreLeftOut.write(value.leftOut, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotSuggestions_lift(_ buf: RustBuffer) throws -> SlotSuggestions {
+    return try FfiConverterTypeSlotSuggestions.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotSuggestions_lower(_ value: SlotSuggestions) -> RustBuffer {
+    return FfiConverterTypeSlotSuggestions.lower(value)
 }
 
 
@@ -7114,6 +10153,194 @@ public func FfiConverterTypeStoreAnswer_lift(_ buf: RustBuffer) throws -> StoreA
 #endif
 public func FfiConverterTypeStoreAnswer_lower(_ value: StoreAnswer) -> RustBuffer {
     return FfiConverterTypeStoreAnswer.lower(value)
+}
+
+
+/**
+ * A store that is not suggested.
+ */
+public struct StoreLeftOut: Equatable, Hashable {
+    /**
+     * Which.
+     */
+    public let store: StoreId
+    /**
+     * Why, in Japanese.
+     */
+    public let wordsJa: String
+    /**
+     * In English.
+     */
+    public let wordsEn: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which.
+         */store: StoreId,
+        /**
+         * Why, in Japanese.
+         */wordsJa: String,
+        /**
+         * In English.
+         */wordsEn: String) {
+        self.store = store
+        self.wordsJa = wordsJa
+        self.wordsEn = wordsEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StoreLeftOut: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStoreLeftOut: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StoreLeftOut {
+        return
+            try StoreLeftOut(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                wordsJa: FfiConverterString.read(from: &buf),
+                wordsEn: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StoreLeftOut, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterString.write(value.wordsJa, into: &buf)
+        FfiConverterString.write(value.wordsEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreLeftOut_lift(_ buf: RustBuffer) throws -> StoreLeftOut {
+    return try FfiConverterTypeStoreLeftOut.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreLeftOut_lower(_ value: StoreLeftOut) -> RustBuffer {
+    return FfiConverterTypeStoreLeftOut.lower(value)
+}
+
+
+/**
+ * What changes by the minute in a store, as it was heard last.
+ */
+public struct StoreStatus: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Whether new orders are taken; as planned where nothing was heard.
+     */
+    public let mode: StoreMode
+    /**
+     * What is sold out.
+     */
+    public let soldOut: [SoldOut]
+    /**
+     * By how many minutes nine of ten orders are late at most.
+     */
+    public let lateP90Min: UInt32
+    /**
+     * True when the menu on the phone is not the newest: refresh it.
+     */
+    public let menuIsOld: Bool
+    /**
+     * The server's clock when it said so; absent where nothing was heard.
+     */
+    public let asOfMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Whether new orders are taken; as planned where nothing was heard.
+         */mode: StoreMode,
+        /**
+         * What is sold out.
+         */soldOut: [SoldOut],
+        /**
+         * By how many minutes nine of ten orders are late at most.
+         */lateP90Min: UInt32,
+        /**
+         * True when the menu on the phone is not the newest: refresh it.
+         */menuIsOld: Bool,
+        /**
+         * The server's clock when it said so; absent where nothing was heard.
+         */asOfMs: Int64?) {
+        self.store = store
+        self.mode = mode
+        self.soldOut = soldOut
+        self.lateP90Min = lateP90Min
+        self.menuIsOld = menuIsOld
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StoreStatus: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStoreStatus: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StoreStatus {
+        return
+            try StoreStatus(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                mode: FfiConverterTypeStoreMode.read(from: &buf),
+                soldOut: FfiConverterSequenceTypeSoldOut.read(from: &buf),
+                lateP90Min: FfiConverterUInt32.read(from: &buf),
+                menuIsOld: FfiConverterBool.read(from: &buf),
+                asOfMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StoreStatus, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeStoreMode.write(value.mode, into: &buf)
+        FfiConverterSequenceTypeSoldOut.write(value.soldOut, into: &buf)
+        FfiConverterUInt32.write(value.lateP90Min, into: &buf)
+        FfiConverterBool.write(value.menuIsOld, into: &buf)
+        FfiConverterOptionInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreStatus_lift(_ buf: RustBuffer) throws -> StoreStatus {
+    return try FfiConverterTypeStoreStatus.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStoreStatus_lower(_ value: StoreStatus) -> RustBuffer {
+    return FfiConverterTypeStoreStatus.lower(value)
 }
 
 
@@ -8557,6 +11784,18 @@ public enum Change: Equatable, Hashable {
      */
     case holds
     /**
+     * A menu, or what is sold out or booked in a store: ask `ordering().menu()` again.
+     */
+    case menus
+    /**
+     * A cart: ask `ordering().cart()` again.
+     */
+    case carts
+    /**
+     * An order was made, answered, or has moved on: ask `ordering().orders()` again.
+     */
+    case orders
+    /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
     case outbox
@@ -8597,7 +11836,13 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
 
         case 8: return .holds
 
-        case 9: return .outbox
+        case 9: return .menus
+
+        case 10: return .carts
+
+        case 11: return .orders
+
+        case 12: return .outbox
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -8639,8 +11884,20 @@ public struct FfiConverterTypeChange: FfiConverterRustBuffer {
             writeInt(&buf, Int32(8))
 
 
-        case .outbox:
+        case .menus:
             writeInt(&buf, Int32(9))
+
+
+        case .carts:
+            writeInt(&buf, Int32(10))
+
+
+        case .orders:
+            writeInt(&buf, Int32(11))
+
+
+        case .outbox:
+            writeInt(&buf, Int32(12))
 
         }
     }
@@ -9923,6 +13180,105 @@ public func FfiConverterTypeIntentState_lower(_ value: IntentState) -> RustBuffe
 
 
 /**
+ * How the diner comes.
+ */
+
+public enum Journey: Equatable, Hashable {
+
+    /**
+     * As the phone moves: its fixes of the last minutes, in the order in which they came. One alone is enough to begin with.
+     */
+    case moving(
+        /**
+         * What the operating system said.
+         */observations: [Observation]
+    )
+    /**
+     * By a train or a bus whose arrival the shell knows; from there on foot.
+     */
+    case arriving(
+        /**
+         * The exit of the station, or the stop.
+         */at: JourneyPoint,
+        /**
+         * When it arrives, in milliseconds since the Unix epoch.
+         */arrivesMs: Int64,
+        /**
+         * From the platform to that exit, in minutes, at most 120.
+         */exitMin: UInt32,
+        /**
+         * By how many minutes the arrival may be wrong, at most 120.
+         */offMin: UInt32
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Journey: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeJourney: FfiConverterRustBuffer {
+    typealias SwiftType = Journey
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Journey {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .moving(observations: try FfiConverterSequenceTypeObservation.read(from: &buf)
+        )
+
+        case 2: return .arriving(at: try FfiConverterTypeJourneyPoint.read(from: &buf), arrivesMs: try FfiConverterInt64.read(from: &buf), exitMin: try FfiConverterUInt32.read(from: &buf), offMin: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Journey, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .moving(observations):
+            writeInt(&buf, Int32(1))
+            FfiConverterSequenceTypeObservation.write(observations, into: &buf)
+
+
+        case let .arriving(at,arrivesMs,exitMin,offMin):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeJourneyPoint.write(at, into: &buf)
+            FfiConverterInt64.write(arrivesMs, into: &buf)
+            FfiConverterUInt32.write(exitMin, into: &buf)
+            FfiConverterUInt32.write(offMin, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourney_lift(_ buf: RustBuffer) throws -> Journey {
+    return try FfiConverterTypeJourney.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourney_lower(_ value: Journey) -> RustBuffer {
+    return FfiConverterTypeJourney.lower(value)
+}
+
+
+
+/**
  * Kinds of things that can be lost.
  */
 
@@ -10890,6 +14246,395 @@ public func FfiConverterTypeOpenError_lower(_ value: OpenError) -> RustBuffer {
 
 
 /**
+ * What became of a step.
+ */
+
+public enum OrderStepOutcome: Equatable, Hashable {
+
+    /**
+     * It is done, or it is a question: then nothing was done yet, see [`PlacedOrder::question`].
+     */
+    case answered(
+        /**
+         * The order as it stands.
+         */order: PlacedOrder
+    )
+    /**
+     * It is kept and goes as soon as there is a network.
+     */
+    case waiting(
+        /**
+         * Its key in the outbox.
+         */key: IdempotencyKey
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderStepOutcome: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderStepOutcome: FfiConverterRustBuffer {
+    typealias SwiftType = OrderStepOutcome
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderStepOutcome {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .answered(order: try FfiConverterTypePlacedOrder.read(from: &buf)
+        )
+
+        case 2: return .waiting(key: try FfiConverterTypeIdempotencyKey.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: OrderStepOutcome, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .answered(order):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypePlacedOrder.write(order, into: &buf)
+
+
+        case let .waiting(key):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeIdempotencyKey.write(key, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderStepOutcome_lift(_ buf: RustBuffer) throws -> OrderStepOutcome {
+    return try FfiConverterTypeOrderStepOutcome.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderStepOutcome_lower(_ value: OrderStepOutcome) -> RustBuffer {
+    return FfiConverterTypeOrderStepOutcome.lower(value)
+}
+
+
+
+/**
+ * The verbs of ordering had no good end. The cart, and what is on the device, stay as they were in every case.
+ */
+public
+enum OrderingError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    case NotEnrolled
+    /**
+     * The store's menu was never fetched, or it sells nothing of that kind.
+     */
+    case NoMenu
+    /**
+     * It was never heard what is booked in the store's kitchen, or nothing is made there.
+     */
+    case NoStatus
+    /**
+     * The menu has no such item.
+     */
+    case NoSuchItem
+    /**
+     * The cart has no such line.
+     */
+    case NoSuchLine
+    /**
+     * What was said cannot stand in a cart or an order.
+     */
+    case BadCart(
+        /**
+         * What is wrong with it and what to do.
+         */detail: String
+    )
+    /**
+     * There is something like a payment card's number in it. Nothing was kept and nothing sent.
+     */
+    case CardNumber
+    /**
+     * The cart fits nothing that can be ordered as it is.
+     */
+    case HasProblems
+    /**
+     * No kitchen time is held for this cart, or no longer.
+     */
+    case NotHeld
+    /**
+     * The cart has changed since it was shown for the last time, or never was.
+     */
+    case NotReviewed
+    /**
+     * An order of this cart was sent and nobody knows yet what became of it.
+     */
+    case Unresolved(
+        /**
+         * The order.
+         */order: OrderId
+    )
+    /**
+     * No order on this phone has this id.
+     */
+    case NoSuchOrder
+    /**
+     * No saved cart has this name.
+     */
+    case NoSuchFavourite
+    /**
+     * An order at a table needs an open session there.
+     */
+    case NeedsSeat
+    /**
+     * The seat's code is none, forged, too old, or of another store.
+     */
+    case SeatRefused(
+        /**
+         * Why.
+         */detail: String
+    )
+    /**
+     * A push message that says nothing new, or is none.
+     */
+    case BadPush
+    /**
+     * The server refused for another reason.
+     */
+    case Refused(
+        /**
+         * Its reason.
+         */code: Reason,
+        /**
+         * Its words.
+         */detail: String
+    )
+    /**
+     * The network or the server failed: try again.
+     */
+    case Call(
+        /**
+         * Why.
+         */error: CallError
+    )
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    case Platform(
+        /**
+         * Why.
+         */error: PlatformError
+    )
+    /**
+     * The files failed; nothing was sent.
+     */
+    case Storage(
+        /**
+         * Why.
+         */error: StorageError
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension OrderingError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderingError: FfiConverterRustBuffer {
+    typealias SwiftType = OrderingError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderingError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .NotEnrolled
+        case 2: return .NoMenu
+        case 3: return .NoStatus
+        case 4: return .NoSuchItem
+        case 5: return .NoSuchLine
+        case 6: return .BadCart(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 7: return .CardNumber
+        case 8: return .HasProblems
+        case 9: return .NotHeld
+        case 10: return .NotReviewed
+        case 11: return .Unresolved(
+            order: try FfiConverterTypeOrderId.read(from: &buf)
+            )
+        case 12: return .NoSuchOrder
+        case 13: return .NoSuchFavourite
+        case 14: return .NeedsSeat
+        case 15: return .SeatRefused(
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 16: return .BadPush
+        case 17: return .Refused(
+            code: try FfiConverterTypeReason.read(from: &buf),
+            detail: try FfiConverterString.read(from: &buf)
+            )
+        case 18: return .Call(
+            error: try FfiConverterTypeCallError.read(from: &buf)
+            )
+        case 19: return .Platform(
+            error: try FfiConverterTypePlatformError.read(from: &buf)
+            )
+        case 20: return .Storage(
+            error: try FfiConverterTypeStorageError.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: OrderingError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .NotEnrolled:
+            writeInt(&buf, Int32(1))
+
+
+        case .NoMenu:
+            writeInt(&buf, Int32(2))
+
+
+        case .NoStatus:
+            writeInt(&buf, Int32(3))
+
+
+        case .NoSuchItem:
+            writeInt(&buf, Int32(4))
+
+
+        case .NoSuchLine:
+            writeInt(&buf, Int32(5))
+
+
+        case let .BadCart(detail):
+            writeInt(&buf, Int32(6))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case .CardNumber:
+            writeInt(&buf, Int32(7))
+
+
+        case .HasProblems:
+            writeInt(&buf, Int32(8))
+
+
+        case .NotHeld:
+            writeInt(&buf, Int32(9))
+
+
+        case .NotReviewed:
+            writeInt(&buf, Int32(10))
+
+
+        case let .Unresolved(order):
+            writeInt(&buf, Int32(11))
+            FfiConverterTypeOrderId.write(order, into: &buf)
+
+
+        case .NoSuchOrder:
+            writeInt(&buf, Int32(12))
+
+
+        case .NoSuchFavourite:
+            writeInt(&buf, Int32(13))
+
+
+        case .NeedsSeat:
+            writeInt(&buf, Int32(14))
+
+
+        case let .SeatRefused(detail):
+            writeInt(&buf, Int32(15))
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case .BadPush:
+            writeInt(&buf, Int32(16))
+
+
+        case let .Refused(code,detail):
+            writeInt(&buf, Int32(17))
+            FfiConverterTypeReason.write(code, into: &buf)
+            FfiConverterString.write(detail, into: &buf)
+
+
+        case let .Call(error):
+            writeInt(&buf, Int32(18))
+            FfiConverterTypeCallError.write(error, into: &buf)
+
+
+        case let .Platform(error):
+            writeInt(&buf, Int32(19))
+            FfiConverterTypePlatformError.write(error, into: &buf)
+
+
+        case let .Storage(error):
+            writeInt(&buf, Int32(20))
+            FfiConverterTypeStorageError.write(error, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderingError_lift(_ buf: RustBuffer) throws -> OrderingError {
+    return try FfiConverterTypeOrderingError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderingError_lower(_ value: OrderingError) -> RustBuffer {
+    return FfiConverterTypeOrderingError.lower(value)
+}
+
+
+/**
  * The outbox could not keep or find an intent.
  */
 public
@@ -11635,6 +15380,121 @@ public func FfiConverterTypeServerErasure_lower(_ value: ServerErasure) -> RustB
 
 
 /**
+ * What became of a wish for a slot.
+ */
+
+public enum SlotHoldOutcome: Equatable, Hashable {
+
+    /**
+     * It is held.
+     */
+    case held(
+        /**
+         * For this order.
+         */order: OrderId,
+        /**
+         * When, and until when it is held.
+         */held: HeldSlot
+    )
+    /**
+     * It is not to be had.
+     */
+    case refused(
+        /**
+         * Why, with other times, or none for that day.
+         */refusal: SlotRefusal,
+        /**
+         * In words, in Japanese.
+         */wordsJa: String,
+        /**
+         * In English.
+         */wordsEn: String
+    )
+    /**
+     * The cart does not fit the menu of today: nothing is held.
+     */
+    case changed(
+        /**
+         * What is not as it was seen.
+         */changes: [CartChangeView]
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SlotHoldOutcome: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSlotHoldOutcome: FfiConverterRustBuffer {
+    typealias SwiftType = SlotHoldOutcome
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SlotHoldOutcome {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .held(order: try FfiConverterTypeOrderId.read(from: &buf), held: try FfiConverterTypeHeldSlot.read(from: &buf)
+        )
+
+        case 2: return .refused(refusal: try FfiConverterTypeSlotRefusal.read(from: &buf), wordsJa: try FfiConverterString.read(from: &buf), wordsEn: try FfiConverterString.read(from: &buf)
+        )
+
+        case 3: return .changed(changes: try FfiConverterSequenceTypeCartChangeView.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: SlotHoldOutcome, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .held(order,held):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypeOrderId.write(order, into: &buf)
+            FfiConverterTypeHeldSlot.write(held, into: &buf)
+
+
+        case let .refused(refusal,wordsJa,wordsEn):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeSlotRefusal.write(refusal, into: &buf)
+            FfiConverterString.write(wordsJa, into: &buf)
+            FfiConverterString.write(wordsEn, into: &buf)
+
+
+        case let .changed(changes):
+            writeInt(&buf, Int32(3))
+            FfiConverterSequenceTypeCartChangeView.write(changes, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotHoldOutcome_lift(_ buf: RustBuffer) throws -> SlotHoldOutcome {
+    return try FfiConverterTypeSlotHoldOutcome.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotHoldOutcome_lower(_ value: SlotHoldOutcome) -> RustBuffer {
+    return FfiConverterTypeSlotHoldOutcome.lower(value)
+}
+
+
+
+/**
  * The verbs of stock had no good end. What is on the device stays readable in every case.
  */
 public
@@ -12262,6 +16122,30 @@ public func FfiConverterTypeTransportError_lower(_ value: TransportError) -> Rus
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionUInt8: FfiConverterRustBuffer {
+    typealias SwiftType = UInt8?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterUInt8.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterUInt8.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionUInt32: FfiConverterRustBuffer {
     typealias SwiftType = UInt32?
 
@@ -12398,6 +16282,102 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterString.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeCartTotals: FfiConverterRustBuffer {
+    typealias SwiftType = CartTotals?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCartTotals.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCartTotals.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeHeldSlot: FfiConverterRustBuffer {
+    typealias SwiftType = HeldSlot?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeHeldSlot.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeHeldSlot.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeJourneyPoint: FfiConverterRustBuffer {
+    typealias SwiftType = JourneyPoint?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeJourneyPoint.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeJourneyPoint.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOrderQuestionView: FfiConverterRustBuffer {
+    typealias SwiftType = OrderQuestionView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOrderQuestionView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOrderQuestionView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -12574,6 +16554,78 @@ fileprivate struct FfiConverterOptionTypeAssetInfo: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeDeliveryAddress: FfiConverterRustBuffer {
+    typealias SwiftType = DeliveryAddress?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeDeliveryAddress.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeDeliveryAddress.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOrderSnapshot: FfiConverterRustBuffer {
+    typealias SwiftType = OrderSnapshot?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOrderSnapshot.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOrderSnapshot.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypePickupSlot: FfiConverterRustBuffer {
+    typealias SwiftType = PickupSlot?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePickupSlot.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePickupSlot.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypePrice: FfiConverterRustBuffer {
     typealias SwiftType = Price?
 
@@ -12614,6 +16666,54 @@ fileprivate struct FfiConverterOptionTypeSizeMm: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeSizeMm.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSlotRefusal: FfiConverterRustBuffer {
+    typealias SwiftType = SlotRefusal?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSlotRefusal.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSlotRefusal.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeAllergenLevel: FfiConverterRustBuffer {
+    typealias SwiftType = AllergenLevel?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeAllergenLevel.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeAllergenLevel.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -12670,6 +16770,30 @@ fileprivate struct FfiConverterOptionTypeDirection: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypePointsMode: FfiConverterRustBuffer {
+    typealias SwiftType = PointsMode?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePointsMode.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePointsMode.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeReason: FfiConverterRustBuffer {
     typealias SwiftType = Reason?
 
@@ -12686,6 +16810,30 @@ fileprivate struct FfiConverterOptionTypeReason: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeReason.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeTaxHandoff: FfiConverterRustBuffer {
+    typealias SwiftType = TaxHandoff?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeTaxHandoff.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeTaxHandoff.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -12758,6 +16906,30 @@ fileprivate struct FfiConverterOptionTypeIdempotencyKey: FfiConverterRustBuffer 
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeIdempotencyKey.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOrderId: FfiConverterRustBuffer {
+    typealias SwiftType = OrderId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOrderId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOrderId.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -12887,6 +17059,31 @@ fileprivate struct FfiConverterSequenceUInt64: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceInt64: FfiConverterRustBuffer {
+    typealias SwiftType = [Int64]
+
+    public static func write(_ value: [Int64], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterInt64.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Int64] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Int64]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterInt64.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -12904,6 +17101,81 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeAllergenNote: FfiConverterRustBuffer {
+    typealias SwiftType = [AllergenNote]
+
+    public static func write(_ value: [AllergenNote], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAllergenNote.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AllergenNote] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AllergenNote]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAllergenNote.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCartChangeView: FfiConverterRustBuffer {
+    typealias SwiftType = [CartChangeView]
+
+    public static func write(_ value: [CartChangeView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCartChangeView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CartChangeView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CartChangeView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCartChangeView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCartProblemView: FfiConverterRustBuffer {
+    typealias SwiftType = [CartProblemView]
+
+    public static func write(_ value: [CartProblemView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCartProblemView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CartProblemView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CartProblemView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCartProblemView.read(from: &buf))
         }
         return seq
     }
@@ -13062,6 +17334,31 @@ fileprivate struct FfiConverterSequenceTypeHoldView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeLineAllergens: FfiConverterRustBuffer {
+    typealias SwiftType = [LineAllergens]
+
+    public static func write(_ value: [LineAllergens], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeLineAllergens.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [LineAllergens] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [LineAllergens]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeLineAllergens.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeLostItem: FfiConverterRustBuffer {
     typealias SwiftType = [LostItem]
 
@@ -13104,6 +17401,56 @@ fileprivate struct FfiConverterSequenceTypeMatrixRow: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeMatrixRow.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMenuItemView: FfiConverterRustBuffer {
+    typealias SwiftType = [MenuItemView]
+
+    public static func write(_ value: [MenuItemView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMenuItemView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MenuItemView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MenuItemView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMenuItemView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMenuSectionView: FfiConverterRustBuffer {
+    typealias SwiftType = [MenuSectionView]
+
+    public static func write(_ value: [MenuSectionView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMenuSectionView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MenuSectionView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MenuSectionView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMenuSectionView.read(from: &buf))
         }
         return seq
     }
@@ -13187,6 +17534,31 @@ fileprivate struct FfiConverterSequenceTypePlaceView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypePlacedOrder: FfiConverterRustBuffer {
+    typealias SwiftType = [PlacedOrder]
+
+    public static func write(_ value: [PlacedOrder], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePlacedOrder.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PlacedOrder] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PlacedOrder]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePlacedOrder.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeRankedView: FfiConverterRustBuffer {
     typealias SwiftType = [RankedView]
 
@@ -13262,6 +17634,31 @@ fileprivate struct FfiConverterSequenceTypeRefusedVisit: FfiConverterRustBuffer 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeSlotSuggestion: FfiConverterRustBuffer {
+    typealias SwiftType = [SlotSuggestion]
+
+    public static func write(_ value: [SlotSuggestion], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSlotSuggestion.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SlotSuggestion] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SlotSuggestion]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSlotSuggestion.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeStampView: FfiConverterRustBuffer {
     typealias SwiftType = [StampView]
 
@@ -13304,6 +17701,31 @@ fileprivate struct FfiConverterSequenceTypeStoreAnswer: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeStoreAnswer.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStoreLeftOut: FfiConverterRustBuffer {
+    typealias SwiftType = [StoreLeftOut]
+
+    public static func write(_ value: [StoreLeftOut], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStoreLeftOut.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StoreLeftOut] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StoreLeftOut]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStoreLeftOut.read(from: &buf))
         }
         return seq
     }
@@ -13537,6 +17959,56 @@ fileprivate struct FfiConverterSequenceTypeBackInStock: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeBasketPiece: FfiConverterRustBuffer {
+    typealias SwiftType = [BasketPiece]
+
+    public static func write(_ value: [BasketPiece], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeBasketPiece.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [BasketPiece] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [BasketPiece]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeBasketPiece.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeModifierGroup: FfiConverterRustBuffer {
+    typealias SwiftType = [ModifierGroup]
+
+    public static func write(_ value: [ModifierGroup], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeModifierGroup.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ModifierGroup] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ModifierGroup]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeModifierGroup.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer {
     typealias SwiftType = [OpeningSpan]
 
@@ -13554,6 +18026,31 @@ fileprivate struct FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeOpeningSpan.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePickupSlot: FfiConverterRustBuffer {
+    typealias SwiftType = [PickupSlot]
+
+    public static func write(_ value: [PickupSlot], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePickupSlot.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PickupSlot] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PickupSlot]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePickupSlot.read(from: &buf))
         }
         return seq
     }
@@ -13587,6 +18084,81 @@ fileprivate struct FfiConverterSequenceTypeReview: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeSnapshotRow: FfiConverterRustBuffer {
+    typealias SwiftType = [SnapshotRow]
+
+    public static func write(_ value: [SnapshotRow], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSnapshotRow.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SnapshotRow] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SnapshotRow]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSnapshotRow.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSoldOut: FfiConverterRustBuffer {
+    typealias SwiftType = [SoldOut]
+
+    public static func write(_ value: [SoldOut], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSoldOut.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SoldOut] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SoldOut]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSoldOut.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer {
+    typealias SwiftType = [TaxLine]
+
+    public static func write(_ value: [TaxLine], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTaxLine.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TaxLine] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TaxLine]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTaxLine.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeNextStep: FfiConverterRustBuffer {
     typealias SwiftType = [NextStep]
 
@@ -13612,6 +18184,56 @@ fileprivate struct FfiConverterSequenceTypeNextStep: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeObservation: FfiConverterRustBuffer {
+    typealias SwiftType = [Observation]
+
+    public static func write(_ value: [Observation], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeObservation.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Observation] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Observation]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeObservation.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeHandoffMode: FfiConverterRustBuffer {
+    typealias SwiftType = [HandoffMode]
+
+    public static func write(_ value: [HandoffMode], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHandoffMode.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HandoffMode] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HandoffMode]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHandoffMode.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffer {
     typealias SwiftType = [LinkedIdentity]
 
@@ -13629,6 +18251,31 @@ fileprivate struct FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffe
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeLinkedIdentity.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePaymentMethod: FfiConverterRustBuffer {
+    typealias SwiftType = [PaymentMethod]
+
+    public static func write(_ value: [PaymentMethod], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePaymentMethod.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PaymentMethod] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PaymentMethod]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePaymentMethod.read(from: &buf))
         }
         return seq
     }
@@ -13679,6 +18326,31 @@ fileprivate struct FfiConverterSequenceOptionTypeSku: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterOptionTypeSku.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeModifierGroupId: FfiConverterRustBuffer {
+    typealias SwiftType = [ModifierGroupId]
+
+    public static func write(_ value: [ModifierGroupId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeModifierGroupId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ModifierGroupId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ModifierGroupId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeModifierGroupId.read(from: &buf))
         }
         return seq
     }
@@ -13756,6 +18428,57 @@ fileprivate struct FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer {
             seq.append(try FfiConverterTypeStoreId.read(from: &buf))
         }
         return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTexts: FfiConverterRustBuffer {
+    typealias SwiftType = [Texts]
+
+    public static func write(_ value: [Texts], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTexts.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Texts] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Texts]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTexts.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterDictionaryStringString: FfiConverterRustBuffer {
+    public static func write(_ value: [String: String], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for (key, value) in value {
+            FfiConverterString.write(key, into: &buf)
+            FfiConverterString.write(value, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String: String] {
+        let len: Int32 = try readInt(&buf)
+        var dict = [String: String]()
+        dict.reserveCapacity(Int(len))
+        for _ in 0..<len {
+            let key = try FfiConverterString.read(from: &buf)
+            let value = try FfiConverterString.read(from: &buf)
+            dict[key] = value
+        }
+        return dict
     }
 }
 

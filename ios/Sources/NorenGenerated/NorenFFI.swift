@@ -831,6 +831,275 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
     func waiting() throws  -> [IntentView]
 
     /**
+     * The person has seen the prices of now, and says yes. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoMenu`.
+     */
+    func acceptPrices(of: CartOf) throws  -> CartView
+
+    /**
+     * Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    func addToCart(of: CartOf, line: CartLine) throws  -> CartView
+
+    /**
+     * What the person must not eat, by the ids of the allergen table. Sealed on the device; sent with an order only where they say so. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Storage`.
+     */
+    func avoidAllergens(allergens: [AllergenId]) throws
+
+    /**
+     * What the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
+     */
+    func avoidedAllergens() throws  -> [AllergenId]
+
+    /**
+     * The cart, empty where there is none. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    func cart(of: CartOf) throws  -> CartView
+
+    /**
+     * Every cart with something in it, by store. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    func carts() throws  -> [CartView]
+
+    /**
+     * Puts another line in the place of one (from 0): other modifiers, another note. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoSuchLine`.
+     */
+    func changeCartLine(of: CartOf, line: UInt32, to: CartLine) throws  -> CartView
+
+    /**
+     * Holds the cart against the menu and status on the phone: what does not fit, what is not as it was seen, what it comes to with the best coupons
+     * and the points, and what a person who avoids something should read. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `Storage`.
+     */
+    func checkCart(of: CartOf, wish: CheckoutWish) throws  -> CartCheck
+
+    /**
+     * Empties the cart. A slot that is held for it runs out by itself, unless it is released. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    func clearCart(of: CartOf) throws  -> CartView
+
+    /**
+     * The age that the person declares, where something asks for one; it is checked at hand-over. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+    func declareAge(of: CartOf, age: UInt8?) throws  -> CartView
+
+    /**
+     * Asks the store to keep the kitchen's time for this cart while the person pays. Again, it answers as before; another cart or time moves it.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `HasProblems`, `Unresolved`, `Refused`…; `Cancelled`.
+     */
+    func holdSlot(of: CartOf, time: PickupTime, cancel: CancelToken?) async throws  -> SlotHoldOutcome
+
+    /**
+     * What a line, as it is chosen so far, holds of every listed allergen, and of what the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    func lineAllergens(store: StoreId, line: CartLine) throws  -> [AllergenNote]
+
+    /**
+     * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    func menu(store: StoreId, handoff: HandoffMode?, atMs: Int64?) throws  -> MenuView
+
+    /**
+     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
+     */
+    func menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode?) throws  -> MenuItemDetail
+
+    /**
+     * Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
+     * position leaves the phone. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    func onTheWayToOrders(observations: [Observation]) throws  -> [OrderTrip]
+
+    /**
+     * One order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Storage`.
+     */
+    func order(order: OrderId) throws  -> PlacedOrder
+
+    /**
+     * Orders, newest first, with pickup codes and call numbers. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    func orders() throws  -> OrdersPage
+
+    /**
+     * When the cart could be ready: as soon as possible, and the times of a window, by what the server last said is booked. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `NoStatus`, `Storage`.
+     */
+    func pickupSlots(of: CartOf, window: PickupWindow) throws  -> PickupSlotsView
+
+    /**
+     * The tap: orders what the review of this id has shown. Durable before this returns; `resolve_order` sends it and says what became of it, and so
+     * does `send_due`. However often it is tapped, it is one order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotReviewed`, `NotHeld`, `NeedsSeat`, `CardNumber`, `BadCart`, `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`.
+     */
+    func placeOrder(order: OrderId, wish: PlaceWish) throws  -> PlacedOrder
+
+    /**
+     * Fetches a store's menu, with its kitchen, taxes and allergens, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    func refreshMenu(store: StoreId, cancel: CancelToken?) async throws  -> Bool
+
+    /**
+     * Asks for the orders, if anything has changed. True when something is different.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    func refreshOrders(cancel: CancelToken?) async throws  -> Bool
+
+    /**
+     * Asks what is sold out, booked and paused in stores, by the minute while someone looks; without a store, in all whose menu is on the phone.
+     * Answers those that take no orders.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    func refreshStoreStatus(stores: [StoreId], cancel: CancelToken?) async throws  -> [StoreId]
+
+    /**
+     * The person does not order: the kitchen's time is free again. True when something was held.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`: it runs out by itself then.
+     */
+    func releaseSlot(of: CartOf, cancel: CancelToken?) async throws  -> Bool
+
+    /**
+     * Takes a line out. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    func removeFromCart(of: CartOf, line: UInt32) throws  -> CartView
+
+    /**
+     * Sends an order that was placed, or asks what became of it; still unknown where no answer comes.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`: it stays in the outbox.
+     */
+    func resolveOrder(order: OrderId, cancel: CancelToken?) async throws  -> PlacedOrder
+
+    /**
+     * The last screen before the tap: show all its rows, then `place_order` orders exactly this. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `HasProblems`, `NotHeld`, `BadCart`, `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    func reviewOrder(of: CartOf, wish: CheckoutWish) throws  -> OrderReview
+
+    /**
+     * How it is handed over and where it is eaten. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+    func setCartHandoff(of: CartOf, handoff: CartHandoff) throws  -> CartView
+
+    /**
+     * A word to the kitchen, at most 200 characters; empty for none. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    func setCartNote(of: CartOf, line: UInt32, note: String) throws  -> CartView
+
+    /**
+     * So many pieces of a line; with 0 it goes. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    func setCartQuantity(of: CartOf, line: UInt32, quantity: UInt32) throws  -> CartView
+
+    /**
+     * What changes by the minute in stores, as it was heard last. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    func storeStatus(stores: [StoreId]) throws  -> [StoreStatus]
+
+    /**
+     * Which stores could make the cart, and when, on the way that the person goes; the best first. Where the phone is stays on the phone. Local:
+     * `refresh_store_status` without a store brings what is booked.
+     *
+     * # Errors
+     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     */
+    func suggestSlots(question: JourneyQuestion) throws  -> SlotSuggestions
+
+    /**
+     * Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    func takeCartTo(of: CartOf, store: StoreId) throws  -> CartView
+
+    /**
+     * What a push message about an order carries: where it stands, at once and with no network. True when it was news. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+    func takeOrderPush(text: String) throws  -> Bool
+
+    /**
      * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
      *
      * # Errors
@@ -1753,6 +2022,591 @@ open func waiting()throws  -> [IntentView]  {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_waiting(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The person has seen the prices of now, and says yes. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoMenu`.
+     */
+open func acceptPrices(of: CartOf)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_accept_prices(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+open func addToCart(of: CartOf, line: CartLine)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_add_to_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterTypeCartLine_lower(line),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What the person must not eat, by the ids of the allergen table. Sealed on the device; sent with an order only where they say so. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Storage`.
+     */
+open func avoidAllergens(allergens: [AllergenId])throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_avoid_allergens(
+            self.uniffiCloneHandle(),
+        FfiConverterSequenceTypeAllergenId.lower(allergens),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * What the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
+     */
+open func avoidedAllergens()throws  -> [AllergenId]  {
+    return try  FfiConverterSequenceTypeAllergenId.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_avoided_allergens(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The cart, empty where there is none. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+open func cart(of: CartOf)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Every cart with something in it, by store. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+open func carts()throws  -> [CartView]  {
+    return try  FfiConverterSequenceTypeCartView.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_carts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Puts another line in the place of one (from 0): other modifiers, another note. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoSuchLine`.
+     */
+open func changeCartLine(of: CartOf, line: UInt32, to: CartLine)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_change_cart_line(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterUInt32.lower(line),
+        FfiConverterTypeCartLine_lower(to),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Holds the cart against the menu and status on the phone: what does not fit, what is not as it was seen, what it comes to with the best coupons
+     * and the points, and what a person who avoids something should read. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `Storage`.
+     */
+open func checkCart(of: CartOf, wish: CheckoutWish)throws  -> CartCheck  {
+    return try  FfiConverterTypeCartCheck_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_check_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterTypeCheckoutWish_lower(wish),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Empties the cart. A slot that is held for it runs out by itself, unless it is released. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+open func clearCart(of: CartOf)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_clear_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The age that the person declares, where something asks for one; it is checked at hand-over. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+open func declareAge(of: CartOf, age: UInt8?)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_declare_age(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterOptionUInt8.lower(age),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Asks the store to keep the kitchen's time for this cart while the person pays. Again, it answers as before; another cart or time moves it.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `HasProblems`, `Unresolved`, `Refused`…; `Cancelled`.
+     */
+open func holdSlot(of: CartOf, time: PickupTime, cancel: CancelToken?)async throws  -> SlotHoldOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_hold_slot(
+                        self.uniffiCloneHandle(),FfiConverterTypeCartOf_lower(of),FfiConverterTypePickupTime_lower(time),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeSlotHoldOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * What a line, as it is chosen so far, holds of every listed allergen, and of what the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+open func lineAllergens(store: StoreId, line: CartLine)throws  -> [AllergenNote]  {
+    return try  FfiConverterSequenceTypeAllergenNote.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_line_allergens(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStoreId_lower(store),
+        FfiConverterTypeCartLine_lower(line),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+open func menu(store: StoreId, handoff: HandoffMode?, atMs: Int64?)throws  -> MenuView  {
+    return try  FfiConverterTypeMenuView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_menu(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStoreId_lower(store),
+        FfiConverterOptionTypeHandoffMode.lower(handoff),
+        FfiConverterOptionInt64.lower(atMs),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
+     */
+open func menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode?)throws  -> MenuItemDetail  {
+    return try  FfiConverterTypeMenuItemDetail_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_menu_item(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStoreId_lower(store),
+        FfiConverterTypeMenuItemId_lower(item),
+        FfiConverterOptionTypeHandoffMode.lower(handoff),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
+     * position leaves the phone. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+open func onTheWayToOrders(observations: [Observation])throws  -> [OrderTrip]  {
+    return try  FfiConverterSequenceTypeOrderTrip.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders(
+            self.uniffiCloneHandle(),
+        FfiConverterSequenceTypeObservation.lower(observations),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * One order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Storage`.
+     */
+open func order(order: OrderId)throws  -> PlacedOrder  {
+    return try  FfiConverterTypePlacedOrder_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_order(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeOrderId_lower(order),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Orders, newest first, with pickup codes and call numbers. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+open func orders()throws  -> OrdersPage  {
+    return try  FfiConverterTypeOrdersPage_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_orders(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * When the cart could be ready: as soon as possible, and the times of a window, by what the server last said is booked. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `NoStatus`, `Storage`.
+     */
+open func pickupSlots(of: CartOf, window: PickupWindow)throws  -> PickupSlotsView  {
+    return try  FfiConverterTypePickupSlotsView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_pickup_slots(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterTypePickupWindow_lower(window),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The tap: orders what the review of this id has shown. Durable before this returns; `resolve_order` sends it and says what became of it, and so
+     * does `send_due`. However often it is tapped, it is one order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotReviewed`, `NotHeld`, `NeedsSeat`, `CardNumber`, `BadCart`, `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`.
+     */
+open func placeOrder(order: OrderId, wish: PlaceWish)throws  -> PlacedOrder  {
+    return try  FfiConverterTypePlacedOrder_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_place_order(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeOrderId_lower(order),
+        FfiConverterTypePlaceWish_lower(wish),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Fetches a store's menu, with its kitchen, taxes and allergens, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+open func refreshMenu(store: StoreId, cancel: CancelToken?)async throws  -> Bool  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_menu(
+                        self.uniffiCloneHandle(),FfiConverterTypeStoreId_lower(store),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_i8,
+            completeFunc: ffi_noren_ffi_rust_future_complete_i8,
+            freeFunc: ffi_noren_ffi_rust_future_free_i8,
+            liftFunc: FfiConverterBool.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Asks for the orders, if anything has changed. True when something is different.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+open func refreshOrders(cancel: CancelToken?)async throws  -> Bool  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_orders(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_i8,
+            completeFunc: ffi_noren_ffi_rust_future_complete_i8,
+            freeFunc: ffi_noren_ffi_rust_future_free_i8,
+            liftFunc: FfiConverterBool.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Asks what is sold out, booked and paused in stores, by the minute while someone looks; without a store, in all whose menu is on the phone.
+     * Answers those that take no orders.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+open func refreshStoreStatus(stores: [StoreId], cancel: CancelToken?)async throws  -> [StoreId]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_store_status(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeStoreId.lower(stores),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeStoreId.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * The person does not order: the kitchen's time is free again. True when something was held.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`: it runs out by itself then.
+     */
+open func releaseSlot(of: CartOf, cancel: CancelToken?)async throws  -> Bool  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_release_slot(
+                        self.uniffiCloneHandle(),FfiConverterTypeCartOf_lower(of),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_i8,
+            completeFunc: ffi_noren_ffi_rust_future_complete_i8,
+            freeFunc: ffi_noren_ffi_rust_future_free_i8,
+            liftFunc: FfiConverterBool.lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Takes a line out. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+open func removeFromCart(of: CartOf, line: UInt32)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_remove_from_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterUInt32.lower(line),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Sends an order that was placed, or asks what became of it; still unknown where no answer comes.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`: it stays in the outbox.
+     */
+open func resolveOrder(order: OrderId, cancel: CancelToken?)async throws  -> PlacedOrder  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_resolve_order(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePlacedOrder_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * The last screen before the tap: show all its rows, then `place_order` orders exactly this. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `HasProblems`, `NotHeld`, `BadCart`, `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+open func reviewOrder(of: CartOf, wish: CheckoutWish)throws  -> OrderReview  {
+    return try  FfiConverterTypeOrderReview_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_review_order(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterTypeCheckoutWish_lower(wish),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * How it is handed over and where it is eaten. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+open func setCartHandoff(of: CartOf, handoff: CartHandoff)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_set_cart_handoff(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterTypeCartHandoff_lower(handoff),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * A word to the kitchen, at most 200 characters; empty for none. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+open func setCartNote(of: CartOf, line: UInt32, note: String)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_set_cart_note(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterUInt32.lower(line),
+        FfiConverterString.lower(note),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * So many pieces of a line; with 0 it goes. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+open func setCartQuantity(of: CartOf, line: UInt32, quantity: UInt32)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_set_cart_quantity(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterUInt32.lower(line),
+        FfiConverterUInt32.lower(quantity),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What changes by the minute in stores, as it was heard last. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+open func storeStatus(stores: [StoreId])throws  -> [StoreStatus]  {
+    return try  FfiConverterSequenceTypeStoreStatus.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_store_status(
+            self.uniffiCloneHandle(),
+        FfiConverterSequenceTypeStoreId.lower(stores),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Which stores could make the cart, and when, on the way that the person goes; the best first. Where the phone is stays on the phone. Local:
+     * `refresh_store_status` without a store brings what is booked.
+     *
+     * # Errors
+     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     */
+open func suggestSlots(question: JourneyQuestion)throws  -> SlotSuggestions  {
+    return try  FfiConverterTypeSlotSuggestions_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_suggest_slots(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeJourneyQuestion_lower(question),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+open func takeCartTo(of: CartOf, store: StoreId)throws  -> CartView  {
+    return try  FfiConverterTypeCartView_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_take_cart_to(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCartOf_lower(of),
+        FfiConverterTypeStoreId_lower(store),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What a push message about an order carries: where it stands, at once and with no network. True when it was news. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+open func takeOrderPush(text: String)throws  -> Bool  {
+    return try  FfiConverterBool.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_take_order_push(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),uniffiCallStatus
     )
 })
 }
@@ -3257,6 +4111,14 @@ enum NorenError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
          */error: HoldsError
     )
     /**
+     * Menus, carts and orders.
+     */
+    case Ordering(
+        /**
+         * Why.
+         */error: OrderingError
+    )
+    /**
      * The outbox.
      */
     case Outbox(
@@ -3348,17 +4210,20 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
         case 9: return .Holds(
             error: try FfiConverterTypeHoldsError.read(from: &buf)
             )
-        case 10: return .Outbox(
+        case 10: return .Ordering(
+            error: try FfiConverterTypeOrderingError.read(from: &buf)
+            )
+        case 11: return .Outbox(
             error: try FfiConverterTypeOutboxError.read(from: &buf)
             )
-        case 11: return .Forget(
+        case 12: return .Forget(
             error: try FfiConverterTypeForgetError.read(from: &buf)
             )
-        case 12: return .Storage(
+        case 13: return .Storage(
             error: try FfiConverterTypeStorageError.read(from: &buf)
             )
-        case 13: return .Cancelled
-        case 14: return .Runtime(
+        case 14: return .Cancelled
+        case 15: return .Runtime(
             reason: try FfiConverterString.read(from: &buf)
             )
 
@@ -3418,27 +4283,32 @@ public struct FfiConverterTypeNorenError: FfiConverterRustBuffer {
             FfiConverterTypeHoldsError.write(error, into: &buf)
 
 
-        case let .Outbox(error):
+        case let .Ordering(error):
             writeInt(&buf, Int32(10))
+            FfiConverterTypeOrderingError.write(error, into: &buf)
+
+
+        case let .Outbox(error):
+            writeInt(&buf, Int32(11))
             FfiConverterTypeOutboxError.write(error, into: &buf)
 
 
         case let .Forget(error):
-            writeInt(&buf, Int32(11))
+            writeInt(&buf, Int32(12))
             FfiConverterTypeForgetError.write(error, into: &buf)
 
 
         case let .Storage(error):
-            writeInt(&buf, Int32(12))
+            writeInt(&buf, Int32(13))
             FfiConverterTypeStorageError.write(error, into: &buf)
 
 
         case .Cancelled:
-            writeInt(&buf, Int32(13))
+            writeInt(&buf, Int32(14))
 
 
         case let .Runtime(reason):
-            writeInt(&buf, Int32(14))
+            writeInt(&buf, Int32(15))
             FfiConverterString.write(reason, into: &buf)
 
         }
@@ -3458,6 +4328,30 @@ public func FfiConverterTypeNorenError_lift(_ buf: RustBuffer) throws -> NorenEr
 #endif
 public func FfiConverterTypeNorenError_lower(_ value: NorenError) -> RustBuffer {
     return FfiConverterTypeNorenError.lower(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionUInt8: FfiConverterRustBuffer {
+    typealias SwiftType = UInt8?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterUInt8.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterUInt8.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
 }
 
 #if swift(>=5.8)
@@ -3631,6 +4525,30 @@ fileprivate struct FfiConverterOptionTypeFit: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeHandoffMode: FfiConverterRustBuffer {
+    typealias SwiftType = HandoffMode?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeHandoffMode.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeHandoffMode.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeLink: FfiConverterRustBuffer {
     typealias SwiftType = Link?
 
@@ -3673,6 +4591,56 @@ fileprivate struct FfiConverterOptionTypeStoreId: FfiConverterRustBuffer {
         case 1: return try FfiConverterTypeStoreId.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeAllergenNote: FfiConverterRustBuffer {
+    typealias SwiftType = [AllergenNote]
+
+    public static func write(_ value: [AllergenNote], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAllergenNote.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AllergenNote] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AllergenNote]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAllergenNote.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCartView: FfiConverterRustBuffer {
+    typealias SwiftType = [CartView]
+
+    public static func write(_ value: [CartView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCartView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CartView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CartView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCartView.read(from: &buf))
+        }
+        return seq
     }
 }
 
@@ -3804,6 +4772,31 @@ fileprivate struct FfiConverterSequenceTypeMonthTotal: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeOrderTrip: FfiConverterRustBuffer {
+    typealias SwiftType = [OrderTrip]
+
+    public static func write(_ value: [OrderTrip], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeOrderTrip.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [OrderTrip] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [OrderTrip]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeOrderTrip.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeProductSummary: FfiConverterRustBuffer {
     typealias SwiftType = [ProductSummary]
 
@@ -3879,6 +4872,31 @@ fileprivate struct FfiConverterSequenceTypeStockStoreView: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeStoreStatus: FfiConverterRustBuffer {
+    typealias SwiftType = [StoreStatus]
+
+    public static func write(_ value: [StoreStatus], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStoreStatus.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StoreStatus] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StoreStatus]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStoreStatus.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeBasketLine: FfiConverterRustBuffer {
     typealias SwiftType = [BasketLine]
 
@@ -3921,6 +4939,31 @@ fileprivate struct FfiConverterSequenceTypeObservation: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeObservation.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeAllergenId: FfiConverterRustBuffer {
+    typealias SwiftType = [AllergenId]
+
+    public static func write(_ value: [AllergenId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAllergenId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AllergenId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AllergenId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAllergenId.read(from: &buf))
         }
         return seq
     }
@@ -4161,6 +5204,105 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_waiting() != 39558) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_accept_prices() != 60460) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_add_to_cart() != 47180) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_avoid_allergens() != 20805) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_avoided_allergens() != 25006) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_cart() != 35751) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_carts() != 18521) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_change_cart_line() != 30994) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_check_cart() != 62348) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_clear_cart() != 11358) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_declare_age() != 18541) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_hold_slot() != 28579) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_line_allergens() != 20025) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_menu() != 31896) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_menu_item() != 31) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders() != 2806) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_order() != 48880) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_orders() != 3280) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_pickup_slots() != 815) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_place_order() != 33598) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_menu() != 36345) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_orders() != 45247) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_store_status() != 42326) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_release_slot() != 41529) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_remove_from_cart() != 32676) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_resolve_order() != 15796) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_review_order() != 2254) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_set_cart_handoff() != 4604) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_set_cart_note() != 20775) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity() != 26742) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_store_status() != 10389) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_suggest_slots() != 41941) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_take_cart_to() != 5590) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_take_order_push() != 2273) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_check_asset() != 61458) {

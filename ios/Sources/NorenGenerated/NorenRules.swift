@@ -497,6 +497,22 @@ fileprivate struct FfiConverterUInt16: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterInt16: FfiConverterPrimitive {
+    typealias FfiType = Int16
+    typealias SwiftType = Int16
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Int16 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: Int16, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     typealias FfiType = UInt32
     typealias SwiftType = UInt32
@@ -506,6 +522,22 @@ fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     }
 
     public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterInt32: FfiConverterPrimitive {
+    typealias FfiType = Int32
+    typealias SwiftType = Int32
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Int32 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: Int32, into buf: inout [UInt8]) {
         writeInt(&buf, lower(value))
     }
 }
@@ -626,6 +658,332 @@ fileprivate struct FfiConverterString: FfiConverter {
         writeInt(&buf, len)
         writeBytes(&buf, value.utf8)
     }
+}
+
+
+/**
+ * Something to take along.
+ */
+public struct AddOn: Equatable, Hashable {
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * What.
+     */
+    public let titles: Texts
+    /**
+     * In minor units, tax included.
+     */
+    public let priceMinor: Int64
+    /**
+     * ISO 4217.
+     */
+    public let currency: String
+    /**
+     * How many there are, at most 99.
+     */
+    public let available: UInt32
+    /**
+     * Where it lies.
+     */
+    public let shelf: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * What.
+         */titles: Texts,
+        /**
+         * In minor units, tax included.
+         */priceMinor: Int64,
+        /**
+         * ISO 4217.
+         */currency: String,
+        /**
+         * How many there are, at most 99.
+         */available: UInt32,
+        /**
+         * Where it lies.
+         */shelf: String?) {
+        self.sku = sku
+        self.titles = titles
+        self.priceMinor = priceMinor
+        self.currency = currency
+        self.available = available
+        self.shelf = shelf
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AddOn: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAddOn: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AddOn {
+        return
+            try AddOn(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                titles: FfiConverterTypeTexts.read(from: &buf),
+                priceMinor: FfiConverterInt64.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf),
+                available: FfiConverterUInt32.read(from: &buf),
+                shelf: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AddOn, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterTypeTexts.write(value.titles, into: &buf)
+        FfiConverterInt64.write(value.priceMinor, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterUInt32.write(value.available, into: &buf)
+        FfiConverterOptionString.write(value.shelf, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAddOn_lift(_ buf: RustBuffer) throws -> AddOn {
+    return try FfiConverterTypeAddOn.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAddOn_lower(_ value: AddOn) -> RustBuffer {
+    return FfiConverterTypeAddOn.lower(value)
+}
+
+
+/**
+ * What lies on the shelves of the store where an order is fetched.
+ */
+public struct AddOns: Equatable, Hashable {
+    /**
+     * Only what that store has now, at most 10.
+     */
+    public let addOns: [AddOn]
+    /**
+     * The server's clock.
+     */
+    public let asOfMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Only what that store has now, at most 10.
+         */addOns: [AddOn],
+        /**
+         * The server's clock.
+         */asOfMs: Int64) {
+        self.addOns = addOns
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AddOns: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAddOns: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AddOns {
+        return
+            try AddOns(
+                addOns: FfiConverterSequenceTypeAddOn.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AddOns, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeAddOn.write(value.addOns, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAddOns_lift(_ buf: RustBuffer) throws -> AddOns {
+    return try FfiConverterTypeAddOns.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAddOns_lower(_ value: AddOns) -> RustBuffer {
+    return FfiConverterTypeAddOns.lower(value)
+}
+
+
+/**
+ * An allergen's level, from a day on.
+ */
+public struct AllergenRow: Equatable, Hashable {
+    /**
+     * Which.
+     */
+    public let allergen: AllergenId
+    /**
+     * What the diner reads.
+     */
+    public let title: Texts
+    /**
+     * How it is to be named.
+     */
+    public let level: AllergenLevel
+    /**
+     * The first day, `YYYY-MM-DD`.
+     */
+    public let fromDate: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which.
+         */allergen: AllergenId,
+        /**
+         * What the diner reads.
+         */title: Texts,
+        /**
+         * How it is to be named.
+         */level: AllergenLevel,
+        /**
+         * The first day, `YYYY-MM-DD`.
+         */fromDate: String) {
+        self.allergen = allergen
+        self.title = title
+        self.level = level
+        self.fromDate = fromDate
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AllergenRow: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAllergenRow: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AllergenRow {
+        return
+            try AllergenRow(
+                allergen: FfiConverterTypeAllergenId.read(from: &buf),
+                title: FfiConverterTypeTexts.read(from: &buf),
+                level: FfiConverterTypeAllergenLevel.read(from: &buf),
+                fromDate: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AllergenRow, into buf: inout [UInt8]) {
+        FfiConverterTypeAllergenId.write(value.allergen, into: &buf)
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterTypeAllergenLevel.write(value.level, into: &buf)
+        FfiConverterString.write(value.fromDate, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenRow_lift(_ buf: RustBuffer) throws -> AllergenRow {
+    return try FfiConverterTypeAllergenRow.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenRow_lower(_ value: AllergenRow) -> RustBuffer {
+    return FfiConverterTypeAllergenRow.lower(value)
+}
+
+
+/**
+ * Allergens with their dates.
+ */
+public struct AllergenTable: Equatable, Hashable {
+    /**
+     * In any order.
+     */
+    public let rows: [AllergenRow]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In any order.
+         */rows: [AllergenRow]) {
+        self.rows = rows
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AllergenTable: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAllergenTable: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AllergenTable {
+        return
+            try AllergenTable(
+                rows: FfiConverterSequenceTypeAllergenRow.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AllergenTable, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeAllergenRow.write(value.rows, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenTable_lift(_ buf: RustBuffer) throws -> AllergenTable {
+    return try FfiConverterTypeAllergenTable.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenTable_lower(_ value: AllergenTable) -> RustBuffer {
+    return FfiConverterTypeAllergenTable.lower(value)
 }
 
 
@@ -1006,6 +1364,599 @@ public func FfiConverterTypeBasketLine_lower(_ value: BasketLine) -> RustBuffer 
 
 
 /**
+ * Something with its number.
+ */
+public struct BasketPiece: Equatable, Hashable {
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * How many, 1 to 99.
+     */
+    public let quantity: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * How many, 1 to 99.
+         */quantity: UInt32) {
+        self.sku = sku
+        self.quantity = quantity
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BasketPiece: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBasketPiece: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BasketPiece {
+        return
+            try BasketPiece(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: BasketPiece, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBasketPiece_lift(_ buf: RustBuffer) throws -> BasketPiece {
+    return try FfiConverterTypeBasketPiece.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBasketPiece_lower(_ value: BasketPiece) -> RustBuffer {
+    return FfiConverterTypeBasketPiece.lower(value)
+}
+
+
+/**
+ * How the person can get out of it.
+ */
+public struct CancelTerms: Equatable, Hashable {
+    /**
+     * Until when it can be cancelled for nothing, in milliseconds; absent: until the kitchen begins.
+     */
+    public let untilMs: Int64?
+    /**
+     * What the store says of returns and of what is not fetched.
+     */
+    public let text: Texts
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Until when it can be cancelled for nothing, in milliseconds; absent: until the kitchen begins.
+         */untilMs: Int64?,
+        /**
+         * What the store says of returns and of what is not fetched.
+         */text: Texts) {
+        self.untilMs = untilMs
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CancelTerms: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCancelTerms: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CancelTerms {
+        return
+            try CancelTerms(
+                untilMs: FfiConverterOptionInt64.read(from: &buf),
+                text: FfiConverterTypeTexts.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CancelTerms, into buf: inout [UInt8]) {
+        FfiConverterOptionInt64.write(value.untilMs, into: &buf)
+        FfiConverterTypeTexts.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCancelTerms_lift(_ buf: RustBuffer) throws -> CancelTerms {
+    return try FfiConverterTypeCancelTerms.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCancelTerms_lower(_ value: CancelTerms) -> RustBuffer {
+    return FfiConverterTypeCancelTerms.lower(value)
+}
+
+
+/**
+ * A cart.
+ */
+public struct Cart: Equatable, Hashable {
+    /**
+     * How it is handed over.
+     */
+    public let handoff: HandoffMode
+    /**
+     * Where it is eaten, as the diner says (店内/持ち帰り).
+     */
+    public let taxHandoff: TaxHandoff
+    /**
+     * What is wanted.
+     */
+    public let lines: [CartLine]
+    /**
+     * The age that the person declared, where something asks for one; checked at hand-over.
+     */
+    public let declaredAge: UInt8?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How it is handed over.
+         */handoff: HandoffMode,
+        /**
+         * Where it is eaten, as the diner says (店内/持ち帰り).
+         */taxHandoff: TaxHandoff,
+        /**
+         * What is wanted.
+         */lines: [CartLine],
+        /**
+         * The age that the person declared, where something asks for one; checked at hand-over.
+         */declaredAge: UInt8?) {
+        self.handoff = handoff
+        self.taxHandoff = taxHandoff
+        self.lines = lines
+        self.declaredAge = declaredAge
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Cart: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCart: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Cart {
+        return
+            try Cart(
+                handoff: FfiConverterTypeHandoffMode.read(from: &buf),
+                taxHandoff: FfiConverterTypeTaxHandoff.read(from: &buf),
+                lines: FfiConverterSequenceTypeCartLine.read(from: &buf),
+                declaredAge: FfiConverterOptionUInt8.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Cart, into buf: inout [UInt8]) {
+        FfiConverterTypeHandoffMode.write(value.handoff, into: &buf)
+        FfiConverterTypeTaxHandoff.write(value.taxHandoff, into: &buf)
+        FfiConverterSequenceTypeCartLine.write(value.lines, into: &buf)
+        FfiConverterOptionUInt8.write(value.declaredAge, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCart_lift(_ buf: RustBuffer) throws -> Cart {
+    return try FfiConverterTypeCart.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCart_lower(_ value: Cart) -> RustBuffer {
+    return FfiConverterTypeCart.lower(value)
+}
+
+
+/**
+ * A line of a cart.
+ */
+public struct CartLine: Equatable, Hashable {
+    /**
+     * What.
+     */
+    public let item: MenuItemId
+    /**
+     * How it is wanted.
+     */
+    public let modifiers: [CartModifier]
+    /**
+     * How many, all alike.
+     */
+    public let quantity: UInt32
+    /**
+     * A word to the kitchen; at most [`MAX_NOTE`] characters.
+     */
+    public let note: String
+    /**
+     * Where this line is eaten, where that is elsewhere than the rest (a souvenir taken home from the table).
+     */
+    public let taxHandoff: TaxHandoff?
+    /**
+     * What one piece cost when the person last saw it, in minor units, tax included: so that a changed price is a question.
+     */
+    public let seenMinor: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What.
+         */item: MenuItemId,
+        /**
+         * How it is wanted.
+         */modifiers: [CartModifier],
+        /**
+         * How many, all alike.
+         */quantity: UInt32,
+        /**
+         * A word to the kitchen; at most [`MAX_NOTE`] characters.
+         */note: String,
+        /**
+         * Where this line is eaten, where that is elsewhere than the rest (a souvenir taken home from the table).
+         */taxHandoff: TaxHandoff?,
+        /**
+         * What one piece cost when the person last saw it, in minor units, tax included: so that a changed price is a question.
+         */seenMinor: Int64?) {
+        self.item = item
+        self.modifiers = modifiers
+        self.quantity = quantity
+        self.note = note
+        self.taxHandoff = taxHandoff
+        self.seenMinor = seenMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartLine: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartLine: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartLine {
+        return
+            try CartLine(
+                item: FfiConverterTypeMenuItemId.read(from: &buf),
+                modifiers: FfiConverterSequenceTypeCartModifier.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf),
+                note: FfiConverterString.read(from: &buf),
+                taxHandoff: FfiConverterOptionTypeTaxHandoff.read(from: &buf),
+                seenMinor: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartLine, into buf: inout [UInt8]) {
+        FfiConverterTypeMenuItemId.write(value.item, into: &buf)
+        FfiConverterSequenceTypeCartModifier.write(value.modifiers, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+        FfiConverterString.write(value.note, into: &buf)
+        FfiConverterOptionTypeTaxHandoff.write(value.taxHandoff, into: &buf)
+        FfiConverterOptionInt64.write(value.seenMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartLine_lift(_ buf: RustBuffer) throws -> CartLine {
+    return try FfiConverterTypeCartLine.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartLine_lower(_ value: CartLine) -> RustBuffer {
+    return FfiConverterTypeCartLine.lower(value)
+}
+
+
+/**
+ * A modifier that is chosen, with what is chosen of the groups that it opens.
+ */
+public struct CartModifier: Equatable, Hashable {
+    /**
+     * Of this group.
+     */
+    public let group: ModifierGroupId
+    /**
+     * This one.
+     */
+    public let modifier: ModifierId
+    /**
+     * So many.
+     */
+    public let quantity: UInt32
+    /**
+     * And of the groups that it opens.
+     */
+    public let modifiers: [CartModifier]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Of this group.
+         */group: ModifierGroupId,
+        /**
+         * This one.
+         */modifier: ModifierId,
+        /**
+         * So many.
+         */quantity: UInt32,
+        /**
+         * And of the groups that it opens.
+         */modifiers: [CartModifier]) {
+        self.group = group
+        self.modifier = modifier
+        self.quantity = quantity
+        self.modifiers = modifiers
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartModifier: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartModifier: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartModifier {
+        return
+            try CartModifier(
+                group: FfiConverterTypeModifierGroupId.read(from: &buf),
+                modifier: FfiConverterTypeModifierId.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf),
+                modifiers: FfiConverterSequenceTypeCartModifier.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartModifier, into buf: inout [UInt8]) {
+        FfiConverterTypeModifierGroupId.write(value.group, into: &buf)
+        FfiConverterTypeModifierId.write(value.modifier, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+        FfiConverterSequenceTypeCartModifier.write(value.modifiers, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartModifier_lift(_ buf: RustBuffer) throws -> CartModifier {
+    return try FfiConverterTypeCartModifier.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartModifier_lower(_ value: CartModifier) -> RustBuffer {
+    return FfiConverterTypeCartModifier.lower(value)
+}
+
+
+/**
+ * Something that does not fit.
+ */
+public struct CartProblem: Equatable, Hashable {
+    /**
+     * The line's place; `None` where it is about the whole cart.
+     */
+    public let line: UInt32?
+    /**
+     * The modifiers inside of which it is, outermost first.
+     */
+    public let within: [ModifierId]
+    /**
+     * What it is.
+     */
+    public let kind: CartProblemKind
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The line's place; `None` where it is about the whole cart.
+         */line: UInt32?,
+        /**
+         * The modifiers inside of which it is, outermost first.
+         */within: [ModifierId],
+        /**
+         * What it is.
+         */kind: CartProblemKind) {
+        self.line = line
+        self.within = within
+        self.kind = kind
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartProblem: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartProblem: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartProblem {
+        return
+            try CartProblem(
+                line: FfiConverterOptionUInt32.read(from: &buf),
+                within: FfiConverterSequenceTypeModifierId.read(from: &buf),
+                kind: FfiConverterTypeCartProblemKind.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CartProblem, into buf: inout [UInt8]) {
+        FfiConverterOptionUInt32.write(value.line, into: &buf)
+        FfiConverterSequenceTypeModifierId.write(value.within, into: &buf)
+        FfiConverterTypeCartProblemKind.write(value.kind, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartProblem_lift(_ buf: RustBuffer) throws -> CartProblem {
+    return try FfiConverterTypeCartProblem.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartProblem_lower(_ value: CartProblem) -> RustBuffer {
+    return FfiConverterTypeCartProblem.lower(value)
+}
+
+
+/**
+ * Where a delivery goes. Erased with the member.
+ */
+public struct DeliveryAddress: Equatable, Hashable {
+    /**
+     * To whom.
+     */
+    public let name: String
+    /**
+     * Postal code, as written there.
+     */
+    public let postalCode: String
+    /**
+     * The rest, in one or more lines, at most 300 characters.
+     */
+    public let address: String
+    /**
+     * A word to who brings it.
+     */
+    public let note: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * To whom.
+         */name: String,
+        /**
+         * Postal code, as written there.
+         */postalCode: String,
+        /**
+         * The rest, in one or more lines, at most 300 characters.
+         */address: String,
+        /**
+         * A word to who brings it.
+         */note: String) {
+        self.name = name
+        self.postalCode = postalCode
+        self.address = address
+        self.note = note
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DeliveryAddress: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDeliveryAddress: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DeliveryAddress {
+        return
+            try DeliveryAddress(
+                name: FfiConverterString.read(from: &buf),
+                postalCode: FfiConverterString.read(from: &buf),
+                address: FfiConverterString.read(from: &buf),
+                note: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DeliveryAddress, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.postalCode, into: &buf)
+        FfiConverterString.write(value.address, into: &buf)
+        FfiConverterString.write(value.note, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeliveryAddress_lift(_ buf: RustBuffer) throws -> DeliveryAddress {
+    return try FfiConverterTypeDeliveryAddress.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeliveryAddress_lower(_ value: DeliveryAddress) -> RustBuffer {
+    return FfiConverterTypeDeliveryAddress.lower(value)
+}
+
+
+/**
  * A variant that a member likes.
  */
 public struct Favourite: Equatable, Hashable {
@@ -1081,6 +2032,85 @@ public func FfiConverterTypeFavourite_lift(_ buf: RustBuffer) throws -> Favourit
 #endif
 public func FfiConverterTypeFavourite_lower(_ value: Favourite) -> RustBuffer {
     return FfiConverterTypeFavourite.lower(value)
+}
+
+
+/**
+ * Goods of which there are not enough.
+ */
+public struct GoodsShort: Equatable, Hashable {
+    /**
+     * The variant.
+     */
+    public let sku: Sku
+    /**
+     * How many are available; absent when nobody knows.
+     */
+    public let available: UInt32?
+    /**
+     * Where else it is.
+     */
+    public let alternatives: [HoldAlternative]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The variant.
+         */sku: Sku,
+        /**
+         * How many are available; absent when nobody knows.
+         */available: UInt32?,
+        /**
+         * Where else it is.
+         */alternatives: [HoldAlternative]) {
+        self.sku = sku
+        self.available = available
+        self.alternatives = alternatives
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension GoodsShort: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGoodsShort: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> GoodsShort {
+        return
+            try GoodsShort(
+                sku: FfiConverterTypeSku.read(from: &buf),
+                available: FfiConverterOptionUInt32.read(from: &buf),
+                alternatives: FfiConverterSequenceTypeHoldAlternative.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: GoodsShort, into buf: inout [UInt8]) {
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterOptionUInt32.write(value.available, into: &buf)
+        FfiConverterSequenceTypeHoldAlternative.write(value.alternatives, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGoodsShort_lift(_ buf: RustBuffer) throws -> GoodsShort {
+    return try FfiConverterTypeGoodsShort.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGoodsShort_lower(_ value: GoodsShort) -> RustBuffer {
+    return FfiConverterTypeGoodsShort.lower(value)
 }
 
 
@@ -1729,6 +2759,591 @@ public func FfiConverterTypeIssuer_lower(_ value: Issuer) -> RustBuffer {
 
 
 /**
+ * What speaks against a slot, each by itself, in milliseconds; what is uncertain is taken at its mean.
+ */
+public struct JourneyParts: Equatable, Hashable {
+    /**
+     * How long the person waits for the promised time.
+     */
+    public let waitMs: Int64
+    /**
+     * How long the order waits on the shelf from when it is planned to be ready.
+     */
+    public let shelfMs: Int64
+    /**
+     * How much longer the way is.
+     */
+    public let detourMs: Int64
+    /**
+     * How much longer the person waits because one order of ten is later than promised.
+     */
+    public let lateMs: Int64
+    /**
+     * How full the kitchen is; a full one is ten minutes.
+     */
+    public let loadMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How long the person waits for the promised time.
+         */waitMs: Int64,
+        /**
+         * How long the order waits on the shelf from when it is planned to be ready.
+         */shelfMs: Int64,
+        /**
+         * How much longer the way is.
+         */detourMs: Int64,
+        /**
+         * How much longer the person waits because one order of ten is later than promised.
+         */lateMs: Int64,
+        /**
+         * How full the kitchen is; a full one is ten minutes.
+         */loadMs: Int64) {
+        self.waitMs = waitMs
+        self.shelfMs = shelfMs
+        self.detourMs = detourMs
+        self.lateMs = lateMs
+        self.loadMs = loadMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension JourneyParts: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeJourneyParts: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> JourneyParts {
+        return
+            try JourneyParts(
+                waitMs: FfiConverterInt64.read(from: &buf),
+                shelfMs: FfiConverterInt64.read(from: &buf),
+                detourMs: FfiConverterInt64.read(from: &buf),
+                lateMs: FfiConverterInt64.read(from: &buf),
+                loadMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: JourneyParts, into buf: inout [UInt8]) {
+        FfiConverterInt64.write(value.waitMs, into: &buf)
+        FfiConverterInt64.write(value.shelfMs, into: &buf)
+        FfiConverterInt64.write(value.detourMs, into: &buf)
+        FfiConverterInt64.write(value.lateMs, into: &buf)
+        FfiConverterInt64.write(value.loadMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyParts_lift(_ buf: RustBuffer) throws -> JourneyParts {
+    return try FfiConverterTypeJourneyParts.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyParts_lower(_ value: JourneyParts) -> RustBuffer {
+    return FfiConverterTypeJourneyParts.lower(value)
+}
+
+
+/**
+ * A store with its best slot.
+ */
+public struct JourneySuggestion: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its slot.
+     */
+    public let slot: PickupSlot
+    /**
+     * When the person is there, in milliseconds since the Unix epoch.
+     */
+    public let arrivesMs: Int64
+    /**
+     * What speaks against it.
+     */
+    public let parts: JourneyParts
+    /**
+     * All of it by its weights: the less the better.
+     */
+    public let scoreMs: Int64
+    /**
+     * Why it stands here.
+     */
+    public let reason: JourneyReason
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its slot.
+         */slot: PickupSlot,
+        /**
+         * When the person is there, in milliseconds since the Unix epoch.
+         */arrivesMs: Int64,
+        /**
+         * What speaks against it.
+         */parts: JourneyParts,
+        /**
+         * All of it by its weights: the less the better.
+         */scoreMs: Int64,
+        /**
+         * Why it stands here.
+         */reason: JourneyReason) {
+        self.store = store
+        self.slot = slot
+        self.arrivesMs = arrivesMs
+        self.parts = parts
+        self.scoreMs = scoreMs
+        self.reason = reason
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension JourneySuggestion: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeJourneySuggestion: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> JourneySuggestion {
+        return
+            try JourneySuggestion(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                slot: FfiConverterTypePickupSlot.read(from: &buf),
+                arrivesMs: FfiConverterInt64.read(from: &buf),
+                parts: FfiConverterTypeJourneyParts.read(from: &buf),
+                scoreMs: FfiConverterInt64.read(from: &buf),
+                reason: FfiConverterTypeJourneyReason.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: JourneySuggestion, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypePickupSlot.write(value.slot, into: &buf)
+        FfiConverterInt64.write(value.arrivesMs, into: &buf)
+        FfiConverterTypeJourneyParts.write(value.parts, into: &buf)
+        FfiConverterInt64.write(value.scoreMs, into: &buf)
+        FfiConverterTypeJourneyReason.write(value.reason, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneySuggestion_lift(_ buf: RustBuffer) throws -> JourneySuggestion {
+    return try FfiConverterTypeJourneySuggestion.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneySuggestion_lower(_ value: JourneySuggestion) -> RustBuffer {
+    return FfiConverterTypeJourneySuggestion.lower(value)
+}
+
+
+/**
+ * Work at a station of the kitchen.
+ */
+public struct MakeStep: Equatable, Hashable {
+    /**
+     * Where.
+     */
+    public let station: StationId
+    /**
+     * How long one batch takes, in seconds.
+     */
+    public let seconds: UInt32
+    /**
+     * How many equal pieces are made in one batch (six portions in one fryer); at least 1.
+     */
+    public let batch: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where.
+         */station: StationId,
+        /**
+         * How long one batch takes, in seconds.
+         */seconds: UInt32,
+        /**
+         * How many equal pieces are made in one batch (six portions in one fryer); at least 1.
+         */batch: UInt32) {
+        self.station = station
+        self.seconds = seconds
+        self.batch = batch
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MakeStep: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMakeStep: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MakeStep {
+        return
+            try MakeStep(
+                station: FfiConverterTypeStationId.read(from: &buf),
+                seconds: FfiConverterUInt32.read(from: &buf),
+                batch: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MakeStep, into buf: inout [UInt8]) {
+        FfiConverterTypeStationId.write(value.station, into: &buf)
+        FfiConverterUInt32.write(value.seconds, into: &buf)
+        FfiConverterUInt32.write(value.batch, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMakeStep_lift(_ buf: RustBuffer) throws -> MakeStep {
+    return try FfiConverterTypeMakeStep.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMakeStep_lower(_ value: MakeStep) -> RustBuffer {
+    return FfiConverterTypeMakeStep.lower(value)
+}
+
+
+/**
+ * The menu of a store.
+ */
+public struct Menu: Equatable, Hashable {
+    /**
+     * Whose.
+     */
+    public let store: StoreId
+    /**
+     * Rises with each change.
+     */
+    public let version: UInt64
+    /**
+     * ISO 4217 code of all prices.
+     */
+    public let currency: String
+    /**
+     * Sections, in the order in which they are shown. An item that is in none is not sold.
+     */
+    public let sections: [MenuSection]
+    /**
+     * All items.
+     */
+    public let items: [MenuItem]
+    /**
+     * All groups.
+     */
+    public let groups: [ModifierGroup]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Whose.
+         */store: StoreId,
+        /**
+         * Rises with each change.
+         */version: UInt64,
+        /**
+         * ISO 4217 code of all prices.
+         */currency: String,
+        /**
+         * Sections, in the order in which they are shown. An item that is in none is not sold.
+         */sections: [MenuSection],
+        /**
+         * All items.
+         */items: [MenuItem],
+        /**
+         * All groups.
+         */groups: [ModifierGroup]) {
+        self.store = store
+        self.version = version
+        self.currency = currency
+        self.sections = sections
+        self.items = items
+        self.groups = groups
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Menu: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenu: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Menu {
+        return
+            try Menu(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                version: FfiConverterUInt64.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf),
+                sections: FfiConverterSequenceTypeMenuSection.read(from: &buf),
+                items: FfiConverterSequenceTypeMenuItem.read(from: &buf),
+                groups: FfiConverterSequenceTypeModifierGroup.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Menu, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterUInt64.write(value.version, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterSequenceTypeMenuSection.write(value.sections, into: &buf)
+        FfiConverterSequenceTypeMenuItem.write(value.items, into: &buf)
+        FfiConverterSequenceTypeModifierGroup.write(value.groups, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenu_lift(_ buf: RustBuffer) throws -> Menu {
+    return try FfiConverterTypeMenu.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenu_lower(_ value: Menu) -> RustBuffer {
+    return FfiConverterTypeMenu.lower(value)
+}
+
+
+/**
+ * What is sold.
+ */
+public struct MenuItem: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: MenuItemId
+    /**
+     * The article code on the receipt.
+     */
+    public let sku: Sku
+    /**
+     * Its class of goods for coupons, if the shop has classes.
+     */
+    public let `class`: String?
+    /**
+     * What the diner reads.
+     */
+    public let title: Texts
+    /**
+     * What it is.
+     */
+    public let description: Texts
+    /**
+     * What one costs. It is not sold for a hand-over without a price.
+     */
+    public let prices: [MenuPrice]
+    /**
+     * What it is for the tax.
+     */
+    public let taxClass: TaxClass
+    /**
+     * Food and other things at one price (一体資産): then `tax_class` is food, and counts only where the rule is met.
+     */
+    public let mixedSet: MixedSet?
+    /**
+     * Its groups, in the order in which they are asked.
+     */
+    public let groups: [ModifierGroupId]
+    /**
+     * What is known of its allergens, its modifiers apart.
+     */
+    public let allergens: AllergenFacts
+    /**
+     * How old one must be (酒類・たばこ: 20).
+     */
+    public let leastAge: UInt8?
+    /**
+     * How many one order may have of it; absent: the limit of every line.
+     */
+    public let most: UInt32?
+    /**
+     * The most that all coupons together may take off it, in thousandths; absent: all.
+     */
+    public let greatestDiscountPermille: UInt16?
+    /**
+     * Work at the stations. Several stations work at the same time.
+     */
+    public let make: [MakeStep]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: MenuItemId,
+        /**
+         * The article code on the receipt.
+         */sku: Sku,
+        /**
+         * Its class of goods for coupons, if the shop has classes.
+         */`class`: String?,
+        /**
+         * What the diner reads.
+         */title: Texts,
+        /**
+         * What it is.
+         */description: Texts,
+        /**
+         * What one costs. It is not sold for a hand-over without a price.
+         */prices: [MenuPrice],
+        /**
+         * What it is for the tax.
+         */taxClass: TaxClass,
+        /**
+         * Food and other things at one price (一体資産): then `tax_class` is food, and counts only where the rule is met.
+         */mixedSet: MixedSet?,
+        /**
+         * Its groups, in the order in which they are asked.
+         */groups: [ModifierGroupId],
+        /**
+         * What is known of its allergens, its modifiers apart.
+         */allergens: AllergenFacts,
+        /**
+         * How old one must be (酒類・たばこ: 20).
+         */leastAge: UInt8?,
+        /**
+         * How many one order may have of it; absent: the limit of every line.
+         */most: UInt32?,
+        /**
+         * The most that all coupons together may take off it, in thousandths; absent: all.
+         */greatestDiscountPermille: UInt16?,
+        /**
+         * Work at the stations. Several stations work at the same time.
+         */make: [MakeStep]) {
+        self.id = id
+        self.sku = sku
+        self.`class` = `class`
+        self.title = title
+        self.description = description
+        self.prices = prices
+        self.taxClass = taxClass
+        self.mixedSet = mixedSet
+        self.groups = groups
+        self.allergens = allergens
+        self.leastAge = leastAge
+        self.most = most
+        self.greatestDiscountPermille = greatestDiscountPermille
+        self.make = make
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuItem: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuItem: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuItem {
+        return
+            try MenuItem(
+                id: FfiConverterTypeMenuItemId.read(from: &buf),
+                sku: FfiConverterTypeSku.read(from: &buf),
+                class: FfiConverterOptionString.read(from: &buf),
+                title: FfiConverterTypeTexts.read(from: &buf),
+                description: FfiConverterTypeTexts.read(from: &buf),
+                prices: FfiConverterSequenceTypeMenuPrice.read(from: &buf),
+                taxClass: FfiConverterTypeTaxClass.read(from: &buf),
+                mixedSet: FfiConverterOptionTypeMixedSet.read(from: &buf),
+                groups: FfiConverterSequenceTypeModifierGroupId.read(from: &buf),
+                allergens: FfiConverterTypeAllergenFacts.read(from: &buf),
+                leastAge: FfiConverterOptionUInt8.read(from: &buf),
+                most: FfiConverterOptionUInt32.read(from: &buf),
+                greatestDiscountPermille: FfiConverterOptionUInt16.read(from: &buf),
+                make: FfiConverterSequenceTypeMakeStep.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuItem, into buf: inout [UInt8]) {
+        FfiConverterTypeMenuItemId.write(value.id, into: &buf)
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterOptionString.write(value.`class`, into: &buf)
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterTypeTexts.write(value.description, into: &buf)
+        FfiConverterSequenceTypeMenuPrice.write(value.prices, into: &buf)
+        FfiConverterTypeTaxClass.write(value.taxClass, into: &buf)
+        FfiConverterOptionTypeMixedSet.write(value.mixedSet, into: &buf)
+        FfiConverterSequenceTypeModifierGroupId.write(value.groups, into: &buf)
+        FfiConverterTypeAllergenFacts.write(value.allergens, into: &buf)
+        FfiConverterOptionUInt8.write(value.leastAge, into: &buf)
+        FfiConverterOptionUInt32.write(value.most, into: &buf)
+        FfiConverterOptionUInt16.write(value.greatestDiscountPermille, into: &buf)
+        FfiConverterSequenceTypeMakeStep.write(value.make, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItem_lift(_ buf: RustBuffer) throws -> MenuItem {
+    return try FfiConverterTypeMenuItem.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuItem_lower(_ value: MenuItem) -> RustBuffer {
+    return FfiConverterTypeMenuItem.lower(value)
+}
+
+
+/**
  * A price, tax included (総額表示).
  */
 public struct MenuPrice: Equatable, Hashable {
@@ -1794,6 +3409,294 @@ public func FfiConverterTypeMenuPrice_lift(_ buf: RustBuffer) throws -> MenuPric
 #endif
 public func FfiConverterTypeMenuPrice_lower(_ value: MenuPrice) -> RustBuffer {
     return FfiConverterTypeMenuPrice.lower(value)
+}
+
+
+/**
+ * A part of the menu: which items, for which hand-over, at which time.
+ */
+public struct MenuSection: Equatable, Hashable {
+    /**
+     * What the diner reads (朝食).
+     */
+    public let title: Texts
+    /**
+     * For which hand-over; for every one where this is empty.
+     */
+    public let handoffs: [HandoffMode]
+    /**
+     * When, by the time of the hand-over; always where this is empty.
+     */
+    public let hours: [TimeOfDay]
+    /**
+     * In the order in which they are shown.
+     */
+    public let items: [MenuItemId]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What the diner reads (朝食).
+         */title: Texts,
+        /**
+         * For which hand-over; for every one where this is empty.
+         */handoffs: [HandoffMode],
+        /**
+         * When, by the time of the hand-over; always where this is empty.
+         */hours: [TimeOfDay],
+        /**
+         * In the order in which they are shown.
+         */items: [MenuItemId]) {
+        self.title = title
+        self.handoffs = handoffs
+        self.hours = hours
+        self.items = items
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuSection: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuSection: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuSection {
+        return
+            try MenuSection(
+                title: FfiConverterTypeTexts.read(from: &buf),
+                handoffs: FfiConverterSequenceTypeHandoffMode.read(from: &buf),
+                hours: FfiConverterSequenceTypeTimeOfDay.read(from: &buf),
+                items: FfiConverterSequenceTypeMenuItemId.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuSection, into buf: inout [UInt8]) {
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterSequenceTypeHandoffMode.write(value.handoffs, into: &buf)
+        FfiConverterSequenceTypeTimeOfDay.write(value.hours, into: &buf)
+        FfiConverterSequenceTypeMenuItemId.write(value.items, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuSection_lift(_ buf: RustBuffer) throws -> MenuSection {
+    return try FfiConverterTypeMenuSection.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuSection_lower(_ value: MenuSection) -> RustBuffer {
+    return FfiConverterTypeMenuSection.lower(value)
+}
+
+
+/**
+ * What changes by the minute in a store. With its [`KitchenPlan`], a phone finds slots for its own cart without telling anybody what it looks at:
+ * see [`crate::slots::KitchenBook::from_load`].
+ */
+public struct MenuStatus: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * The newest version of its menu; fetch it when it is another; 0 without a menu.
+     */
+    public let menuVersion: UInt64
+    /**
+     * Whether new orders are taken.
+     */
+    public let mode: StoreMode
+    /**
+     * Since when, in milliseconds.
+     */
+    public let modeSinceMs: Int64
+    /**
+     * What is sold out.
+     */
+    public let soldOut: [SoldOut]
+    /**
+     * By how many minutes nine of ten orders are late at most: what a promise adds.
+     */
+    public let lateP90Min: UInt32
+    /**
+     * How long work is booked at its stations, from shortly before this minute on.
+     */
+    public let load: [StationLoad]
+    /**
+     * The server's clock.
+     */
+    public let asOfMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * The newest version of its menu; fetch it when it is another; 0 without a menu.
+         */menuVersion: UInt64,
+        /**
+         * Whether new orders are taken.
+         */mode: StoreMode,
+        /**
+         * Since when, in milliseconds.
+         */modeSinceMs: Int64,
+        /**
+         * What is sold out.
+         */soldOut: [SoldOut],
+        /**
+         * By how many minutes nine of ten orders are late at most: what a promise adds.
+         */lateP90Min: UInt32,
+        /**
+         * How long work is booked at its stations, from shortly before this minute on.
+         */load: [StationLoad],
+        /**
+         * The server's clock.
+         */asOfMs: Int64) {
+        self.store = store
+        self.menuVersion = menuVersion
+        self.mode = mode
+        self.modeSinceMs = modeSinceMs
+        self.soldOut = soldOut
+        self.lateP90Min = lateP90Min
+        self.load = load
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuStatus: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuStatus: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuStatus {
+        return
+            try MenuStatus(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                menuVersion: FfiConverterUInt64.read(from: &buf),
+                mode: FfiConverterTypeStoreMode.read(from: &buf),
+                modeSinceMs: FfiConverterInt64.read(from: &buf),
+                soldOut: FfiConverterSequenceTypeSoldOut.read(from: &buf),
+                lateP90Min: FfiConverterUInt32.read(from: &buf),
+                load: FfiConverterSequenceTypeStationLoad.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuStatus, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterUInt64.write(value.menuVersion, into: &buf)
+        FfiConverterTypeStoreMode.write(value.mode, into: &buf)
+        FfiConverterInt64.write(value.modeSinceMs, into: &buf)
+        FfiConverterSequenceTypeSoldOut.write(value.soldOut, into: &buf)
+        FfiConverterUInt32.write(value.lateP90Min, into: &buf)
+        FfiConverterSequenceTypeStationLoad.write(value.load, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuStatus_lift(_ buf: RustBuffer) throws -> MenuStatus {
+    return try FfiConverterTypeMenuStatus.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuStatus_lower(_ value: MenuStatus) -> RustBuffer {
+    return FfiConverterTypeMenuStatus.lower(value)
+}
+
+
+/**
+ * What changes by the minute in the stores that were asked for. One that takes no orders is left out.
+ */
+public struct MenuStatuses: Equatable, Hashable {
+    /**
+     * In the order in which they were asked for.
+     */
+    public let stores: [MenuStatus]
+    /**
+     * The server's clock.
+     */
+    public let asOfMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In the order in which they were asked for.
+         */stores: [MenuStatus],
+        /**
+         * The server's clock.
+         */asOfMs: Int64) {
+        self.stores = stores
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuStatuses: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuStatuses: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuStatuses {
+        return
+            try MenuStatuses(
+                stores: FfiConverterSequenceTypeMenuStatus.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MenuStatuses, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeMenuStatus.write(value.stores, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuStatuses_lift(_ buf: RustBuffer) throws -> MenuStatuses {
+    return try FfiConverterTypeMenuStatuses.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuStatuses_lower(_ value: MenuStatuses) -> RustBuffer {
+    return FfiConverterTypeMenuStatuses.lower(value)
 }
 
 
@@ -1864,6 +3767,254 @@ public func FfiConverterTypeMixedSet_lift(_ buf: RustBuffer) throws -> MixedSet 
 #endif
 public func FfiConverterTypeMixedSet_lower(_ value: MixedSet) -> RustBuffer {
     return FfiConverterTypeMixedSet.lower(value)
+}
+
+
+/**
+ * A modifier: what can be chosen of a group (トッピング, サイズ).
+ */
+public struct Modifier: Equatable, Hashable {
+    /**
+     * Its id. The same modifier may stand in several groups, and is then sold out in all of them.
+     */
+    public let id: ModifierId
+    /**
+     * What the diner reads.
+     */
+    public let title: Texts
+    /**
+     * What one of it costs more; nothing where there is none.
+     */
+    public let prices: [MenuPrice]
+    /**
+     * How many of it can be chosen at most.
+     */
+    public let most: UInt32
+    /**
+     * How many are chosen unless the diner says otherwise.
+     */
+    public let `default`: UInt32
+    /**
+     * Groups that open once it is chosen (セットのドリンク → 氷の量).
+     */
+    public let groups: [ModifierGroupId]
+    /**
+     * What is known of its allergens.
+     */
+    public let allergens: AllergenFacts
+    /**
+     * Its tax class where that is another than the item's (beer in a set that the diner puts together): its price is then a line of its own.
+     */
+    public let taxClass: TaxClass?
+    /**
+     * How old one must be (酒類: 20).
+     */
+    public let leastAge: UInt8?
+    /**
+     * Work that it adds.
+     */
+    public let make: [MakeStep]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id. The same modifier may stand in several groups, and is then sold out in all of them.
+         */id: ModifierId,
+        /**
+         * What the diner reads.
+         */title: Texts,
+        /**
+         * What one of it costs more; nothing where there is none.
+         */prices: [MenuPrice],
+        /**
+         * How many of it can be chosen at most.
+         */most: UInt32,
+        /**
+         * How many are chosen unless the diner says otherwise.
+         */`default`: UInt32,
+        /**
+         * Groups that open once it is chosen (セットのドリンク → 氷の量).
+         */groups: [ModifierGroupId],
+        /**
+         * What is known of its allergens.
+         */allergens: AllergenFacts,
+        /**
+         * Its tax class where that is another than the item's (beer in a set that the diner puts together): its price is then a line of its own.
+         */taxClass: TaxClass?,
+        /**
+         * How old one must be (酒類: 20).
+         */leastAge: UInt8?,
+        /**
+         * Work that it adds.
+         */make: [MakeStep]) {
+        self.id = id
+        self.title = title
+        self.prices = prices
+        self.most = most
+        self.`default` = `default`
+        self.groups = groups
+        self.allergens = allergens
+        self.taxClass = taxClass
+        self.leastAge = leastAge
+        self.make = make
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Modifier: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeModifier: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Modifier {
+        return
+            try Modifier(
+                id: FfiConverterTypeModifierId.read(from: &buf),
+                title: FfiConverterTypeTexts.read(from: &buf),
+                prices: FfiConverterSequenceTypeMenuPrice.read(from: &buf),
+                most: FfiConverterUInt32.read(from: &buf),
+                default: FfiConverterUInt32.read(from: &buf),
+                groups: FfiConverterSequenceTypeModifierGroupId.read(from: &buf),
+                allergens: FfiConverterTypeAllergenFacts.read(from: &buf),
+                taxClass: FfiConverterOptionTypeTaxClass.read(from: &buf),
+                leastAge: FfiConverterOptionUInt8.read(from: &buf),
+                make: FfiConverterSequenceTypeMakeStep.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Modifier, into buf: inout [UInt8]) {
+        FfiConverterTypeModifierId.write(value.id, into: &buf)
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterSequenceTypeMenuPrice.write(value.prices, into: &buf)
+        FfiConverterUInt32.write(value.most, into: &buf)
+        FfiConverterUInt32.write(value.`default`, into: &buf)
+        FfiConverterSequenceTypeModifierGroupId.write(value.groups, into: &buf)
+        FfiConverterTypeAllergenFacts.write(value.allergens, into: &buf)
+        FfiConverterOptionTypeTaxClass.write(value.taxClass, into: &buf)
+        FfiConverterOptionUInt8.write(value.leastAge, into: &buf)
+        FfiConverterSequenceTypeMakeStep.write(value.make, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifier_lift(_ buf: RustBuffer) throws -> Modifier {
+    return try FfiConverterTypeModifier.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifier_lower(_ value: Modifier) -> RustBuffer {
+    return FfiConverterTypeModifier.lower(value)
+}
+
+
+/**
+ * A group of modifiers (オプション群).
+ */
+public struct ModifierGroup: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: ModifierGroupId
+    /**
+     * What the diner reads.
+     */
+    public let title: Texts
+    /**
+     * How many must be chosen at least, counted with their quantities; required where this is above 0.
+     */
+    public let min: UInt32
+    /**
+     * How many can be chosen at most, counted with their quantities.
+     */
+    public let max: UInt32
+    /**
+     * What can be chosen.
+     */
+    public let modifiers: [Modifier]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: ModifierGroupId,
+        /**
+         * What the diner reads.
+         */title: Texts,
+        /**
+         * How many must be chosen at least, counted with their quantities; required where this is above 0.
+         */min: UInt32,
+        /**
+         * How many can be chosen at most, counted with their quantities.
+         */max: UInt32,
+        /**
+         * What can be chosen.
+         */modifiers: [Modifier]) {
+        self.id = id
+        self.title = title
+        self.min = min
+        self.max = max
+        self.modifiers = modifiers
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ModifierGroup: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeModifierGroup: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ModifierGroup {
+        return
+            try ModifierGroup(
+                id: FfiConverterTypeModifierGroupId.read(from: &buf),
+                title: FfiConverterTypeTexts.read(from: &buf),
+                min: FfiConverterUInt32.read(from: &buf),
+                max: FfiConverterUInt32.read(from: &buf),
+                modifiers: FfiConverterSequenceTypeModifier.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ModifierGroup, into buf: inout [UInt8]) {
+        FfiConverterTypeModifierGroupId.write(value.id, into: &buf)
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterUInt32.write(value.min, into: &buf)
+        FfiConverterUInt32.write(value.max, into: &buf)
+        FfiConverterSequenceTypeModifier.write(value.modifiers, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifierGroup_lift(_ buf: RustBuffer) throws -> ModifierGroup {
+    return try FfiConverterTypeModifierGroup.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModifierGroup_lower(_ value: ModifierGroup) -> RustBuffer {
+    return FfiConverterTypeModifierGroup.lower(value)
 }
 
 
@@ -1943,6 +4094,1366 @@ public func FfiConverterTypeOpeningSpan_lift(_ buf: RustBuffer) throws -> Openin
 #endif
 public func FfiConverterTypeOpeningSpan_lower(_ value: OpeningSpan) -> RustBuffer {
     return FfiConverterTypeOpeningSpan.lower(value)
+}
+
+
+/**
+ * What became of an order.
+ */
+public struct OrderAnswer: Equatable, Hashable {
+    /**
+     * The order as it stands: with a question it is rejected, nothing is charged, nothing kept.
+     */
+    public let order: OrderView
+    /**
+     * What the person is asked. A yes is a new order that names this one.
+     */
+    public let question: OrderQuestion?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The order as it stands: with a question it is rejected, nothing is charged, nothing kept.
+         */order: OrderView,
+        /**
+         * What the person is asked. A yes is a new order that names this one.
+         */question: OrderQuestion?) {
+        self.order = order
+        self.question = question
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderAnswer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderAnswer: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderAnswer {
+        return
+            try OrderAnswer(
+                order: FfiConverterTypeOrderView.read(from: &buf),
+                question: FfiConverterOptionTypeOrderQuestion.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderAnswer, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderView.write(value.order, into: &buf)
+        FfiConverterOptionTypeOrderQuestion.write(value.question, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderAnswer_lift(_ buf: RustBuffer) throws -> OrderAnswer {
+    return try FfiConverterTypeOrderAnswer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderAnswer_lower(_ value: OrderAnswer) -> RustBuffer {
+    return FfiConverterTypeOrderAnswer.lower(value)
+}
+
+
+/**
+ * A line of an order.
+ */
+public struct OrderLineView: Equatable, Hashable {
+    /**
+     * What.
+     */
+    public let titles: Texts
+    /**
+     * The article code.
+     */
+    public let sku: Sku
+    /**
+     * How many.
+     */
+    public let pieces: UInt32
+    /**
+     * How many of them were given back, dropped, or could not be made.
+     */
+    public let givenBack: UInt32
+    /**
+     * What it comes to with all its pieces, in minor units, tax included.
+     */
+    public let grossMinor: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What.
+         */titles: Texts,
+        /**
+         * The article code.
+         */sku: Sku,
+        /**
+         * How many.
+         */pieces: UInt32,
+        /**
+         * How many of them were given back, dropped, or could not be made.
+         */givenBack: UInt32,
+        /**
+         * What it comes to with all its pieces, in minor units, tax included.
+         */grossMinor: Int64) {
+        self.titles = titles
+        self.sku = sku
+        self.pieces = pieces
+        self.givenBack = givenBack
+        self.grossMinor = grossMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderLineView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderLineView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderLineView {
+        return
+            try OrderLineView(
+                titles: FfiConverterTypeTexts.read(from: &buf),
+                sku: FfiConverterTypeSku.read(from: &buf),
+                pieces: FfiConverterUInt32.read(from: &buf),
+                givenBack: FfiConverterUInt32.read(from: &buf),
+                grossMinor: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderLineView, into buf: inout [UInt8]) {
+        FfiConverterTypeTexts.write(value.titles, into: &buf)
+        FfiConverterTypeSku.write(value.sku, into: &buf)
+        FfiConverterUInt32.write(value.pieces, into: &buf)
+        FfiConverterUInt32.write(value.givenBack, into: &buf)
+        FfiConverterInt64.write(value.grossMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderLineView_lift(_ buf: RustBuffer) throws -> OrderLineView {
+    return try FfiConverterTypeOrderLineView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderLineView_lower(_ value: OrderLineView) -> RustBuffer {
+    return FfiConverterTypeOrderLineView.lower(value)
+}
+
+
+/**
+ * What a push message carries: enough to show where an order stands with no network, and nothing that hands it over.
+ */
+public struct OrderPush: Equatable, Hashable {
+    /**
+     * The order.
+     */
+    public let order: OrderId
+    /**
+     * Where it stands.
+     */
+    public let state: OrderState
+    /**
+     * When it is ready.
+     */
+    public let promisedMs: Int64
+    /**
+     * As in [`OrderView`]: an older one than the phone has says nothing.
+     */
+    public let version: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The order.
+         */order: OrderId,
+        /**
+         * Where it stands.
+         */state: OrderState,
+        /**
+         * When it is ready.
+         */promisedMs: Int64,
+        /**
+         * As in [`OrderView`]: an older one than the phone has says nothing.
+         */version: UInt64) {
+        self.order = order
+        self.state = state
+        self.promisedMs = promisedMs
+        self.version = version
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderPush: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderPush: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderPush {
+        return
+            try OrderPush(
+                order: FfiConverterTypeOrderId.read(from: &buf),
+                state: FfiConverterTypeOrderState.read(from: &buf),
+                promisedMs: FfiConverterInt64.read(from: &buf),
+                version: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderPush, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderId.write(value.order, into: &buf)
+        FfiConverterTypeOrderState.write(value.state, into: &buf)
+        FfiConverterInt64.write(value.promisedMs, into: &buf)
+        FfiConverterUInt64.write(value.version, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderPush_lift(_ buf: RustBuffer) throws -> OrderPush {
+    return try FfiConverterTypeOrderPush.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderPush_lower(_ value: OrderPush) -> RustBuffer {
+    return FfiConverterTypeOrderPush.lower(value)
+}
+
+
+/**
+ * Something is not as it was shown.
+ */
+public struct OrderQuestion: Equatable, Hashable {
+    /**
+     * What of the cart is not as the person saw it.
+     */
+    public let changes: [CartChange]
+    /**
+     * Why the slot is not to be had, with other times.
+     */
+    public let slot: SlotRefusal?
+    /**
+     * Goods of which there are not enough, with other stores.
+     */
+    public let short: [GoodsShort]
+    /**
+     * What would be shown now; absent while it cannot be ordered as it is.
+     */
+    public let shownNow: OrderSnapshot?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What of the cart is not as the person saw it.
+         */changes: [CartChange],
+        /**
+         * Why the slot is not to be had, with other times.
+         */slot: SlotRefusal?,
+        /**
+         * Goods of which there are not enough, with other stores.
+         */short: [GoodsShort],
+        /**
+         * What would be shown now; absent while it cannot be ordered as it is.
+         */shownNow: OrderSnapshot?) {
+        self.changes = changes
+        self.slot = slot
+        self.short = short
+        self.shownNow = shownNow
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderQuestion: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderQuestion: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderQuestion {
+        return
+            try OrderQuestion(
+                changes: FfiConverterSequenceTypeCartChange.read(from: &buf),
+                slot: FfiConverterOptionTypeSlotRefusal.read(from: &buf),
+                short: FfiConverterSequenceTypeGoodsShort.read(from: &buf),
+                shownNow: FfiConverterOptionTypeOrderSnapshot.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderQuestion, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeCartChange.write(value.changes, into: &buf)
+        FfiConverterOptionTypeSlotRefusal.write(value.slot, into: &buf)
+        FfiConverterSequenceTypeGoodsShort.write(value.short, into: &buf)
+        FfiConverterOptionTypeOrderSnapshot.write(value.shownNow, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderQuestion_lift(_ buf: RustBuffer) throws -> OrderQuestion {
+    return try FfiConverterTypeOrderQuestion.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderQuestion_lower(_ value: OrderQuestion) -> RustBuffer {
+    return FfiConverterTypeOrderQuestion.lower(value)
+}
+
+
+/**
+ * What was shown before the tap. Amounts are in minor units, tax included.
+ */
+public struct OrderSnapshot: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its name.
+     */
+    public let storeName: Texts
+    /**
+     * The seller.
+     */
+    public let seller: String
+    /**
+     * The version of the menu.
+     */
+    public let menuVersion: UInt64
+    /**
+     * How it is handed over.
+     */
+    public let handoff: HandoffMode
+    /**
+     * Where it is eaten.
+     */
+    public let taxHandoff: TaxHandoff
+    /**
+     * ISO 4217 code of all amounts.
+     */
+    public let currency: String
+    /**
+     * What is ordered (分量).
+     */
+    public let lines: [SnapshotLine]
+    /**
+     * What coupons take off in all.
+     */
+    public let discountMinor: Int64
+    /**
+     * Points that are used.
+     */
+    public let points: Int64
+    /**
+     * What they take off or pay.
+     */
+    public let pointsMinor: Int64
+    /**
+     * True where points are a means of payment, false where they are a discount.
+     */
+    public let pointsPay: Bool
+    /**
+     * The tax in the total, by rate.
+     */
+    public let taxes: [TaxLine]
+    /**
+     * The total of the receipt.
+     */
+    public let totalMinor: Int64
+    /**
+     * What is to be paid in money (支払総額).
+     */
+    public let toPayMinor: Int64
+    /**
+     * How it is paid.
+     */
+    public let method: PaymentMethod
+    /**
+     * When.
+     */
+    public let capture: CaptureTime
+    /**
+     * When it is handed over (引渡時期).
+     */
+    public let promisedMs: Int64
+    /**
+     * Until when it is kept.
+     */
+    public let keptUntilMs: Int64
+    /**
+     * How to cancel (撤回・解除).
+     */
+    public let cancel: CancelTerms
+    /**
+     * Until when this can be ordered (申込期間).
+     */
+    public let deadlineMs: Int64?
+    /**
+     * The store's offset from UTC in minutes.
+     */
+    public let utcOffsetMin: Int32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its name.
+         */storeName: Texts,
+        /**
+         * The seller.
+         */seller: String,
+        /**
+         * The version of the menu.
+         */menuVersion: UInt64,
+        /**
+         * How it is handed over.
+         */handoff: HandoffMode,
+        /**
+         * Where it is eaten.
+         */taxHandoff: TaxHandoff,
+        /**
+         * ISO 4217 code of all amounts.
+         */currency: String,
+        /**
+         * What is ordered (分量).
+         */lines: [SnapshotLine],
+        /**
+         * What coupons take off in all.
+         */discountMinor: Int64,
+        /**
+         * Points that are used.
+         */points: Int64,
+        /**
+         * What they take off or pay.
+         */pointsMinor: Int64,
+        /**
+         * True where points are a means of payment, false where they are a discount.
+         */pointsPay: Bool,
+        /**
+         * The tax in the total, by rate.
+         */taxes: [TaxLine],
+        /**
+         * The total of the receipt.
+         */totalMinor: Int64,
+        /**
+         * What is to be paid in money (支払総額).
+         */toPayMinor: Int64,
+        /**
+         * How it is paid.
+         */method: PaymentMethod,
+        /**
+         * When.
+         */capture: CaptureTime,
+        /**
+         * When it is handed over (引渡時期).
+         */promisedMs: Int64,
+        /**
+         * Until when it is kept.
+         */keptUntilMs: Int64,
+        /**
+         * How to cancel (撤回・解除).
+         */cancel: CancelTerms,
+        /**
+         * Until when this can be ordered (申込期間).
+         */deadlineMs: Int64?,
+        /**
+         * The store's offset from UTC in minutes.
+         */utcOffsetMin: Int32) {
+        self.store = store
+        self.storeName = storeName
+        self.seller = seller
+        self.menuVersion = menuVersion
+        self.handoff = handoff
+        self.taxHandoff = taxHandoff
+        self.currency = currency
+        self.lines = lines
+        self.discountMinor = discountMinor
+        self.points = points
+        self.pointsMinor = pointsMinor
+        self.pointsPay = pointsPay
+        self.taxes = taxes
+        self.totalMinor = totalMinor
+        self.toPayMinor = toPayMinor
+        self.method = method
+        self.capture = capture
+        self.promisedMs = promisedMs
+        self.keptUntilMs = keptUntilMs
+        self.cancel = cancel
+        self.deadlineMs = deadlineMs
+        self.utcOffsetMin = utcOffsetMin
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderSnapshot: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderSnapshot: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderSnapshot {
+        return
+            try OrderSnapshot(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                storeName: FfiConverterTypeTexts.read(from: &buf),
+                seller: FfiConverterString.read(from: &buf),
+                menuVersion: FfiConverterUInt64.read(from: &buf),
+                handoff: FfiConverterTypeHandoffMode.read(from: &buf),
+                taxHandoff: FfiConverterTypeTaxHandoff.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf),
+                lines: FfiConverterSequenceTypeSnapshotLine.read(from: &buf),
+                discountMinor: FfiConverterInt64.read(from: &buf),
+                points: FfiConverterInt64.read(from: &buf),
+                pointsMinor: FfiConverterInt64.read(from: &buf),
+                pointsPay: FfiConverterBool.read(from: &buf),
+                taxes: FfiConverterSequenceTypeTaxLine.read(from: &buf),
+                totalMinor: FfiConverterInt64.read(from: &buf),
+                toPayMinor: FfiConverterInt64.read(from: &buf),
+                method: FfiConverterTypePaymentMethod.read(from: &buf),
+                capture: FfiConverterTypeCaptureTime.read(from: &buf),
+                promisedMs: FfiConverterInt64.read(from: &buf),
+                keptUntilMs: FfiConverterInt64.read(from: &buf),
+                cancel: FfiConverterTypeCancelTerms.read(from: &buf),
+                deadlineMs: FfiConverterOptionInt64.read(from: &buf),
+                utcOffsetMin: FfiConverterInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderSnapshot, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeTexts.write(value.storeName, into: &buf)
+        FfiConverterString.write(value.seller, into: &buf)
+        FfiConverterUInt64.write(value.menuVersion, into: &buf)
+        FfiConverterTypeHandoffMode.write(value.handoff, into: &buf)
+        FfiConverterTypeTaxHandoff.write(value.taxHandoff, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterSequenceTypeSnapshotLine.write(value.lines, into: &buf)
+        FfiConverterInt64.write(value.discountMinor, into: &buf)
+        FfiConverterInt64.write(value.points, into: &buf)
+        FfiConverterInt64.write(value.pointsMinor, into: &buf)
+        FfiConverterBool.write(value.pointsPay, into: &buf)
+        FfiConverterSequenceTypeTaxLine.write(value.taxes, into: &buf)
+        FfiConverterInt64.write(value.totalMinor, into: &buf)
+        FfiConverterInt64.write(value.toPayMinor, into: &buf)
+        FfiConverterTypePaymentMethod.write(value.method, into: &buf)
+        FfiConverterTypeCaptureTime.write(value.capture, into: &buf)
+        FfiConverterInt64.write(value.promisedMs, into: &buf)
+        FfiConverterInt64.write(value.keptUntilMs, into: &buf)
+        FfiConverterTypeCancelTerms.write(value.cancel, into: &buf)
+        FfiConverterOptionInt64.write(value.deadlineMs, into: &buf)
+        FfiConverterInt32.write(value.utcOffsetMin, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderSnapshot_lift(_ buf: RustBuffer) throws -> OrderSnapshot {
+    return try FfiConverterTypeOrderSnapshot.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderSnapshot_lower(_ value: OrderSnapshot) -> RustBuffer {
+    return FfiConverterTypeOrderSnapshot.lower(value)
+}
+
+
+/**
+ * How a store takes, charges and hands over orders: the operator's rules, which phone and backend both go by.
+ */
+public struct OrderTerms: Equatable, Hashable {
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its name.
+     */
+    public let storeName: Texts
+    /**
+     * The seller: of one rest stop, each tenant is one. Its name stands on the snapshot, its registration number on the receipt.
+     */
+    public let issuer: Issuer
+    /**
+     * ISO 4217 code of everything that is ordered there.
+     */
+    public let currency: String
+    /**
+     * The issuer's rounding of tax.
+     */
+    public let rounding: TaxRounding
+    /**
+     * How orders are handed over there.
+     */
+    public let handoffs: [HandoffMode]
+    /**
+     * How they can be paid.
+     */
+    public let methods: [PaymentMethod]
+    /**
+     * When money is taken.
+     */
+    public let capture: CaptureTime
+    /**
+     * True where an order is accepted as soon as its payment stands; else the staff accepts it.
+     */
+    public let autoAccept: Bool
+    /**
+     * How long the staff has to accept an order, in seconds; at least 30.
+     */
+    public let acceptWithinS: UInt32
+    /**
+     * Until how many minutes before the promised time the person cancels for nothing; absent: until the kitchen begins.
+     */
+    public let cancelBeforeMin: UInt32?
+    /**
+     * How long food is kept after the promised time, in minutes (保管時間).
+     */
+    public let keepMin: UInt32
+    /**
+     * How many days goods of the online shop are kept for pickup.
+     */
+    public let keepGoodsDays: UInt32
+    /**
+     * How long after the hand-over an order is done, in minutes.
+     */
+    public let completeAfterMin: UInt32
+    /**
+     * Whether food that nobody fetched is charged where it is paid at hand-over with a token.
+     */
+    public let chargeNoShow: Bool
+    /**
+     * The fee for a delivery, tax included; 0 for none.
+     */
+    public let deliveryFeeMinor: Int64
+    /**
+     * What points are there; absent where they cannot be used for orders.
+     */
+    public let points: PointsRule?
+    /**
+     * How long after a pickup a sale of the same member in the same store counts as attached to it, in minutes (ついで買い).
+     */
+    public let attachWithinMin: UInt32
+    /**
+     * What the store says of returns and of what is not fetched (特定商取引法).
+     */
+    public let cancelText: Texts
+    /**
+     * The store's offset from UTC in minutes.
+     */
+    public let utcOffsetMin: Int32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its name.
+         */storeName: Texts,
+        /**
+         * The seller: of one rest stop, each tenant is one. Its name stands on the snapshot, its registration number on the receipt.
+         */issuer: Issuer,
+        /**
+         * ISO 4217 code of everything that is ordered there.
+         */currency: String,
+        /**
+         * The issuer's rounding of tax.
+         */rounding: TaxRounding,
+        /**
+         * How orders are handed over there.
+         */handoffs: [HandoffMode],
+        /**
+         * How they can be paid.
+         */methods: [PaymentMethod],
+        /**
+         * When money is taken.
+         */capture: CaptureTime,
+        /**
+         * True where an order is accepted as soon as its payment stands; else the staff accepts it.
+         */autoAccept: Bool,
+        /**
+         * How long the staff has to accept an order, in seconds; at least 30.
+         */acceptWithinS: UInt32,
+        /**
+         * Until how many minutes before the promised time the person cancels for nothing; absent: until the kitchen begins.
+         */cancelBeforeMin: UInt32?,
+        /**
+         * How long food is kept after the promised time, in minutes (保管時間).
+         */keepMin: UInt32,
+        /**
+         * How many days goods of the online shop are kept for pickup.
+         */keepGoodsDays: UInt32,
+        /**
+         * How long after the hand-over an order is done, in minutes.
+         */completeAfterMin: UInt32,
+        /**
+         * Whether food that nobody fetched is charged where it is paid at hand-over with a token.
+         */chargeNoShow: Bool,
+        /**
+         * The fee for a delivery, tax included; 0 for none.
+         */deliveryFeeMinor: Int64,
+        /**
+         * What points are there; absent where they cannot be used for orders.
+         */points: PointsRule?,
+        /**
+         * How long after a pickup a sale of the same member in the same store counts as attached to it, in minutes (ついで買い).
+         */attachWithinMin: UInt32,
+        /**
+         * What the store says of returns and of what is not fetched (特定商取引法).
+         */cancelText: Texts,
+        /**
+         * The store's offset from UTC in minutes.
+         */utcOffsetMin: Int32) {
+        self.store = store
+        self.storeName = storeName
+        self.issuer = issuer
+        self.currency = currency
+        self.rounding = rounding
+        self.handoffs = handoffs
+        self.methods = methods
+        self.capture = capture
+        self.autoAccept = autoAccept
+        self.acceptWithinS = acceptWithinS
+        self.cancelBeforeMin = cancelBeforeMin
+        self.keepMin = keepMin
+        self.keepGoodsDays = keepGoodsDays
+        self.completeAfterMin = completeAfterMin
+        self.chargeNoShow = chargeNoShow
+        self.deliveryFeeMinor = deliveryFeeMinor
+        self.points = points
+        self.attachWithinMin = attachWithinMin
+        self.cancelText = cancelText
+        self.utcOffsetMin = utcOffsetMin
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderTerms: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderTerms: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderTerms {
+        return
+            try OrderTerms(
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                storeName: FfiConverterTypeTexts.read(from: &buf),
+                issuer: FfiConverterTypeIssuer.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf),
+                rounding: FfiConverterTypeTaxRounding.read(from: &buf),
+                handoffs: FfiConverterSequenceTypeHandoffMode.read(from: &buf),
+                methods: FfiConverterSequenceTypePaymentMethod.read(from: &buf),
+                capture: FfiConverterTypeCaptureTime.read(from: &buf),
+                autoAccept: FfiConverterBool.read(from: &buf),
+                acceptWithinS: FfiConverterUInt32.read(from: &buf),
+                cancelBeforeMin: FfiConverterOptionUInt32.read(from: &buf),
+                keepMin: FfiConverterUInt32.read(from: &buf),
+                keepGoodsDays: FfiConverterUInt32.read(from: &buf),
+                completeAfterMin: FfiConverterUInt32.read(from: &buf),
+                chargeNoShow: FfiConverterBool.read(from: &buf),
+                deliveryFeeMinor: FfiConverterInt64.read(from: &buf),
+                points: FfiConverterOptionTypePointsRule.read(from: &buf),
+                attachWithinMin: FfiConverterUInt32.read(from: &buf),
+                cancelText: FfiConverterTypeTexts.read(from: &buf),
+                utcOffsetMin: FfiConverterInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderTerms, into buf: inout [UInt8]) {
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeTexts.write(value.storeName, into: &buf)
+        FfiConverterTypeIssuer.write(value.issuer, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterTypeTaxRounding.write(value.rounding, into: &buf)
+        FfiConverterSequenceTypeHandoffMode.write(value.handoffs, into: &buf)
+        FfiConverterSequenceTypePaymentMethod.write(value.methods, into: &buf)
+        FfiConverterTypeCaptureTime.write(value.capture, into: &buf)
+        FfiConverterBool.write(value.autoAccept, into: &buf)
+        FfiConverterUInt32.write(value.acceptWithinS, into: &buf)
+        FfiConverterOptionUInt32.write(value.cancelBeforeMin, into: &buf)
+        FfiConverterUInt32.write(value.keepMin, into: &buf)
+        FfiConverterUInt32.write(value.keepGoodsDays, into: &buf)
+        FfiConverterUInt32.write(value.completeAfterMin, into: &buf)
+        FfiConverterBool.write(value.chargeNoShow, into: &buf)
+        FfiConverterInt64.write(value.deliveryFeeMinor, into: &buf)
+        FfiConverterOptionTypePointsRule.write(value.points, into: &buf)
+        FfiConverterUInt32.write(value.attachWithinMin, into: &buf)
+        FfiConverterTypeTexts.write(value.cancelText, into: &buf)
+        FfiConverterInt32.write(value.utcOffsetMin, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderTerms_lift(_ buf: RustBuffer) throws -> OrderTerms {
+    return try FfiConverterTypeOrderTerms.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderTerms_lower(_ value: OrderTerms) -> RustBuffer {
+    return FfiConverterTypeOrderTerms.lower(value)
+}
+
+
+/**
+ * An order as it stands.
+ */
+public struct OrderView: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: OrderId
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * What it is of.
+     */
+    public let of: OrderOf
+    /**
+     * How it is handed over.
+     */
+    public let handoff: HandoffMode
+    /**
+     * Where it is eaten.
+     */
+    public let taxHandoff: TaxHandoff
+    /**
+     * Where it stands.
+     */
+    public let state: OrderState
+    /**
+     * Where the money stands.
+     */
+    public let payment: OrderPayment
+    /**
+     * Its lines.
+     */
+    public let lines: [OrderLineView]
+    /**
+     * ISO 4217.
+     */
+    public let currency: String
+    /**
+     * What is, or was, to be paid in money, less what was dropped before the charge.
+     */
+    public let toPayMinor: Int64
+    /**
+     * Money that was given back.
+     */
+    public let refundedMinor: Int64
+    /**
+     * When it was placed.
+     */
+    public let placedAtMs: Int64
+    /**
+     * When it is ready (受渡予定).
+     */
+    public let promisedMs: Int64
+    /**
+     * True once the store said that it is late: it can be cancelled for nothing until it is ready.
+     */
+    public let late: Bool
+    /**
+     * Until when it is kept.
+     */
+    public let keptUntilMs: Int64
+    /**
+     * True while the person can cancel it for nothing.
+     */
+    public let canCancel: Bool
+    /**
+     * The number that is called out: hands over nothing.
+     */
+    public let callNumber: UInt16?
+    /**
+     * The code that hands it over; only its member gets it.
+     */
+    public let pickupCode: String?
+    /**
+     * Where it lies, as the store writes it.
+     */
+    public let shelf: String?
+    /**
+     * The least age that is checked at hand-over.
+     */
+    public let leastAge: UInt8?
+    /**
+     * Why it was not taken.
+     */
+    public let rejected: RejectReason?
+    /**
+     * The order in whose place it is.
+     */
+    public let replaces: OrderId?
+    /**
+     * Rises with each change.
+     */
+    public let version: UInt64
+    /**
+     * When it last changed.
+     */
+    public let changedAtMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: OrderId,
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * What it is of.
+         */of: OrderOf,
+        /**
+         * How it is handed over.
+         */handoff: HandoffMode,
+        /**
+         * Where it is eaten.
+         */taxHandoff: TaxHandoff,
+        /**
+         * Where it stands.
+         */state: OrderState,
+        /**
+         * Where the money stands.
+         */payment: OrderPayment,
+        /**
+         * Its lines.
+         */lines: [OrderLineView],
+        /**
+         * ISO 4217.
+         */currency: String,
+        /**
+         * What is, or was, to be paid in money, less what was dropped before the charge.
+         */toPayMinor: Int64,
+        /**
+         * Money that was given back.
+         */refundedMinor: Int64,
+        /**
+         * When it was placed.
+         */placedAtMs: Int64,
+        /**
+         * When it is ready (受渡予定).
+         */promisedMs: Int64,
+        /**
+         * True once the store said that it is late: it can be cancelled for nothing until it is ready.
+         */late: Bool,
+        /**
+         * Until when it is kept.
+         */keptUntilMs: Int64,
+        /**
+         * True while the person can cancel it for nothing.
+         */canCancel: Bool,
+        /**
+         * The number that is called out: hands over nothing.
+         */callNumber: UInt16?,
+        /**
+         * The code that hands it over; only its member gets it.
+         */pickupCode: String?,
+        /**
+         * Where it lies, as the store writes it.
+         */shelf: String?,
+        /**
+         * The least age that is checked at hand-over.
+         */leastAge: UInt8?,
+        /**
+         * Why it was not taken.
+         */rejected: RejectReason?,
+        /**
+         * The order in whose place it is.
+         */replaces: OrderId?,
+        /**
+         * Rises with each change.
+         */version: UInt64,
+        /**
+         * When it last changed.
+         */changedAtMs: Int64) {
+        self.id = id
+        self.store = store
+        self.of = of
+        self.handoff = handoff
+        self.taxHandoff = taxHandoff
+        self.state = state
+        self.payment = payment
+        self.lines = lines
+        self.currency = currency
+        self.toPayMinor = toPayMinor
+        self.refundedMinor = refundedMinor
+        self.placedAtMs = placedAtMs
+        self.promisedMs = promisedMs
+        self.late = late
+        self.keptUntilMs = keptUntilMs
+        self.canCancel = canCancel
+        self.callNumber = callNumber
+        self.pickupCode = pickupCode
+        self.shelf = shelf
+        self.leastAge = leastAge
+        self.rejected = rejected
+        self.replaces = replaces
+        self.version = version
+        self.changedAtMs = changedAtMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderView {
+        return
+            try OrderView(
+                id: FfiConverterTypeOrderId.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                of: FfiConverterTypeOrderOf.read(from: &buf),
+                handoff: FfiConverterTypeHandoffMode.read(from: &buf),
+                taxHandoff: FfiConverterTypeTaxHandoff.read(from: &buf),
+                state: FfiConverterTypeOrderState.read(from: &buf),
+                payment: FfiConverterTypeOrderPayment.read(from: &buf),
+                lines: FfiConverterSequenceTypeOrderLineView.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf),
+                toPayMinor: FfiConverterInt64.read(from: &buf),
+                refundedMinor: FfiConverterInt64.read(from: &buf),
+                placedAtMs: FfiConverterInt64.read(from: &buf),
+                promisedMs: FfiConverterInt64.read(from: &buf),
+                late: FfiConverterBool.read(from: &buf),
+                keptUntilMs: FfiConverterInt64.read(from: &buf),
+                canCancel: FfiConverterBool.read(from: &buf),
+                callNumber: FfiConverterOptionUInt16.read(from: &buf),
+                pickupCode: FfiConverterOptionString.read(from: &buf),
+                shelf: FfiConverterOptionString.read(from: &buf),
+                leastAge: FfiConverterOptionUInt8.read(from: &buf),
+                rejected: FfiConverterOptionTypeRejectReason.read(from: &buf),
+                replaces: FfiConverterOptionTypeOrderId.read(from: &buf),
+                version: FfiConverterUInt64.read(from: &buf),
+                changedAtMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderView, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderId.write(value.id, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterTypeOrderOf.write(value.of, into: &buf)
+        FfiConverterTypeHandoffMode.write(value.handoff, into: &buf)
+        FfiConverterTypeTaxHandoff.write(value.taxHandoff, into: &buf)
+        FfiConverterTypeOrderState.write(value.state, into: &buf)
+        FfiConverterTypeOrderPayment.write(value.payment, into: &buf)
+        FfiConverterSequenceTypeOrderLineView.write(value.lines, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterInt64.write(value.toPayMinor, into: &buf)
+        FfiConverterInt64.write(value.refundedMinor, into: &buf)
+        FfiConverterInt64.write(value.placedAtMs, into: &buf)
+        FfiConverterInt64.write(value.promisedMs, into: &buf)
+        FfiConverterBool.write(value.late, into: &buf)
+        FfiConverterInt64.write(value.keptUntilMs, into: &buf)
+        FfiConverterBool.write(value.canCancel, into: &buf)
+        FfiConverterOptionUInt16.write(value.callNumber, into: &buf)
+        FfiConverterOptionString.write(value.pickupCode, into: &buf)
+        FfiConverterOptionString.write(value.shelf, into: &buf)
+        FfiConverterOptionUInt8.write(value.leastAge, into: &buf)
+        FfiConverterOptionTypeRejectReason.write(value.rejected, into: &buf)
+        FfiConverterOptionTypeOrderId.write(value.replaces, into: &buf)
+        FfiConverterUInt64.write(value.version, into: &buf)
+        FfiConverterInt64.write(value.changedAtMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderView_lift(_ buf: RustBuffer) throws -> OrderView {
+    return try FfiConverterTypeOrderView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderView_lower(_ value: OrderView) -> RustBuffer {
+    return FfiConverterTypeOrderView.lower(value)
+}
+
+
+/**
+ * A member's orders: those that are not over, and those that ended within 30 days.
+ */
+public struct Orders: Equatable, Hashable {
+    /**
+     * Newest first.
+     */
+    public let orders: [OrderView]
+    /**
+     * The server's clock.
+     */
+    public let asOfMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Newest first.
+         */orders: [OrderView],
+        /**
+         * The server's clock.
+         */asOfMs: Int64) {
+        self.orders = orders
+        self.asOfMs = asOfMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Orders: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrders: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Orders {
+        return
+            try Orders(
+                orders: FfiConverterSequenceTypeOrderView.read(from: &buf),
+                asOfMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Orders, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeOrderView.write(value.orders, into: &buf)
+        FfiConverterInt64.write(value.asOfMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrders_lift(_ buf: RustBuffer) throws -> Orders {
+    return try FfiConverterTypeOrders.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrders_lower(_ value: Orders) -> RustBuffer {
+    return FfiConverterTypeOrders.lower(value)
+}
+
+
+/**
+ * How an order is paid. A card number is refused, wherever it stands.
+ */
+public struct PaymentChoice: Equatable, Hashable {
+    /**
+     * How.
+     */
+    public let method: PaymentMethod
+    /**
+     * What the payment provider's own part of the app gave for the person's card, at most 200 characters; absent at the counter.
+     */
+    public let token: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How.
+         */method: PaymentMethod,
+        /**
+         * What the payment provider's own part of the app gave for the person's card, at most 200 characters; absent at the counter.
+         */token: String?) {
+        self.method = method
+        self.token = token
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PaymentChoice: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePaymentChoice: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PaymentChoice {
+        return
+            try PaymentChoice(
+                method: FfiConverterTypePaymentMethod.read(from: &buf),
+                token: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PaymentChoice, into buf: inout [UInt8]) {
+        FfiConverterTypePaymentMethod.write(value.method, into: &buf)
+        FfiConverterOptionString.write(value.token, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePaymentChoice_lift(_ buf: RustBuffer) throws -> PaymentChoice {
+    return try FfiConverterTypePaymentChoice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePaymentChoice_lower(_ value: PaymentChoice) -> RustBuffer {
+    return FfiConverterTypePaymentChoice.lower(value)
+}
+
+
+/**
+ * A code for somebody else.
+ */
+public struct PickupPass: Equatable, Hashable {
+    /**
+     * The order.
+     */
+    public let order: OrderId
+    /**
+     * 8 characters, as a pickup code: to be sent to whoever fetches it.
+     */
+    public let code: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The order.
+         */order: OrderId,
+        /**
+         * 8 characters, as a pickup code: to be sent to whoever fetches it.
+         */code: String) {
+        self.order = order
+        self.code = code
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PickupPass: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePickupPass: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PickupPass {
+        return
+            try PickupPass(
+                order: FfiConverterTypeOrderId.read(from: &buf),
+                code: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PickupPass, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderId.write(value.order, into: &buf)
+        FfiConverterString.write(value.code, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupPass_lift(_ buf: RustBuffer) throws -> PickupPass {
+    return try FfiConverterTypePickupPass.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePickupPass_lower(_ value: PickupPass) -> RustBuffer {
+    return FfiConverterTypePickupPass.lower(value)
 }
 
 
@@ -2131,6 +5642,75 @@ public func FfiConverterTypePointsEntry_lift(_ buf: RustBuffer) throws -> Points
 #endif
 public func FfiConverterTypePointsEntry_lower(_ value: PointsEntry) -> RustBuffer {
     return FfiConverterTypePointsEntry.lower(value)
+}
+
+
+/**
+ * What points are worth.
+ */
+public struct PointsRule: Equatable, Hashable {
+    /**
+     * What they are.
+     */
+    public let mode: PointsMode
+    /**
+     * What one is worth in minor units; above 0.
+     */
+    public let valueMinor: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What they are.
+         */mode: PointsMode,
+        /**
+         * What one is worth in minor units; above 0.
+         */valueMinor: Int64) {
+        self.mode = mode
+        self.valueMinor = valueMinor
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PointsRule: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePointsRule: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PointsRule {
+        return
+            try PointsRule(
+                mode: FfiConverterTypePointsMode.read(from: &buf),
+                valueMinor: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PointsRule, into buf: inout [UInt8]) {
+        FfiConverterTypePointsMode.write(value.mode, into: &buf)
+        FfiConverterInt64.write(value.valueMinor, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePointsRule_lift(_ buf: RustBuffer) throws -> PointsRule {
+    return try FfiConverterTypePointsRule.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePointsRule_lower(_ value: PointsRule) -> RustBuffer {
+    return FfiConverterTypePointsRule.lower(value)
 }
 
 
@@ -3106,6 +6686,244 @@ public func FfiConverterTypeScannedUrl_lower(_ value: ScannedUrl) -> RustBuffer 
 
 
 /**
+ * A session at a table, shared by its guests.
+ */
+public struct SeatSession: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: SeatSessionId
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * The seat or table, as the store writes it.
+     */
+    public let seat: String
+    /**
+     * Where it stands.
+     */
+    public let state: SeatState
+    /**
+     * First millisecond at which it is over.
+     */
+    public let untilMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: SeatSessionId,
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * The seat or table, as the store writes it.
+         */seat: String,
+        /**
+         * Where it stands.
+         */state: SeatState,
+        /**
+         * First millisecond at which it is over.
+         */untilMs: Int64) {
+        self.id = id
+        self.store = store
+        self.seat = seat
+        self.state = state
+        self.untilMs = untilMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SeatSession: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSeatSession: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SeatSession {
+        return
+            try SeatSession(
+                id: FfiConverterTypeSeatSessionId.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                seat: FfiConverterString.read(from: &buf),
+                state: FfiConverterTypeSeatState.read(from: &buf),
+                untilMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SeatSession, into buf: inout [UInt8]) {
+        FfiConverterTypeSeatSessionId.write(value.id, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterString.write(value.seat, into: &buf)
+        FfiConverterTypeSeatState.write(value.state, into: &buf)
+        FfiConverterInt64.write(value.untilMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeatSession_lift(_ buf: RustBuffer) throws -> SeatSession {
+    return try FfiConverterTypeSeatSession.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeatSession_lower(_ value: SeatSession) -> RustBuffer {
+    return FfiConverterTypeSeatSession.lower(value)
+}
+
+
+/**
+ * A basket that a self-till can read by its code.
+ */
+public struct SelfBasket: Equatable, Hashable {
+    /**
+     * 10 characters, to be shown as a QR.
+     */
+    public let code: String
+    /**
+     * The store.
+     */
+    public let store: StoreId
+    /**
+     * Its lines, priced.
+     */
+    public let lines: [ReceiptLine]
+    /**
+     * ISO 4217.
+     */
+    public let currency: String
+    /**
+     * What it comes to, tax included.
+     */
+    public let totalMinor: Int64
+    /**
+     * The tax in it, by rate.
+     */
+    public let taxes: [TaxLine]
+    /**
+     * What is not sold in the store, or has no price.
+     */
+    public let unknown: [Sku]
+    /**
+     * True where staff has to look first (an age to be checked).
+     */
+    public let staffNeeded: Bool
+    /**
+     * First millisecond at which the code is over.
+     */
+    public let untilMs: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * 10 characters, to be shown as a QR.
+         */code: String,
+        /**
+         * The store.
+         */store: StoreId,
+        /**
+         * Its lines, priced.
+         */lines: [ReceiptLine],
+        /**
+         * ISO 4217.
+         */currency: String,
+        /**
+         * What it comes to, tax included.
+         */totalMinor: Int64,
+        /**
+         * The tax in it, by rate.
+         */taxes: [TaxLine],
+        /**
+         * What is not sold in the store, or has no price.
+         */unknown: [Sku],
+        /**
+         * True where staff has to look first (an age to be checked).
+         */staffNeeded: Bool,
+        /**
+         * First millisecond at which the code is over.
+         */untilMs: Int64) {
+        self.code = code
+        self.store = store
+        self.lines = lines
+        self.currency = currency
+        self.totalMinor = totalMinor
+        self.taxes = taxes
+        self.unknown = unknown
+        self.staffNeeded = staffNeeded
+        self.untilMs = untilMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SelfBasket: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSelfBasket: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SelfBasket {
+        return
+            try SelfBasket(
+                code: FfiConverterString.read(from: &buf),
+                store: FfiConverterTypeStoreId.read(from: &buf),
+                lines: FfiConverterSequenceTypeReceiptLine.read(from: &buf),
+                currency: FfiConverterString.read(from: &buf),
+                totalMinor: FfiConverterInt64.read(from: &buf),
+                taxes: FfiConverterSequenceTypeTaxLine.read(from: &buf),
+                unknown: FfiConverterSequenceTypeSku.read(from: &buf),
+                staffNeeded: FfiConverterBool.read(from: &buf),
+                untilMs: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SelfBasket, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.code, into: &buf)
+        FfiConverterTypeStoreId.write(value.store, into: &buf)
+        FfiConverterSequenceTypeReceiptLine.write(value.lines, into: &buf)
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterInt64.write(value.totalMinor, into: &buf)
+        FfiConverterSequenceTypeTaxLine.write(value.taxes, into: &buf)
+        FfiConverterSequenceTypeSku.write(value.unknown, into: &buf)
+        FfiConverterBool.write(value.staffNeeded, into: &buf)
+        FfiConverterInt64.write(value.untilMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSelfBasket_lift(_ buf: RustBuffer) throws -> SelfBasket {
+    return try FfiConverterTypeSelfBasket.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSelfBasket_lower(_ value: SelfBasket) -> RustBuffer {
+    return FfiConverterTypeSelfBasket.lower(value)
+}
+
+
+/**
  * How much room something takes, or there is, in millimetres.
  */
 public struct SizeMm: Equatable, Hashable {
@@ -3185,6 +7003,441 @@ public func FfiConverterTypeSizeMm_lower(_ value: SizeMm) -> RustBuffer {
 
 
 /**
+ * Kitchen time that is kept.
+ */
+public struct SlotHold: Equatable, Hashable {
+    /**
+     * For this order.
+     */
+    public let order: OrderId
+    /**
+     * When.
+     */
+    public let slot: PickupSlot
+    /**
+     * First millisecond at which it is over; absent once it is ordered.
+     */
+    public let untilMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * For this order.
+         */order: OrderId,
+        /**
+         * When.
+         */slot: PickupSlot,
+        /**
+         * First millisecond at which it is over; absent once it is ordered.
+         */untilMs: Int64?) {
+        self.order = order
+        self.slot = slot
+        self.untilMs = untilMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SlotHold: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSlotHold: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SlotHold {
+        return
+            try SlotHold(
+                order: FfiConverterTypeOrderId.read(from: &buf),
+                slot: FfiConverterTypePickupSlot.read(from: &buf),
+                untilMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SlotHold, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderId.write(value.order, into: &buf)
+        FfiConverterTypePickupSlot.write(value.slot, into: &buf)
+        FfiConverterOptionInt64.write(value.untilMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotHold_lift(_ buf: RustBuffer) throws -> SlotHold {
+    return try FfiConverterTypeSlotHold.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotHold_lower(_ value: SlotHold) -> RustBuffer {
+    return FfiConverterTypeSlotHold.lower(value)
+}
+
+
+/**
+ * What became of a wish for a slot.
+ */
+public struct SlotHoldAnswer: Equatable, Hashable {
+    /**
+     * The slot; absent when there is none.
+     */
+    public let hold: SlotHold?
+    /**
+     * Why there is none, with other times; absent where the cart does not fit the menu.
+     */
+    public let refused: SlotRefusal?
+    /**
+     * What of the cart does not fit the menu of today: to be shown before anything is held.
+     */
+    public let changes: [CartChange]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The slot; absent when there is none.
+         */hold: SlotHold?,
+        /**
+         * Why there is none, with other times; absent where the cart does not fit the menu.
+         */refused: SlotRefusal?,
+        /**
+         * What of the cart does not fit the menu of today: to be shown before anything is held.
+         */changes: [CartChange]) {
+        self.hold = hold
+        self.refused = refused
+        self.changes = changes
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SlotHoldAnswer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSlotHoldAnswer: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SlotHoldAnswer {
+        return
+            try SlotHoldAnswer(
+                hold: FfiConverterOptionTypeSlotHold.read(from: &buf),
+                refused: FfiConverterOptionTypeSlotRefusal.read(from: &buf),
+                changes: FfiConverterSequenceTypeCartChange.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SlotHoldAnswer, into buf: inout [UInt8]) {
+        FfiConverterOptionTypeSlotHold.write(value.hold, into: &buf)
+        FfiConverterOptionTypeSlotRefusal.write(value.refused, into: &buf)
+        FfiConverterSequenceTypeCartChange.write(value.changes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotHoldAnswer_lift(_ buf: RustBuffer) throws -> SlotHoldAnswer {
+    return try FfiConverterTypeSlotHoldAnswer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotHoldAnswer_lower(_ value: SlotHoldAnswer) -> RustBuffer {
+    return FfiConverterTypeSlotHoldAnswer.lower(value)
+}
+
+
+/**
+ * A refusal, with other times.
+ */
+public struct SlotRefusal: Equatable, Hashable {
+    /**
+     * Why.
+     */
+    public let reason: SlotRefusalReason
+    /**
+     * Times of the day that was asked for, the nearest ones, in their order. Empty: there is none that day, which is to be said.
+     */
+    public let sameDay: [PickupSlot]
+    /**
+     * Times of other days, from today on, in their order; only where there is none that day.
+     */
+    public let later: [PickupSlot]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Why.
+         */reason: SlotRefusalReason,
+        /**
+         * Times of the day that was asked for, the nearest ones, in their order. Empty: there is none that day, which is to be said.
+         */sameDay: [PickupSlot],
+        /**
+         * Times of other days, from today on, in their order; only where there is none that day.
+         */later: [PickupSlot]) {
+        self.reason = reason
+        self.sameDay = sameDay
+        self.later = later
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SlotRefusal: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSlotRefusal: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SlotRefusal {
+        return
+            try SlotRefusal(
+                reason: FfiConverterTypeSlotRefusalReason.read(from: &buf),
+                sameDay: FfiConverterSequenceTypePickupSlot.read(from: &buf),
+                later: FfiConverterSequenceTypePickupSlot.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SlotRefusal, into buf: inout [UInt8]) {
+        FfiConverterTypeSlotRefusalReason.write(value.reason, into: &buf)
+        FfiConverterSequenceTypePickupSlot.write(value.sameDay, into: &buf)
+        FfiConverterSequenceTypePickupSlot.write(value.later, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotRefusal_lift(_ buf: RustBuffer) throws -> SlotRefusal {
+    return try FfiConverterTypeSlotRefusal.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotRefusal_lower(_ value: SlotRefusal) -> RustBuffer {
+    return FfiConverterTypeSlotRefusal.lower(value)
+}
+
+
+/**
+ * A line of the snapshot.
+ */
+public struct SnapshotLine: Equatable, Hashable {
+    /**
+     * What.
+     */
+    public let title: Texts
+    /**
+     * How it is made, nested ones after those around them.
+     */
+    public let modifiers: [SnapshotModifier]
+    /**
+     * The word to the kitchen.
+     */
+    public let note: String
+    /**
+     * How many.
+     */
+    public let quantity: UInt32
+    /**
+     * By its price, in minor units, tax included.
+     */
+    public let amountMinor: Int64
+    /**
+     * What coupons take off it.
+     */
+    public let discountMinor: Int64
+    /**
+     * Tax rate in thousandths.
+     */
+    public let taxPermille: UInt32
+    /**
+     * True for the reduced rate.
+     */
+    public let reduced: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What.
+         */title: Texts,
+        /**
+         * How it is made, nested ones after those around them.
+         */modifiers: [SnapshotModifier],
+        /**
+         * The word to the kitchen.
+         */note: String,
+        /**
+         * How many.
+         */quantity: UInt32,
+        /**
+         * By its price, in minor units, tax included.
+         */amountMinor: Int64,
+        /**
+         * What coupons take off it.
+         */discountMinor: Int64,
+        /**
+         * Tax rate in thousandths.
+         */taxPermille: UInt32,
+        /**
+         * True for the reduced rate.
+         */reduced: Bool) {
+        self.title = title
+        self.modifiers = modifiers
+        self.note = note
+        self.quantity = quantity
+        self.amountMinor = amountMinor
+        self.discountMinor = discountMinor
+        self.taxPermille = taxPermille
+        self.reduced = reduced
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SnapshotLine: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSnapshotLine: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SnapshotLine {
+        return
+            try SnapshotLine(
+                title: FfiConverterTypeTexts.read(from: &buf),
+                modifiers: FfiConverterSequenceTypeSnapshotModifier.read(from: &buf),
+                note: FfiConverterString.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf),
+                amountMinor: FfiConverterInt64.read(from: &buf),
+                discountMinor: FfiConverterInt64.read(from: &buf),
+                taxPermille: FfiConverterUInt32.read(from: &buf),
+                reduced: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SnapshotLine, into buf: inout [UInt8]) {
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterSequenceTypeSnapshotModifier.write(value.modifiers, into: &buf)
+        FfiConverterString.write(value.note, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+        FfiConverterInt64.write(value.amountMinor, into: &buf)
+        FfiConverterInt64.write(value.discountMinor, into: &buf)
+        FfiConverterUInt32.write(value.taxPermille, into: &buf)
+        FfiConverterBool.write(value.reduced, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotLine_lift(_ buf: RustBuffer) throws -> SnapshotLine {
+    return try FfiConverterTypeSnapshotLine.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotLine_lower(_ value: SnapshotLine) -> RustBuffer {
+    return FfiConverterTypeSnapshotLine.lower(value)
+}
+
+
+/**
+ * A modifier on the snapshot.
+ */
+public struct SnapshotModifier: Equatable, Hashable {
+    /**
+     * Its title.
+     */
+    public let title: Texts
+    /**
+     * How many.
+     */
+    public let quantity: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its title.
+         */title: Texts,
+        /**
+         * How many.
+         */quantity: UInt32) {
+        self.title = title
+        self.quantity = quantity
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SnapshotModifier: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSnapshotModifier: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SnapshotModifier {
+        return
+            try SnapshotModifier(
+                title: FfiConverterTypeTexts.read(from: &buf),
+                quantity: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SnapshotModifier, into buf: inout [UInt8]) {
+        FfiConverterTypeTexts.write(value.title, into: &buf)
+        FfiConverterUInt32.write(value.quantity, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotModifier_lift(_ buf: RustBuffer) throws -> SnapshotModifier {
+    return try FfiConverterTypeSnapshotModifier.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotModifier_lower(_ value: SnapshotModifier) -> RustBuffer {
+    return FfiConverterTypeSnapshotModifier.lower(value)
+}
+
+
+/**
  * A row of the screen.
  */
 public struct SnapshotRow: Equatable, Hashable {
@@ -3250,6 +7503,225 @@ public func FfiConverterTypeSnapshotRow_lift(_ buf: RustBuffer) throws -> Snapsh
 #endif
 public func FfiConverterTypeSnapshotRow_lower(_ value: SnapshotRow) -> RustBuffer {
     return FfiConverterTypeSnapshotRow.lower(value)
+}
+
+
+/**
+ * Something is sold out (売切).
+ */
+public struct SoldOut: Equatable, Hashable {
+    /**
+     * What.
+     */
+    public let thing: MenuThing
+    /**
+     * First millisecond of a hand-over at which there is some again; absent: until the store says so.
+     */
+    public let untilMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What.
+         */thing: MenuThing,
+        /**
+         * First millisecond of a hand-over at which there is some again; absent: until the store says so.
+         */untilMs: Int64?) {
+        self.thing = thing
+        self.untilMs = untilMs
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SoldOut: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSoldOut: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SoldOut {
+        return
+            try SoldOut(
+                thing: FfiConverterTypeMenuThing.read(from: &buf),
+                untilMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SoldOut, into buf: inout [UInt8]) {
+        FfiConverterTypeMenuThing.write(value.thing, into: &buf)
+        FfiConverterOptionInt64.write(value.untilMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSoldOut_lift(_ buf: RustBuffer) throws -> SoldOut {
+    return try FfiConverterTypeSoldOut.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSoldOut_lower(_ value: SoldOut) -> RustBuffer {
+    return FfiConverterTypeSoldOut.lower(value)
+}
+
+
+/**
+ * [`AllergenFacts`] as an app reads them.
+ */
+public struct StatedAllergens: Equatable, Hashable {
+    /**
+     * What is said of single ones.
+     */
+    public let states: [AllergenId: AllergenState]
+    /**
+     * The day on which all of that day's table were checked, `YYYY-MM-DD`.
+     */
+    public let checkedOn: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What is said of single ones.
+         */states: [AllergenId: AllergenState],
+        /**
+         * The day on which all of that day's table were checked, `YYYY-MM-DD`.
+         */checkedOn: String?) {
+        self.states = states
+        self.checkedOn = checkedOn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StatedAllergens: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStatedAllergens: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StatedAllergens {
+        return
+            try StatedAllergens(
+                states: FfiConverterDictionaryTypeAllergenIdTypeAllergenState.read(from: &buf),
+                checkedOn: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StatedAllergens, into buf: inout [UInt8]) {
+        FfiConverterDictionaryTypeAllergenIdTypeAllergenState.write(value.states, into: &buf)
+        FfiConverterOptionString.write(value.checkedOn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStatedAllergens_lift(_ buf: RustBuffer) throws -> StatedAllergens {
+    return try FfiConverterTypeStatedAllergens.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStatedAllergens_lower(_ value: StatedAllergens) -> RustBuffer {
+    return FfiConverterTypeStatedAllergens.lower(value)
+}
+
+
+/**
+ * What is booked at a station.
+ */
+public struct StationLoad: Equatable, Hashable {
+    /**
+     * The station.
+     */
+    public let station: StationId
+    /**
+     * The first minute, in minutes since the Unix epoch.
+     */
+    public let fromMin: Int64
+    /**
+     * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
+     * the last are free.
+     */
+    public let seconds: [UInt32]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The station.
+         */station: StationId,
+        /**
+         * The first minute, in minutes since the Unix epoch.
+         */fromMin: Int64,
+        /**
+         * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
+         * the last are free.
+         */seconds: [UInt32]) {
+        self.station = station
+        self.fromMin = fromMin
+        self.seconds = seconds
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StationLoad: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStationLoad: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StationLoad {
+        return
+            try StationLoad(
+                station: FfiConverterTypeStationId.read(from: &buf),
+                fromMin: FfiConverterInt64.read(from: &buf),
+                seconds: FfiConverterSequenceUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StationLoad, into buf: inout [UInt8]) {
+        FfiConverterTypeStationId.write(value.station, into: &buf)
+        FfiConverterInt64.write(value.fromMin, into: &buf)
+        FfiConverterSequenceUInt32.write(value.seconds, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStationLoad_lift(_ buf: RustBuffer) throws -> StationLoad {
+    return try FfiConverterTypeStationLoad.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStationLoad_lower(_ value: StationLoad) -> RustBuffer {
+    return FfiConverterTypeStationLoad.lower(value)
 }
 
 
@@ -3485,6 +7957,95 @@ public func FfiConverterTypeTaxLine_lift(_ buf: RustBuffer) throws -> TaxLine {
 #endif
 public func FfiConverterTypeTaxLine_lower(_ value: TaxLine) -> RustBuffer {
     return FfiConverterTypeTaxLine.lower(value)
+}
+
+
+/**
+ * Hours of the day in which an offer holds (タイムセール), by the place's own clock.
+ */
+public struct TimeOfDay: Equatable, Hashable {
+    /**
+     * The place's offset from UTC in minutes (Japan: 540).
+     */
+    public let utcOffsetMinutes: Int16
+    /**
+     * Days of the week, bit 0 Monday to bit 6 Sunday; by the day on which the hours begin.
+     */
+    public let weekdays: UInt8
+    /**
+     * First minute of the day, 0 to 1439.
+     */
+    public let fromMinute: UInt16
+    /**
+     * First minute after it; at or before `from_minute` it is on the next day.
+     */
+    public let untilMinute: UInt16
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The place's offset from UTC in minutes (Japan: 540).
+         */utcOffsetMinutes: Int16,
+        /**
+         * Days of the week, bit 0 Monday to bit 6 Sunday; by the day on which the hours begin.
+         */weekdays: UInt8,
+        /**
+         * First minute of the day, 0 to 1439.
+         */fromMinute: UInt16,
+        /**
+         * First minute after it; at or before `from_minute` it is on the next day.
+         */untilMinute: UInt16) {
+        self.utcOffsetMinutes = utcOffsetMinutes
+        self.weekdays = weekdays
+        self.fromMinute = fromMinute
+        self.untilMinute = untilMinute
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TimeOfDay: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTimeOfDay: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TimeOfDay {
+        return
+            try TimeOfDay(
+                utcOffsetMinutes: FfiConverterInt16.read(from: &buf),
+                weekdays: FfiConverterUInt8.read(from: &buf),
+                fromMinute: FfiConverterUInt16.read(from: &buf),
+                untilMinute: FfiConverterUInt16.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TimeOfDay, into buf: inout [UInt8]) {
+        FfiConverterInt16.write(value.utcOffsetMinutes, into: &buf)
+        FfiConverterUInt8.write(value.weekdays, into: &buf)
+        FfiConverterUInt16.write(value.fromMinute, into: &buf)
+        FfiConverterUInt16.write(value.untilMinute, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTimeOfDay_lift(_ buf: RustBuffer) throws -> TimeOfDay {
+    return try FfiConverterTypeTimeOfDay.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTimeOfDay_lower(_ value: TimeOfDay) -> RustBuffer {
+    return FfiConverterTypeTimeOfDay.lower(value)
 }
 
 
@@ -4272,6 +8833,579 @@ public func FfiConverterTypeCaptureTime_lower(_ value: CaptureTime) -> RustBuffe
 
 
 /**
+ * Something that is not as the person saw it.
+ */
+
+public enum CartChange: Equatable, Hashable {
+
+    /**
+     * An item is no longer on the menu.
+     */
+    case vanished(
+        /**
+         * The line's place.
+         */line: UInt32,
+        /**
+         * The item.
+         */item: MenuItemId
+    )
+    /**
+     * A modifier, or its whole group, is no longer on the menu.
+     */
+    case modifierVanished(
+        /**
+         * The line's place.
+         */line: UInt32,
+        /**
+         * The group.
+         */group: ModifierGroupId,
+        /**
+         * The modifier; `None` where the group is gone.
+         */modifier: ModifierId?
+    )
+    /**
+     * Sold out.
+     */
+    case soldOut(
+        /**
+         * The line's place.
+         */line: UInt32,
+        /**
+         * What.
+         */thing: MenuThing,
+        /**
+         * First millisecond of a hand-over at which there is some again, where the store said so.
+         */untilMs: Int64?
+    )
+    /**
+     * A piece costs something else now.
+     */
+    case costs(
+        /**
+         * The line's place.
+         */line: UInt32,
+        /**
+         * What the person saw, in minor units, tax included.
+         */wasMinor: Int64,
+        /**
+         * What it costs.
+         */isMinor: Int64
+    )
+    /**
+     * Anything else that does not fit any more: a group with other limits, another time of day.
+     */
+    case rule(CartProblem
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartChange: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartChange: FfiConverterRustBuffer {
+    typealias SwiftType = CartChange
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartChange {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .vanished(line: try FfiConverterUInt32.read(from: &buf), item: try FfiConverterTypeMenuItemId.read(from: &buf)
+        )
+
+        case 2: return .modifierVanished(line: try FfiConverterUInt32.read(from: &buf), group: try FfiConverterTypeModifierGroupId.read(from: &buf), modifier: try FfiConverterOptionTypeModifierId.read(from: &buf)
+        )
+
+        case 3: return .soldOut(line: try FfiConverterUInt32.read(from: &buf), thing: try FfiConverterTypeMenuThing.read(from: &buf), untilMs: try FfiConverterOptionInt64.read(from: &buf)
+        )
+
+        case 4: return .costs(line: try FfiConverterUInt32.read(from: &buf), wasMinor: try FfiConverterInt64.read(from: &buf), isMinor: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 5: return .rule(try FfiConverterTypeCartProblem.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CartChange, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .vanished(line,item):
+            writeInt(&buf, Int32(1))
+            FfiConverterUInt32.write(line, into: &buf)
+            FfiConverterTypeMenuItemId.write(item, into: &buf)
+
+
+        case let .modifierVanished(line,group,modifier):
+            writeInt(&buf, Int32(2))
+            FfiConverterUInt32.write(line, into: &buf)
+            FfiConverterTypeModifierGroupId.write(group, into: &buf)
+            FfiConverterOptionTypeModifierId.write(modifier, into: &buf)
+
+
+        case let .soldOut(line,thing,untilMs):
+            writeInt(&buf, Int32(3))
+            FfiConverterUInt32.write(line, into: &buf)
+            FfiConverterTypeMenuThing.write(thing, into: &buf)
+            FfiConverterOptionInt64.write(untilMs, into: &buf)
+
+
+        case let .costs(line,wasMinor,isMinor):
+            writeInt(&buf, Int32(4))
+            FfiConverterUInt32.write(line, into: &buf)
+            FfiConverterInt64.write(wasMinor, into: &buf)
+            FfiConverterInt64.write(isMinor, into: &buf)
+
+
+        case let .rule(v1):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeCartProblem.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartChange_lift(_ buf: RustBuffer) throws -> CartChange {
+    return try FfiConverterTypeCartChange.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartChange_lower(_ value: CartChange) -> RustBuffer {
+    return FfiConverterTypeCartChange.lower(value)
+}
+
+
+
+/**
+ * What does not fit.
+ */
+
+public enum CartProblemKind: Equatable, Hashable {
+
+    /**
+     * Nothing is in it.
+     */
+    case empty
+    /**
+     * Too many lines.
+     */
+    case tooManyLines(
+        /**
+         * The most.
+         */most: UInt32
+    )
+    /**
+     * Too many pieces in all.
+     */
+    case tooManyPieces(
+        /**
+         * The most.
+         */most: UInt32
+    )
+    /**
+     * None, or more than a line may have.
+     */
+    case quantity(
+        /**
+         * What was asked.
+         */has: UInt32,
+        /**
+         * The most.
+         */most: UInt32
+    )
+    /**
+     * More than one order may have of an item.
+     */
+    case itemLimit(
+        /**
+         * The item.
+         */item: MenuItemId,
+        /**
+         * Pieces in all lines.
+         */has: UInt32,
+        /**
+         * The most.
+         */most: UInt32
+    )
+    /**
+     * The note is too long.
+     */
+    case noteTooLong(
+        /**
+         * Its characters.
+         */has: UInt32,
+        /**
+         * The most.
+         */most: UInt32
+    )
+    /**
+     * What is eaten where does not go with the hand-over.
+     */
+    case taxHandoff(
+        /**
+         * The hand-over.
+         */handoff: HandoffMode
+    )
+    /**
+     * The menu has no such item.
+     */
+    case unknownItem(
+        /**
+         * The item.
+         */item: MenuItemId
+    )
+    /**
+     * The item is not sold for this hand-over.
+     */
+    case notForHandoff(
+        /**
+         * The item.
+         */item: MenuItemId,
+        /**
+         * The hand-over.
+         */handoff: HandoffMode
+    )
+    /**
+     * The item is not sold at the time of the hand-over.
+     */
+    case notAtThisTime(
+        /**
+         * The item.
+         */item: MenuItemId
+    )
+    /**
+     * Sold out.
+     */
+    case soldOut(
+        /**
+         * What.
+         */thing: MenuThing,
+        /**
+         * First millisecond of a hand-over at which there is some again, where the store said so.
+         */untilMs: Int64?
+    )
+    /**
+     * The item, or the modifier around it, does not open such a group.
+     */
+    case unknownGroup(
+        /**
+         * The group.
+         */group: ModifierGroupId
+    )
+    /**
+     * The group has no such modifier.
+     */
+    case unknownModifier(
+        /**
+         * The group.
+         */group: ModifierGroupId,
+        /**
+         * The modifier.
+         */modifier: ModifierId
+    )
+    /**
+     * Too little is chosen of a group.
+     */
+    case tooFew(
+        /**
+         * The group.
+         */group: ModifierGroupId,
+        /**
+         * How many are missing.
+         */missing: UInt32,
+        /**
+         * The least.
+         */min: UInt32
+    )
+    /**
+     * Too much is chosen of a group.
+     */
+    case tooMany(
+        /**
+         * The group.
+         */group: ModifierGroupId,
+        /**
+         * How many are chosen.
+         */has: UInt32,
+        /**
+         * The most.
+         */max: UInt32
+    )
+    /**
+     * None, or more than there may be, of one modifier; or the same one in two entries.
+     */
+    case modifierQuantity(
+        /**
+         * The group.
+         */group: ModifierGroupId,
+        /**
+         * The modifier.
+         */modifier: ModifierId,
+        /**
+         * How many are chosen.
+         */has: UInt32,
+        /**
+         * The most.
+         */most: UInt32
+    )
+    /**
+     * More modifiers, or deeper ones, than a line may have.
+     */
+    case tooManyModifiers(
+        /**
+         * The most.
+         */most: UInt32
+    )
+    /**
+     * One must be older, and the person has not declared that age.
+     */
+    case ageNotDeclared(
+        /**
+         * The least age.
+         */leastAge: UInt8
+    )
+    /**
+     * An age must be checked, and nobody does at this hand-over.
+     */
+    case unattended(
+        /**
+         * The least age.
+         */leastAge: UInt8,
+        /**
+         * The hand-over.
+         */handoff: HandoffMode
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CartProblemKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCartProblemKind: FfiConverterRustBuffer {
+    typealias SwiftType = CartProblemKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CartProblemKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .empty
+
+        case 2: return .tooManyLines(most: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 3: return .tooManyPieces(most: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 4: return .quantity(has: try FfiConverterUInt32.read(from: &buf), most: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 5: return .itemLimit(item: try FfiConverterTypeMenuItemId.read(from: &buf), has: try FfiConverterUInt32.read(from: &buf), most: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 6: return .noteTooLong(has: try FfiConverterUInt32.read(from: &buf), most: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 7: return .taxHandoff(handoff: try FfiConverterTypeHandoffMode.read(from: &buf)
+        )
+
+        case 8: return .unknownItem(item: try FfiConverterTypeMenuItemId.read(from: &buf)
+        )
+
+        case 9: return .notForHandoff(item: try FfiConverterTypeMenuItemId.read(from: &buf), handoff: try FfiConverterTypeHandoffMode.read(from: &buf)
+        )
+
+        case 10: return .notAtThisTime(item: try FfiConverterTypeMenuItemId.read(from: &buf)
+        )
+
+        case 11: return .soldOut(thing: try FfiConverterTypeMenuThing.read(from: &buf), untilMs: try FfiConverterOptionInt64.read(from: &buf)
+        )
+
+        case 12: return .unknownGroup(group: try FfiConverterTypeModifierGroupId.read(from: &buf)
+        )
+
+        case 13: return .unknownModifier(group: try FfiConverterTypeModifierGroupId.read(from: &buf), modifier: try FfiConverterTypeModifierId.read(from: &buf)
+        )
+
+        case 14: return .tooFew(group: try FfiConverterTypeModifierGroupId.read(from: &buf), missing: try FfiConverterUInt32.read(from: &buf), min: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 15: return .tooMany(group: try FfiConverterTypeModifierGroupId.read(from: &buf), has: try FfiConverterUInt32.read(from: &buf), max: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 16: return .modifierQuantity(group: try FfiConverterTypeModifierGroupId.read(from: &buf), modifier: try FfiConverterTypeModifierId.read(from: &buf), has: try FfiConverterUInt32.read(from: &buf), most: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 17: return .tooManyModifiers(most: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 18: return .ageNotDeclared(leastAge: try FfiConverterUInt8.read(from: &buf)
+        )
+
+        case 19: return .unattended(leastAge: try FfiConverterUInt8.read(from: &buf), handoff: try FfiConverterTypeHandoffMode.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CartProblemKind, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .empty:
+            writeInt(&buf, Int32(1))
+
+
+        case let .tooManyLines(most):
+            writeInt(&buf, Int32(2))
+            FfiConverterUInt32.write(most, into: &buf)
+
+
+        case let .tooManyPieces(most):
+            writeInt(&buf, Int32(3))
+            FfiConverterUInt32.write(most, into: &buf)
+
+
+        case let .quantity(has,most):
+            writeInt(&buf, Int32(4))
+            FfiConverterUInt32.write(has, into: &buf)
+            FfiConverterUInt32.write(most, into: &buf)
+
+
+        case let .itemLimit(item,has,most):
+            writeInt(&buf, Int32(5))
+            FfiConverterTypeMenuItemId.write(item, into: &buf)
+            FfiConverterUInt32.write(has, into: &buf)
+            FfiConverterUInt32.write(most, into: &buf)
+
+
+        case let .noteTooLong(has,most):
+            writeInt(&buf, Int32(6))
+            FfiConverterUInt32.write(has, into: &buf)
+            FfiConverterUInt32.write(most, into: &buf)
+
+
+        case let .taxHandoff(handoff):
+            writeInt(&buf, Int32(7))
+            FfiConverterTypeHandoffMode.write(handoff, into: &buf)
+
+
+        case let .unknownItem(item):
+            writeInt(&buf, Int32(8))
+            FfiConverterTypeMenuItemId.write(item, into: &buf)
+
+
+        case let .notForHandoff(item,handoff):
+            writeInt(&buf, Int32(9))
+            FfiConverterTypeMenuItemId.write(item, into: &buf)
+            FfiConverterTypeHandoffMode.write(handoff, into: &buf)
+
+
+        case let .notAtThisTime(item):
+            writeInt(&buf, Int32(10))
+            FfiConverterTypeMenuItemId.write(item, into: &buf)
+
+
+        case let .soldOut(thing,untilMs):
+            writeInt(&buf, Int32(11))
+            FfiConverterTypeMenuThing.write(thing, into: &buf)
+            FfiConverterOptionInt64.write(untilMs, into: &buf)
+
+
+        case let .unknownGroup(group):
+            writeInt(&buf, Int32(12))
+            FfiConverterTypeModifierGroupId.write(group, into: &buf)
+
+
+        case let .unknownModifier(group,modifier):
+            writeInt(&buf, Int32(13))
+            FfiConverterTypeModifierGroupId.write(group, into: &buf)
+            FfiConverterTypeModifierId.write(modifier, into: &buf)
+
+
+        case let .tooFew(group,missing,min):
+            writeInt(&buf, Int32(14))
+            FfiConverterTypeModifierGroupId.write(group, into: &buf)
+            FfiConverterUInt32.write(missing, into: &buf)
+            FfiConverterUInt32.write(min, into: &buf)
+
+
+        case let .tooMany(group,has,max):
+            writeInt(&buf, Int32(15))
+            FfiConverterTypeModifierGroupId.write(group, into: &buf)
+            FfiConverterUInt32.write(has, into: &buf)
+            FfiConverterUInt32.write(max, into: &buf)
+
+
+        case let .modifierQuantity(group,modifier,has,most):
+            writeInt(&buf, Int32(16))
+            FfiConverterTypeModifierGroupId.write(group, into: &buf)
+            FfiConverterTypeModifierId.write(modifier, into: &buf)
+            FfiConverterUInt32.write(has, into: &buf)
+            FfiConverterUInt32.write(most, into: &buf)
+
+
+        case let .tooManyModifiers(most):
+            writeInt(&buf, Int32(17))
+            FfiConverterUInt32.write(most, into: &buf)
+
+
+        case let .ageNotDeclared(leastAge):
+            writeInt(&buf, Int32(18))
+            FfiConverterUInt8.write(leastAge, into: &buf)
+
+
+        case let .unattended(leastAge,handoff):
+            writeInt(&buf, Int32(19))
+            FfiConverterUInt8.write(leastAge, into: &buf)
+            FfiConverterTypeHandoffMode.write(handoff, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartProblemKind_lift(_ buf: RustBuffer) throws -> CartProblemKind {
+    return try FfiConverterTypeCartProblemKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCartProblemKind_lower(_ value: CartProblemKind) -> RustBuffer {
+    return FfiConverterTypeCartProblemKind.lower(value)
+}
+
+
+
+/**
  * Where a purchase was made.
  */
 
@@ -5050,6 +10184,10 @@ public enum HandoffMode: Equatable, Hashable {
      */
     case delivery
     /**
+     * Goods of the online shop, fetched in a store (店舗受取): pieces are reserved there, no kitchen works.
+     */
+    case storePickup
+    /**
      * From a locker (ロッカー): nobody sees who takes it.
      */
     case locker
@@ -5084,7 +10222,9 @@ public struct FfiConverterTypeHandoffMode: FfiConverterRustBuffer {
 
         case 5: return .delivery
 
-        case 6: return .locker
+        case 6: return .storePickup
+
+        case 7: return .locker
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5114,8 +10254,12 @@ public struct FfiConverterTypeHandoffMode: FfiConverterRustBuffer {
             writeInt(&buf, Int32(5))
 
 
-        case .locker:
+        case .storePickup:
             writeInt(&buf, Int32(6))
+
+
+        case .locker:
+            writeInt(&buf, Int32(7))
 
         }
     }
@@ -5389,6 +10533,226 @@ public func FfiConverterTypeHoldState_lower(_ value: HoldState) -> RustBuffer {
 
 
 /**
+ * What tells one store from another.
+ */
+
+public enum JourneyPart: Equatable, Hashable {
+
+    /**
+     * The wait at the counter.
+     */
+    case wait
+    /**
+     * The wait on the shelf.
+     */
+    case shelf
+    /**
+     * The detour.
+     */
+    case detour
+    /**
+     * Lateness.
+     */
+    case late
+    /**
+     * How full the kitchen is.
+     */
+    case load
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension JourneyPart: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeJourneyPart: FfiConverterRustBuffer {
+    typealias SwiftType = JourneyPart
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> JourneyPart {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .wait
+
+        case 2: return .shelf
+
+        case 3: return .detour
+
+        case 4: return .late
+
+        case 5: return .load
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: JourneyPart, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .wait:
+            writeInt(&buf, Int32(1))
+
+
+        case .shelf:
+            writeInt(&buf, Int32(2))
+
+
+        case .detour:
+            writeInt(&buf, Int32(3))
+
+
+        case .late:
+            writeInt(&buf, Int32(4))
+
+
+        case .load:
+            writeInt(&buf, Int32(5))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyPart_lift(_ buf: RustBuffer) throws -> JourneyPart {
+    return try FfiConverterTypeJourneyPart.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyPart_lower(_ value: JourneyPart) -> RustBuffer {
+    return FfiConverterTypeJourneyPart.lower(value)
+}
+
+
+
+/**
+ * Why a store stands where it stands.
+ */
+
+public enum JourneyReason: Equatable, Hashable {
+
+    /**
+     * There is no other.
+     */
+    case onlyOne
+    /**
+     * The first: by this it gains most on the second.
+     */
+    case gains(
+        /**
+         * By what.
+         */part: JourneyPart,
+        /**
+         * By how many minutes, rounded.
+         */minutes: UInt32
+    )
+    /**
+     * Not the first: by this it loses most on the first.
+     */
+    case loses(
+        /**
+         * By what.
+         */part: JourneyPart,
+        /**
+         * By how many minutes, rounded.
+         */minutes: UInt32
+    )
+    /**
+     * As good as the one that it is held against.
+     */
+    case asGood
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension JourneyReason: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeJourneyReason: FfiConverterRustBuffer {
+    typealias SwiftType = JourneyReason
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> JourneyReason {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .onlyOne
+
+        case 2: return .gains(part: try FfiConverterTypeJourneyPart.read(from: &buf), minutes: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 3: return .loses(part: try FfiConverterTypeJourneyPart.read(from: &buf), minutes: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 4: return .asGood
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: JourneyReason, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .onlyOne:
+            writeInt(&buf, Int32(1))
+
+
+        case let .gains(part,minutes):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeJourneyPart.write(part, into: &buf)
+            FfiConverterUInt32.write(minutes, into: &buf)
+
+
+        case let .loses(part,minutes):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeJourneyPart.write(part, into: &buf)
+            FfiConverterUInt32.write(minutes, into: &buf)
+
+
+        case .asGood:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyReason_lift(_ buf: RustBuffer) throws -> JourneyReason {
+    return try FfiConverterTypeJourneyReason.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeJourneyReason_lower(_ value: JourneyReason) -> RustBuffer {
+    return FfiConverterTypeJourneyReason.lower(value)
+}
+
+
+
+/**
  * An identity from before the app: its history joins the member's timeline.
  */
 
@@ -5562,6 +10926,87 @@ public func FfiConverterTypeLinkedIdentity_lift(_ buf: RustBuffer) throws -> Lin
 #endif
 public func FfiConverterTypeLinkedIdentity_lower(_ value: LinkedIdentity) -> RustBuffer {
     return FfiConverterTypeLinkedIdentity.lower(value)
+}
+
+
+
+/**
+ * What can be sold out.
+ */
+
+public enum MenuThing: Equatable, Hashable {
+
+    /**
+     * An item.
+     */
+    case item(MenuItemId
+    )
+    /**
+     * A modifier, in every group that has it.
+     */
+    case modifier(ModifierId
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MenuThing: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMenuThing: FfiConverterRustBuffer {
+    typealias SwiftType = MenuThing
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MenuThing {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .item(try FfiConverterTypeMenuItemId.read(from: &buf)
+        )
+
+        case 2: return .modifier(try FfiConverterTypeModifierId.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: MenuThing, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .item(v1):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypeMenuItemId.write(v1, into: &buf)
+
+
+        case let .modifier(v1):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeModifierId.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuThing_lift(_ buf: RustBuffer) throws -> MenuThing {
+    return try FfiConverterTypeMenuThing.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMenuThing_lower(_ value: MenuThing) -> RustBuffer {
+    return FfiConverterTypeMenuThing.lower(value)
 }
 
 
@@ -5783,6 +11228,223 @@ public func FfiConverterTypeOrderActor_lower(_ value: OrderActor) -> RustBuffer 
 
 
 /**
+ * What an order is of.
+ */
+
+public enum OrderOf: Equatable, Hashable {
+
+    /**
+     * The store's menu: the kitchen's time is booked.
+     */
+    case menu
+    /**
+     * Goods of the catalogue: pieces are reserved, in the store for a pickup, in the online shop for a delivery. The cart's items are the variants'
+     * SKUs: see [`crate::menu::Menu::of_goods`].
+     */
+    case goods
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderOf: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderOf: FfiConverterRustBuffer {
+    typealias SwiftType = OrderOf
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderOf {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .menu
+
+        case 2: return .goods
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: OrderOf, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .menu:
+            writeInt(&buf, Int32(1))
+
+
+        case .goods:
+            writeInt(&buf, Int32(2))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderOf_lift(_ buf: RustBuffer) throws -> OrderOf {
+    return try FfiConverterTypeOrderOf.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderOf_lower(_ value: OrderOf) -> RustBuffer {
+    return FfiConverterTypeOrderOf.lower(value)
+}
+
+
+
+/**
+ * Where the money stands, for the person.
+ */
+
+public enum OrderPayment: Equatable, Hashable {
+
+    /**
+     * To be paid at the counter.
+     */
+    case atCounter
+    /**
+     * The provider is asked.
+     */
+    case pending
+    /**
+     * The person has to do something at the provider (本人認証).
+     */
+    case stepUp(
+        /**
+         * Where, as the provider says it.
+         */url: String
+    )
+    /**
+     * The provider has not answered; it is asked again until it does. Nothing is charged twice.
+     */
+    case unknown
+    /**
+     * Set aside.
+     */
+    case authorised
+    /**
+     * Taken, or collected.
+     */
+    case paid
+    /**
+     * The provider refused: another card, or the counter.
+     */
+    case refused
+    /**
+     * Let go.
+     */
+    case voided
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderPayment: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderPayment: FfiConverterRustBuffer {
+    typealias SwiftType = OrderPayment
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderPayment {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .atCounter
+
+        case 2: return .pending
+
+        case 3: return .stepUp(url: try FfiConverterString.read(from: &buf)
+        )
+
+        case 4: return .unknown
+
+        case 5: return .authorised
+
+        case 6: return .paid
+
+        case 7: return .refused
+
+        case 8: return .voided
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: OrderPayment, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .atCounter:
+            writeInt(&buf, Int32(1))
+
+
+        case .pending:
+            writeInt(&buf, Int32(2))
+
+
+        case let .stepUp(url):
+            writeInt(&buf, Int32(3))
+            FfiConverterString.write(url, into: &buf)
+
+
+        case .unknown:
+            writeInt(&buf, Int32(4))
+
+
+        case .authorised:
+            writeInt(&buf, Int32(5))
+
+
+        case .paid:
+            writeInt(&buf, Int32(6))
+
+
+        case .refused:
+            writeInt(&buf, Int32(7))
+
+
+        case .voided:
+            writeInt(&buf, Int32(8))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderPayment_lift(_ buf: RustBuffer) throws -> OrderPayment {
+    return try FfiConverterTypeOrderPayment.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderPayment_lower(_ value: OrderPayment) -> RustBuffer {
+    return FfiConverterTypeOrderPayment.lower(value)
+}
+
+
+
+/**
  * Where an order stands.
  */
 
@@ -5953,6 +11615,183 @@ public func FfiConverterTypeOrderState_lift(_ buf: RustBuffer) throws -> OrderSt
 #endif
 public func FfiConverterTypeOrderState_lower(_ value: OrderState) -> RustBuffer {
     return FfiConverterTypeOrderState.lower(value)
+}
+
+
+
+/**
+ * What the person does about an order.
+ */
+
+public enum OrderStep: Equatable, Hashable {
+
+    /**
+     * Call it off.
+     */
+    case cancel
+    /**
+     * Other lines or another time, before the store has accepted.
+     */
+    case edit(
+        /**
+         * What is wanted instead.
+         */cart: Cart,
+        /**
+         * For when.
+         */time: PickupTime,
+        /**
+         * As it was shown.
+         */shown: OrderSnapshot
+    )
+    /**
+     * Eat-in to take-out or back, until hand-over.
+     */
+    case amend(
+        /**
+         * Where it is eaten.
+         */taxHandoff: TaxHandoff,
+        /**
+         * As it was shown.
+         */shown: OrderSnapshot
+    )
+    /**
+     * I am nearby. No position, only minutes.
+     */
+    case nearby(
+        /**
+         * In how many minutes, 0 to 1,440.
+         */etaMin: UInt32
+    )
+    /**
+     * I am here (到着).
+     */
+    case here(
+        /**
+         * Where: a parking space, a counter, at most 60 characters.
+         */spot: String
+    )
+    /**
+     * I pay at the counter instead.
+     */
+    case payAtCounter
+    /**
+     * What the provider asked for is done.
+     */
+    case stepUpDone
+    /**
+     * Another card.
+     */
+    case payAgain(
+        /**
+         * The provider's token.
+         */token: String
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderStep: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderStep: FfiConverterRustBuffer {
+    typealias SwiftType = OrderStep
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderStep {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .cancel
+
+        case 2: return .edit(cart: try FfiConverterTypeCart.read(from: &buf), time: try FfiConverterTypePickupTime.read(from: &buf), shown: try FfiConverterTypeOrderSnapshot.read(from: &buf)
+        )
+
+        case 3: return .amend(taxHandoff: try FfiConverterTypeTaxHandoff.read(from: &buf), shown: try FfiConverterTypeOrderSnapshot.read(from: &buf)
+        )
+
+        case 4: return .nearby(etaMin: try FfiConverterUInt32.read(from: &buf)
+        )
+
+        case 5: return .here(spot: try FfiConverterString.read(from: &buf)
+        )
+
+        case 6: return .payAtCounter
+
+        case 7: return .stepUpDone
+
+        case 8: return .payAgain(token: try FfiConverterString.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: OrderStep, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .cancel:
+            writeInt(&buf, Int32(1))
+
+
+        case let .edit(cart,time,shown):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeCart.write(cart, into: &buf)
+            FfiConverterTypePickupTime.write(time, into: &buf)
+            FfiConverterTypeOrderSnapshot.write(shown, into: &buf)
+
+
+        case let .amend(taxHandoff,shown):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeTaxHandoff.write(taxHandoff, into: &buf)
+            FfiConverterTypeOrderSnapshot.write(shown, into: &buf)
+
+
+        case let .nearby(etaMin):
+            writeInt(&buf, Int32(4))
+            FfiConverterUInt32.write(etaMin, into: &buf)
+
+
+        case let .here(spot):
+            writeInt(&buf, Int32(5))
+            FfiConverterString.write(spot, into: &buf)
+
+
+        case .payAtCounter:
+            writeInt(&buf, Int32(6))
+
+
+        case .stepUpDone:
+            writeInt(&buf, Int32(7))
+
+
+        case let .payAgain(token):
+            writeInt(&buf, Int32(8))
+            FfiConverterString.write(token, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderStep_lift(_ buf: RustBuffer) throws -> OrderStep {
+    return try FfiConverterTypeOrderStep.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderStep_lower(_ value: OrderStep) -> RustBuffer {
+    return FfiConverterTypeOrderStep.lower(value)
 }
 
 
@@ -6299,6 +12138,81 @@ public func FfiConverterTypePointsKind_lift(_ buf: RustBuffer) throws -> PointsK
 #endif
 public func FfiConverterTypePointsKind_lower(_ value: PointsKind) -> RustBuffer {
     return FfiConverterTypePointsKind.lower(value)
+}
+
+
+
+/**
+ * What points are, by the programme's setting.
+ */
+
+public enum PointsMode: Equatable, Hashable {
+
+    /**
+     * A discount: before tax, spread over all lines, and so over the rates.
+     */
+    case discount
+    /**
+     * A means of payment: after tax.
+     */
+    case payment
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PointsMode: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePointsMode: FfiConverterRustBuffer {
+    typealias SwiftType = PointsMode
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PointsMode {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .discount
+
+        case 2: return .payment
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: PointsMode, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .discount:
+            writeInt(&buf, Int32(1))
+
+
+        case .payment:
+            writeInt(&buf, Int32(2))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePointsMode_lift(_ buf: RustBuffer) throws -> PointsMode {
+    return try FfiConverterTypePointsMode.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePointsMode_lower(_ value: PointsMode) -> RustBuffer {
+    return FfiConverterTypePointsMode.lower(value)
 }
 
 
@@ -6667,6 +12581,26 @@ public enum Reason: Equatable, Hashable {
      */
     case holdConflict
     /**
+     * 409: the order has moved on, or someone else takes this step. Fetch it again and show where it stands.
+     */
+    case orderConflict
+    /**
+     * 422: a menu, a kitchen, terms or a table that cannot be; the detail says what is wrong.
+     */
+    case invalidMenu
+    /**
+     * 403: this seat's code is of another store, over, or not genuine.
+     */
+    case seatRefused
+    /**
+     * 403: the code does not hand over this order, or was wrong too often: look at the member's card.
+     */
+    case codeRefused
+    /**
+     * 400: a card number. It must never come here: send the provider's token.
+     */
+    case cardNumber
+    /**
      * 401: the record of a check-in is none, or not signed by the device that sends it.
      */
     case recordInvalid
@@ -6765,25 +12699,35 @@ public struct FfiConverterTypeReason: FfiConverterRustBuffer {
 
         case 19: return .holdConflict
 
-        case 20: return .recordInvalid
+        case 20: return .orderConflict
 
-        case 21: return .conditionOlder
+        case 21: return .invalidMenu
 
-        case 22: return .invalidRule
+        case 22: return .seatRefused
 
-        case 23: return .notFound
+        case 23: return .codeRefused
 
-        case 24: return .cursorUnknown
+        case 24: return .cardNumber
 
-        case 25: return .tooLarge
+        case 25: return .recordInvalid
 
-        case 26: return .methodNotAllowed
+        case 26: return .conditionOlder
 
-        case 27: return .unavailable
+        case 27: return .invalidRule
 
-        case 28: return .`internal`
+        case 28: return .notFound
 
-        case 29: return .other
+        case 29: return .cursorUnknown
+
+        case 30: return .tooLarge
+
+        case 31: return .methodNotAllowed
+
+        case 32: return .unavailable
+
+        case 33: return .`internal`
+
+        case 34: return .other
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -6869,44 +12813,64 @@ public struct FfiConverterTypeReason: FfiConverterRustBuffer {
             writeInt(&buf, Int32(19))
 
 
-        case .recordInvalid:
+        case .orderConflict:
             writeInt(&buf, Int32(20))
 
 
-        case .conditionOlder:
+        case .invalidMenu:
             writeInt(&buf, Int32(21))
 
 
-        case .invalidRule:
+        case .seatRefused:
             writeInt(&buf, Int32(22))
 
 
-        case .notFound:
+        case .codeRefused:
             writeInt(&buf, Int32(23))
 
 
-        case .cursorUnknown:
+        case .cardNumber:
             writeInt(&buf, Int32(24))
 
 
-        case .tooLarge:
+        case .recordInvalid:
             writeInt(&buf, Int32(25))
 
 
-        case .methodNotAllowed:
+        case .conditionOlder:
             writeInt(&buf, Int32(26))
 
 
-        case .unavailable:
+        case .invalidRule:
             writeInt(&buf, Int32(27))
 
 
-        case .`internal`:
+        case .notFound:
             writeInt(&buf, Int32(28))
 
 
-        case .other:
+        case .cursorUnknown:
             writeInt(&buf, Int32(29))
+
+
+        case .tooLarge:
+            writeInt(&buf, Int32(30))
+
+
+        case .methodNotAllowed:
+            writeInt(&buf, Int32(31))
+
+
+        case .unavailable:
+            writeInt(&buf, Int32(32))
+
+
+        case .`internal`:
+            writeInt(&buf, Int32(33))
+
+
+        case .other:
+            writeInt(&buf, Int32(34))
 
         }
     }
@@ -7909,6 +13873,274 @@ public func FfiConverterTypeScannedMember_lower(_ value: ScannedMember) -> RustB
 
 
 /**
+ * Where a session at a table stands.
+ */
+
+public enum SeatState: Equatable, Hashable {
+
+    /**
+     * A plate was scanned: it waits for the staff, or for a sign that the person is there. Nothing can be ordered.
+     */
+    case waiting
+    /**
+     * Guests at the table order into it.
+     */
+    case `open`
+    /**
+     * Paid, or over.
+     */
+    case closed
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SeatState: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSeatState: FfiConverterRustBuffer {
+    typealias SwiftType = SeatState
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SeatState {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .waiting
+
+        case 2: return .`open`
+
+        case 3: return .closed
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: SeatState, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .waiting:
+            writeInt(&buf, Int32(1))
+
+
+        case .`open`:
+            writeInt(&buf, Int32(2))
+
+
+        case .closed:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeatState_lift(_ buf: RustBuffer) throws -> SeatState {
+    return try FfiConverterTypeSeatState.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeatState_lower(_ value: SeatState) -> RustBuffer {
+    return FfiConverterTypeSeatState.lower(value)
+}
+
+
+
+/**
+ * Why a time cannot be booked.
+ */
+
+public enum SlotRefusalReason: Equatable, Hashable {
+
+    /**
+     * It is over.
+     */
+    case past
+    /**
+     * It cannot be made by then.
+     */
+    case tooSoon
+    /**
+     * It is more days ahead than the store takes.
+     */
+    case tooFar
+    /**
+     * The store takes no orders for the same day.
+     */
+    case sameDayOff
+    /**
+     * The store is closed then.
+     */
+    case closed
+    /**
+     * Orders for that opening are over (ラストオーダー).
+     */
+    case lastOrderOver
+    /**
+     * It is after the last hand-over before closing.
+     */
+    case lastPickupOver
+    /**
+     * The kitchen takes no new orders for then.
+     */
+    case paused
+    /**
+     * This station has no time left.
+     */
+    case full(
+        /**
+         * The station.
+         */station: StationId
+    )
+    /**
+     * This station could not make it with nothing else to do.
+     */
+    case tooLarge(
+        /**
+         * The station.
+         */station: StationId
+    )
+    /**
+     * The kitchen has no such station: the menu and the plan do not fit.
+     */
+    case unknownStation(
+        /**
+         * The station.
+         */station: StationId
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SlotRefusalReason: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSlotRefusalReason: FfiConverterRustBuffer {
+    typealias SwiftType = SlotRefusalReason
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SlotRefusalReason {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .past
+
+        case 2: return .tooSoon
+
+        case 3: return .tooFar
+
+        case 4: return .sameDayOff
+
+        case 5: return .closed
+
+        case 6: return .lastOrderOver
+
+        case 7: return .lastPickupOver
+
+        case 8: return .paused
+
+        case 9: return .full(station: try FfiConverterTypeStationId.read(from: &buf)
+        )
+
+        case 10: return .tooLarge(station: try FfiConverterTypeStationId.read(from: &buf)
+        )
+
+        case 11: return .unknownStation(station: try FfiConverterTypeStationId.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: SlotRefusalReason, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .past:
+            writeInt(&buf, Int32(1))
+
+
+        case .tooSoon:
+            writeInt(&buf, Int32(2))
+
+
+        case .tooFar:
+            writeInt(&buf, Int32(3))
+
+
+        case .sameDayOff:
+            writeInt(&buf, Int32(4))
+
+
+        case .closed:
+            writeInt(&buf, Int32(5))
+
+
+        case .lastOrderOver:
+            writeInt(&buf, Int32(6))
+
+
+        case .lastPickupOver:
+            writeInt(&buf, Int32(7))
+
+
+        case .paused:
+            writeInt(&buf, Int32(8))
+
+
+        case let .full(station):
+            writeInt(&buf, Int32(9))
+            FfiConverterTypeStationId.write(station, into: &buf)
+
+
+        case let .tooLarge(station):
+            writeInt(&buf, Int32(10))
+            FfiConverterTypeStationId.write(station, into: &buf)
+
+
+        case let .unknownStation(station):
+            writeInt(&buf, Int32(11))
+            FfiConverterTypeStationId.write(station, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotRefusalReason_lift(_ buf: RustBuffer) throws -> SlotRefusalReason {
+    return try FfiConverterTypeSlotRefusalReason.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSlotRefusalReason_lower(_ value: SlotRefusalReason) -> RustBuffer {
+    return FfiConverterTypeSlotRefusalReason.lower(value)
+}
+
+
+
+/**
  * Where a store's levels come from: what an answer is worth.
  */
 
@@ -8462,6 +14694,54 @@ public func FfiConverterTypeTrend_lower(_ value: Trend) -> RustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionUInt8: FfiConverterRustBuffer {
+    typealias SwiftType = UInt8?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterUInt8.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterUInt8.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionUInt16: FfiConverterRustBuffer {
+    typealias SwiftType = UInt16?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterUInt16.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterUInt16.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionUInt32: FfiConverterRustBuffer {
     typealias SwiftType = UInt32?
 
@@ -8558,6 +14838,150 @@ fileprivate struct FfiConverterOptionTypeIssuer: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeMixedSet: FfiConverterRustBuffer {
+    typealias SwiftType = MixedSet?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeMixedSet.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeMixedSet.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOrderQuestion: FfiConverterRustBuffer {
+    typealias SwiftType = OrderQuestion?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOrderQuestion.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOrderQuestion.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOrderSnapshot: FfiConverterRustBuffer {
+    typealias SwiftType = OrderSnapshot?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOrderSnapshot.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOrderSnapshot.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypePointsRule: FfiConverterRustBuffer {
+    typealias SwiftType = PointsRule?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePointsRule.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePointsRule.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSlotHold: FfiConverterRustBuffer {
+    typealias SwiftType = SlotHold?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSlotHold.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSlotHold.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSlotRefusal: FfiConverterRustBuffer {
+    typealias SwiftType = SlotRefusal?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSlotRefusal.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSlotRefusal.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeChannel: FfiConverterRustBuffer {
     typealias SwiftType = Channel?
 
@@ -8574,6 +14998,54 @@ fileprivate struct FfiConverterOptionTypeChannel: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeChannel.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeRejectReason: FfiConverterRustBuffer {
+    typealias SwiftType = RejectReason?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRejectReason.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRejectReason.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeTaxClass: FfiConverterRustBuffer {
+    typealias SwiftType = TaxClass?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeTaxClass.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeTaxClass.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -8654,6 +15126,54 @@ fileprivate struct FfiConverterOptionTypeGtin: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeModifierId: FfiConverterRustBuffer {
+    typealias SwiftType = ModifierId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeModifierId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeModifierId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOrderId: FfiConverterRustBuffer {
+    typealias SwiftType = OrderId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOrderId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOrderId.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeReceiptId: FfiConverterRustBuffer {
     typealias SwiftType = ReceiptId?
 
@@ -8702,6 +15222,31 @@ fileprivate struct FfiConverterOptionTypeSku: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceUInt32: FfiConverterRustBuffer {
+    typealias SwiftType = [UInt32]
+
+    public static func write(_ value: [UInt32], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterUInt32.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [UInt32] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [UInt32]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterUInt32.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -8719,6 +15264,131 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeAddOn: FfiConverterRustBuffer {
+    typealias SwiftType = [AddOn]
+
+    public static func write(_ value: [AddOn], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAddOn.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AddOn] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AddOn]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAddOn.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeAllergenRow: FfiConverterRustBuffer {
+    typealias SwiftType = [AllergenRow]
+
+    public static func write(_ value: [AllergenRow], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAllergenRow.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AllergenRow] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AllergenRow]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAllergenRow.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCartLine: FfiConverterRustBuffer {
+    typealias SwiftType = [CartLine]
+
+    public static func write(_ value: [CartLine], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCartLine.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CartLine] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CartLine]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCartLine.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCartModifier: FfiConverterRustBuffer {
+    typealias SwiftType = [CartModifier]
+
+    public static func write(_ value: [CartModifier], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCartModifier.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CartModifier] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CartModifier]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCartModifier.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeGoodsShort: FfiConverterRustBuffer {
+    typealias SwiftType = [GoodsShort]
+
+    public static func write(_ value: [GoodsShort], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeGoodsShort.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [GoodsShort] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [GoodsShort]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeGoodsShort.read(from: &buf))
         }
         return seq
     }
@@ -8769,6 +15439,281 @@ fileprivate struct FfiConverterSequenceTypeGs1Missing: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeGs1Missing.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeHoldAlternative: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldAlternative]
+
+    public static func write(_ value: [HoldAlternative], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHoldAlternative.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HoldAlternative] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HoldAlternative]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHoldAlternative.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMakeStep: FfiConverterRustBuffer {
+    typealias SwiftType = [MakeStep]
+
+    public static func write(_ value: [MakeStep], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMakeStep.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MakeStep] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MakeStep]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMakeStep.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMenuItem: FfiConverterRustBuffer {
+    typealias SwiftType = [MenuItem]
+
+    public static func write(_ value: [MenuItem], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMenuItem.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MenuItem] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MenuItem]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMenuItem.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMenuPrice: FfiConverterRustBuffer {
+    typealias SwiftType = [MenuPrice]
+
+    public static func write(_ value: [MenuPrice], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMenuPrice.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MenuPrice] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MenuPrice]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMenuPrice.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMenuSection: FfiConverterRustBuffer {
+    typealias SwiftType = [MenuSection]
+
+    public static func write(_ value: [MenuSection], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMenuSection.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MenuSection] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MenuSection]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMenuSection.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMenuStatus: FfiConverterRustBuffer {
+    typealias SwiftType = [MenuStatus]
+
+    public static func write(_ value: [MenuStatus], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMenuStatus.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MenuStatus] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MenuStatus]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMenuStatus.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeModifier: FfiConverterRustBuffer {
+    typealias SwiftType = [Modifier]
+
+    public static func write(_ value: [Modifier], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeModifier.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Modifier] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Modifier]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeModifier.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeModifierGroup: FfiConverterRustBuffer {
+    typealias SwiftType = [ModifierGroup]
+
+    public static func write(_ value: [ModifierGroup], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeModifierGroup.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ModifierGroup] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ModifierGroup]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeModifierGroup.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeOrderLineView: FfiConverterRustBuffer {
+    typealias SwiftType = [OrderLineView]
+
+    public static func write(_ value: [OrderLineView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeOrderLineView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [OrderLineView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [OrderLineView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeOrderLineView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeOrderView: FfiConverterRustBuffer {
+    typealias SwiftType = [OrderView]
+
+    public static func write(_ value: [OrderView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeOrderView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [OrderView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [OrderView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeOrderView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePickupSlot: FfiConverterRustBuffer {
+    typealias SwiftType = [PickupSlot]
+
+    public static func write(_ value: [PickupSlot], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePickupSlot.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PickupSlot] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PickupSlot]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePickupSlot.read(from: &buf))
         }
         return seq
     }
@@ -8877,6 +15822,106 @@ fileprivate struct FfiConverterSequenceTypeReceiptLine: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeSnapshotLine: FfiConverterRustBuffer {
+    typealias SwiftType = [SnapshotLine]
+
+    public static func write(_ value: [SnapshotLine], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSnapshotLine.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SnapshotLine] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SnapshotLine]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSnapshotLine.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSnapshotModifier: FfiConverterRustBuffer {
+    typealias SwiftType = [SnapshotModifier]
+
+    public static func write(_ value: [SnapshotModifier], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSnapshotModifier.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SnapshotModifier] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SnapshotModifier]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSnapshotModifier.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSoldOut: FfiConverterRustBuffer {
+    typealias SwiftType = [SoldOut]
+
+    public static func write(_ value: [SoldOut], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSoldOut.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SoldOut] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SoldOut]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSoldOut.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeStationLoad: FfiConverterRustBuffer {
+    typealias SwiftType = [StationLoad]
+
+    public static func write(_ value: [StationLoad], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeStationLoad.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [StationLoad] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [StationLoad]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeStationLoad.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer {
     typealias SwiftType = [TaxLine]
 
@@ -8894,6 +15939,206 @@ fileprivate struct FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTaxLine.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTimeOfDay: FfiConverterRustBuffer {
+    typealias SwiftType = [TimeOfDay]
+
+    public static func write(_ value: [TimeOfDay], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTimeOfDay.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TimeOfDay] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TimeOfDay]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTimeOfDay.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCartChange: FfiConverterRustBuffer {
+    typealias SwiftType = [CartChange]
+
+    public static func write(_ value: [CartChange], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCartChange.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CartChange] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CartChange]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCartChange.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeHandoffMode: FfiConverterRustBuffer {
+    typealias SwiftType = [HandoffMode]
+
+    public static func write(_ value: [HandoffMode], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHandoffMode.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HandoffMode] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HandoffMode]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHandoffMode.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePaymentMethod: FfiConverterRustBuffer {
+    typealias SwiftType = [PaymentMethod]
+
+    public static func write(_ value: [PaymentMethod], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePaymentMethod.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PaymentMethod] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PaymentMethod]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePaymentMethod.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeMenuItemId: FfiConverterRustBuffer {
+    typealias SwiftType = [MenuItemId]
+
+    public static func write(_ value: [MenuItemId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMenuItemId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MenuItemId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MenuItemId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMenuItemId.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeModifierGroupId: FfiConverterRustBuffer {
+    typealias SwiftType = [ModifierGroupId]
+
+    public static func write(_ value: [ModifierGroupId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeModifierGroupId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ModifierGroupId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ModifierGroupId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeModifierGroupId.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeModifierId: FfiConverterRustBuffer {
+    typealias SwiftType = [ModifierId]
+
+    public static func write(_ value: [ModifierId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeModifierId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ModifierId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ModifierId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeModifierId.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSku: FfiConverterRustBuffer {
+    typealias SwiftType = [Sku]
+
+    public static func write(_ value: [Sku], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSku.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Sku] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Sku]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSku.read(from: &buf))
         }
         return seq
     }
@@ -8923,6 +16168,98 @@ fileprivate struct FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer {
         return seq
     }
 }
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterDictionaryStringString: FfiConverterRustBuffer {
+    public static func write(_ value: [String: String], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for (key, value) in value {
+            FfiConverterString.write(key, into: &buf)
+            FfiConverterString.write(value, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String: String] {
+        let len: Int32 = try readInt(&buf)
+        var dict = [String: String]()
+        dict.reserveCapacity(Int(len))
+        for _ in 0..<len {
+            let key = try FfiConverterString.read(from: &buf)
+            let value = try FfiConverterString.read(from: &buf)
+            dict[key] = value
+        }
+        return dict
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterDictionaryTypeAllergenIdTypeAllergenState: FfiConverterRustBuffer {
+    public static func write(_ value: [AllergenId: AllergenState], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for (key, value) in value {
+            FfiConverterTypeAllergenId.write(key, into: &buf)
+            FfiConverterTypeAllergenState.write(value, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AllergenId: AllergenState] {
+        let len: Int32 = try readInt(&buf)
+        var dict = [AllergenId: AllergenState]()
+        dict.reserveCapacity(Int(len))
+        for _ in 0..<len {
+            let key = try FfiConverterTypeAllergenId.read(from: &buf)
+            let value = try FfiConverterTypeAllergenState.read(from: &buf)
+            dict[key] = value
+        }
+        return dict
+    }
+}
+
+
+public typealias AllergenFacts = StatedAllergens
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAllergenFacts: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AllergenFacts {
+        return try FfiConverterTypeStatedAllergens.read(from: &buf)
+    }
+
+    public static func write(_ value: AllergenFacts, into buf: inout [UInt8]) {
+        return FfiConverterTypeStatedAllergens.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> AllergenFacts {
+        return try FfiConverterTypeStatedAllergens_lift(value)
+    }
+
+    public static func lower(_ value: AllergenFacts) -> RustBuffer {
+        return FfiConverterTypeStatedAllergens_lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenFacts_lift(_ value: RustBuffer) throws -> AllergenFacts {
+    return try FfiConverterTypeAllergenFacts.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAllergenFacts_lower(_ value: AllergenFacts) -> RustBuffer {
+    return FfiConverterTypeAllergenFacts.lower(value)
+}
+
 
 
 public typealias AllergenId = String
@@ -9525,6 +16862,46 @@ public func FfiConverterTypeReceiptId_lower(_ value: ReceiptId) -> RustBuffer {
 
 
 
+public typealias SeatSessionId = String
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSeatSessionId: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SeatSessionId {
+        return try FfiConverterString.read(from: &buf)
+    }
+
+    public static func write(_ value: SeatSessionId, into buf: inout [UInt8]) {
+        return FfiConverterString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> SeatSessionId {
+        return try FfiConverterString.lift(value)
+    }
+
+    public static func lower(_ value: SeatSessionId) -> RustBuffer {
+        return FfiConverterString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeatSessionId_lift(_ value: RustBuffer) throws -> SeatSessionId {
+    return try FfiConverterTypeSeatSessionId.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeatSessionId_lower(_ value: SeatSessionId) -> RustBuffer {
+    return FfiConverterTypeSeatSessionId.lower(value)
+}
+
+
+
 public typealias Sku = String
 
 #if swift(>=5.8)
@@ -9721,6 +17098,46 @@ public func FfiConverterTypeStoreId_lift(_ value: RustBuffer) throws -> StoreId 
 #endif
 public func FfiConverterTypeStoreId_lower(_ value: StoreId) -> RustBuffer {
     return FfiConverterTypeStoreId.lower(value)
+}
+
+
+
+public typealias Texts = [String: String]
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTexts: FfiConverter {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Texts {
+        return try FfiConverterDictionaryStringString.read(from: &buf)
+    }
+
+    public static func write(_ value: Texts, into buf: inout [UInt8]) {
+        return FfiConverterDictionaryStringString.write(value, into: &buf)
+    }
+
+    public static func lift(_ value: RustBuffer) throws -> Texts {
+        return try FfiConverterDictionaryStringString.lift(value)
+    }
+
+    public static func lower(_ value: Texts) -> RustBuffer {
+        return FfiConverterDictionaryStringString.lower(value)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTexts_lift(_ value: RustBuffer) throws -> Texts {
+    return try FfiConverterTypeTexts.lift(value)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTexts_lower(_ value: Texts) -> RustBuffer {
+    return FfiConverterTypeTexts.lower(value)
 }
 
 

@@ -750,18 +750,70 @@ _uniffi_check_contract_api_version(_UniffiLib)
 # Public interface members begin here.
 
 
-class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u32"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**32
+
+
+
+
+
+
+class _UniffiFfiConverterOptionalTypeAllergenLevel(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeAllergenLevel.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeAllergenLevel.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeAllergenLevel.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterString:
+    @staticmethod
+    def check_lower(value):
+        if not isinstance(value, str):
+            raise TypeError("argument must be str, not {}".format(type(value).__name__))
+        return value
 
     @staticmethod
     def read(buf):
-        return buf.read_u32()
+        size = buf.read_i32()
+        if size < 0:
+            raise InternalError("Unexpected negative string length")
+        utf8_bytes = buf.read(size)
+        return utf8_bytes.decode("utf-8")
 
     @staticmethod
     def write(value, buf):
-        buf.write_u32(value)
+        utf8_bytes = value.encode("utf-8")
+        buf.write_i32(len(utf8_bytes))
+        buf.write(utf8_bytes)
+
+    @staticmethod
+    def lift(buf):
+        with buf.consume_with_stream() as stream:
+            return stream.read(stream.remaining()).decode("utf-8")
+
+    @staticmethod
+    def lower(value):
+        with _UniffiRustBuffer.alloc_with_builder() as builder:
+            builder.write(value.encode("utf-8"))
+            return builder.finalize()
 
 class _UniffiFfiConverterBoolean:
     @classmethod
@@ -783,6 +835,88 @@ class _UniffiFfiConverterBoolean:
     @classmethod
     def write(cls, value, buf):
         buf.write_u8(value)
+
+@dataclass
+class AllergenNote:
+    """
+    What a dish holds of an allergen.
+"""
+    def __init__(self, *, allergen:noren_rules.AllergenId, title:noren_rules.Texts, level:typing.Optional[noren_rules.AllergenLevel], state:noren_rules.AllergenState, words_ja:str, words_en:str, avoided:bool):
+        self.allergen = allergen
+        self.title = title
+        self.level = level
+        self.state = state
+        self.words_ja = words_ja
+        self.words_en = words_en
+        self.avoided = avoided
+
+
+
+
+    def __str__(self):
+        return "AllergenNote(allergen={}, title={}, level={}, state={}, words_ja={}, words_en={}, avoided={})".format(self.allergen, self.title, self.level, self.state, self.words_ja, self.words_en, self.avoided)
+    def __eq__(self, other):
+        if self.allergen != other.allergen:
+            return False
+        if self.title != other.title:
+            return False
+        if self.level != other.level:
+            return False
+        if self.state != other.state:
+            return False
+        if self.words_ja != other.words_ja:
+            return False
+        if self.words_en != other.words_en:
+            return False
+        if self.avoided != other.avoided:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeAllergenNote(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return AllergenNote(
+            allergen=noren_rules._UniffiFfiConverterTypeAllergenId.read(buf),
+            title=noren_rules._UniffiFfiConverterTypeTexts.read(buf),
+            level=_UniffiFfiConverterOptionalTypeAllergenLevel.read(buf),
+            state=noren_rules._UniffiFfiConverterTypeAllergenState.read(buf),
+            words_ja=_UniffiFfiConverterString.read(buf),
+            words_en=_UniffiFfiConverterString.read(buf),
+            avoided=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeAllergenId.check_lower(value.allergen)
+        noren_rules._UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterOptionalTypeAllergenLevel.check_lower(value.level)
+        noren_rules._UniffiFfiConverterTypeAllergenState.check_lower(value.state)
+        _UniffiFfiConverterString.check_lower(value.words_ja)
+        _UniffiFfiConverterString.check_lower(value.words_en)
+        _UniffiFfiConverterBoolean.check_lower(value.avoided)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeAllergenId.write(value.allergen, buf)
+        noren_rules._UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterOptionalTypeAllergenLevel.write(value.level, buf)
+        noren_rules._UniffiFfiConverterTypeAllergenState.write(value.state, buf)
+        _UniffiFfiConverterString.write(value.words_ja, buf)
+        _UniffiFfiConverterString.write(value.words_en, buf)
+        _UniffiFfiConverterBoolean.write(value.avoided, buf)
+
+class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u32"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**32
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u32()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u32(value)
 
 @dataclass
 class AreaReport:
@@ -835,38 +969,6 @@ class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
     @staticmethod
     def write(value, buf):
         buf.write_u64(value)
-
-class _UniffiFfiConverterString:
-    @staticmethod
-    def check_lower(value):
-        if not isinstance(value, str):
-            raise TypeError("argument must be str, not {}".format(type(value).__name__))
-        return value
-
-    @staticmethod
-    def read(buf):
-        size = buf.read_i32()
-        if size < 0:
-            raise InternalError("Unexpected negative string length")
-        utf8_bytes = buf.read(size)
-        return utf8_bytes.decode("utf-8")
-
-    @staticmethod
-    def write(value, buf):
-        utf8_bytes = value.encode("utf-8")
-        buf.write_i32(len(utf8_bytes))
-        buf.write(utf8_bytes)
-
-    @staticmethod
-    def lift(buf):
-        with buf.consume_with_stream() as stream:
-            return stream.read(stream.remaining()).decode("utf-8")
-
-    @staticmethod
-    def lower(value):
-        with _UniffiRustBuffer.alloc_with_builder() as builder:
-            builder.write(value.encode("utf-8"))
-            return builder.finalize()
 
 class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
     CLASS_NAME = "i64"
@@ -1498,6 +1600,871 @@ class _UniffiFfiConverterTypeCardView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.write(value.points, buf)
         _UniffiFfiConverterInt64.write(value.points_as_of_ms, buf)
         _UniffiFfiConverterTypeTrustedTime.write(value.time, buf)
+
+class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterUInt32.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterUInt32.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterUInt32.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+@dataclass
+class CartChangeView:
+    """
+    Something that is not as it was seen, in words.
+"""
+    def __init__(self, *, line:typing.Optional[int], change:noren_rules.CartChange, words_ja:str, words_en:str):
+        self.line = line
+        self.change = change
+        self.words_ja = words_ja
+        self.words_en = words_en
+
+
+
+
+    def __str__(self):
+        return "CartChangeView(line={}, change={}, words_ja={}, words_en={})".format(self.line, self.change, self.words_ja, self.words_en)
+    def __eq__(self, other):
+        if self.line != other.line:
+            return False
+        if self.change != other.change:
+            return False
+        if self.words_ja != other.words_ja:
+            return False
+        if self.words_en != other.words_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartChangeView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartChangeView(
+            line=_UniffiFfiConverterOptionalUInt32.read(buf),
+            change=noren_rules._UniffiFfiConverterTypeCartChange.read(buf),
+            words_ja=_UniffiFfiConverterString.read(buf),
+            words_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.line)
+        noren_rules._UniffiFfiConverterTypeCartChange.check_lower(value.change)
+        _UniffiFfiConverterString.check_lower(value.words_ja)
+        _UniffiFfiConverterString.check_lower(value.words_en)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalUInt32.write(value.line, buf)
+        noren_rules._UniffiFfiConverterTypeCartChange.write(value.change, buf)
+        _UniffiFfiConverterString.write(value.words_ja, buf)
+        _UniffiFfiConverterString.write(value.words_en, buf)
+
+
+
+@dataclass
+class CartProblemView:
+    """
+    Something that does not fit, in words.
+"""
+    def __init__(self, *, line:typing.Optional[int], problem:noren_rules.CartProblem, words_ja:str, words_en:str):
+        self.line = line
+        self.problem = problem
+        self.words_ja = words_ja
+        self.words_en = words_en
+
+
+
+
+    def __str__(self):
+        return "CartProblemView(line={}, problem={}, words_ja={}, words_en={})".format(self.line, self.problem, self.words_ja, self.words_en)
+    def __eq__(self, other):
+        if self.line != other.line:
+            return False
+        if self.problem != other.problem:
+            return False
+        if self.words_ja != other.words_ja:
+            return False
+        if self.words_en != other.words_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartProblemView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartProblemView(
+            line=_UniffiFfiConverterOptionalUInt32.read(buf),
+            problem=noren_rules._UniffiFfiConverterTypeCartProblem.read(buf),
+            words_ja=_UniffiFfiConverterString.read(buf),
+            words_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.line)
+        noren_rules._UniffiFfiConverterTypeCartProblem.check_lower(value.problem)
+        _UniffiFfiConverterString.check_lower(value.words_ja)
+        _UniffiFfiConverterString.check_lower(value.words_en)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalUInt32.write(value.line, buf)
+        noren_rules._UniffiFfiConverterTypeCartProblem.write(value.problem, buf)
+        _UniffiFfiConverterString.write(value.words_ja, buf)
+        _UniffiFfiConverterString.write(value.words_en, buf)
+
+class _UniffiFfiConverterSequenceTypeCartProblemView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeCartProblemView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeCartProblemView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeCartProblemView.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceTypeCartChangeView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeCartChangeView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeCartChangeView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeCartChangeView.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceInt64(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterInt64.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterInt64.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterInt64.read(buf) for i in range(count)
+        ]
+
+
+
+class _UniffiFfiConverterOptionalTypePointsMode(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypePointsMode.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypePointsMode.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypePointsMode.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterSequenceTypeTaxLine(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeTaxLine.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeTaxLine.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeTaxLine.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class CartTotals:
+    """
+    What a cart comes to. All amounts are in minor units, tax included.
+"""
+    def __init__(self, *, currency:str, subtotal_minor:int, lines_minor:typing.List[int], discount_minor:int, used:typing.List[UsedCouponView], unused:typing.List[UnusedCouponView], points:int, points_minor:int, points_mode:typing.Optional[noren_rules.PointsMode], total_minor:int, to_pay_minor:int, taxes:typing.List[noren_rules.TaxLine]):
+        self.currency = currency
+        self.subtotal_minor = subtotal_minor
+        self.lines_minor = lines_minor
+        self.discount_minor = discount_minor
+        self.used = used
+        self.unused = unused
+        self.points = points
+        self.points_minor = points_minor
+        self.points_mode = points_mode
+        self.total_minor = total_minor
+        self.to_pay_minor = to_pay_minor
+        self.taxes = taxes
+
+
+
+
+    def __str__(self):
+        return "CartTotals(currency={}, subtotal_minor={}, lines_minor={}, discount_minor={}, used={}, unused={}, points={}, points_minor={}, points_mode={}, total_minor={}, to_pay_minor={}, taxes={})".format(self.currency, self.subtotal_minor, self.lines_minor, self.discount_minor, self.used, self.unused, self.points, self.points_minor, self.points_mode, self.total_minor, self.to_pay_minor, self.taxes)
+    def __eq__(self, other):
+        if self.currency != other.currency:
+            return False
+        if self.subtotal_minor != other.subtotal_minor:
+            return False
+        if self.lines_minor != other.lines_minor:
+            return False
+        if self.discount_minor != other.discount_minor:
+            return False
+        if self.used != other.used:
+            return False
+        if self.unused != other.unused:
+            return False
+        if self.points != other.points:
+            return False
+        if self.points_minor != other.points_minor:
+            return False
+        if self.points_mode != other.points_mode:
+            return False
+        if self.total_minor != other.total_minor:
+            return False
+        if self.to_pay_minor != other.to_pay_minor:
+            return False
+        if self.taxes != other.taxes:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartTotals(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartTotals(
+            currency=_UniffiFfiConverterString.read(buf),
+            subtotal_minor=_UniffiFfiConverterInt64.read(buf),
+            lines_minor=_UniffiFfiConverterSequenceInt64.read(buf),
+            discount_minor=_UniffiFfiConverterInt64.read(buf),
+            used=_UniffiFfiConverterSequenceTypeUsedCouponView.read(buf),
+            unused=_UniffiFfiConverterSequenceTypeUnusedCouponView.read(buf),
+            points=_UniffiFfiConverterInt64.read(buf),
+            points_minor=_UniffiFfiConverterInt64.read(buf),
+            points_mode=_UniffiFfiConverterOptionalTypePointsMode.read(buf),
+            total_minor=_UniffiFfiConverterInt64.read(buf),
+            to_pay_minor=_UniffiFfiConverterInt64.read(buf),
+            taxes=_UniffiFfiConverterSequenceTypeTaxLine.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterInt64.check_lower(value.subtotal_minor)
+        _UniffiFfiConverterSequenceInt64.check_lower(value.lines_minor)
+        _UniffiFfiConverterInt64.check_lower(value.discount_minor)
+        _UniffiFfiConverterSequenceTypeUsedCouponView.check_lower(value.used)
+        _UniffiFfiConverterSequenceTypeUnusedCouponView.check_lower(value.unused)
+        _UniffiFfiConverterInt64.check_lower(value.points)
+        _UniffiFfiConverterInt64.check_lower(value.points_minor)
+        _UniffiFfiConverterOptionalTypePointsMode.check_lower(value.points_mode)
+        _UniffiFfiConverterInt64.check_lower(value.total_minor)
+        _UniffiFfiConverterInt64.check_lower(value.to_pay_minor)
+        _UniffiFfiConverterSequenceTypeTaxLine.check_lower(value.taxes)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterInt64.write(value.subtotal_minor, buf)
+        _UniffiFfiConverterSequenceInt64.write(value.lines_minor, buf)
+        _UniffiFfiConverterInt64.write(value.discount_minor, buf)
+        _UniffiFfiConverterSequenceTypeUsedCouponView.write(value.used, buf)
+        _UniffiFfiConverterSequenceTypeUnusedCouponView.write(value.unused, buf)
+        _UniffiFfiConverterInt64.write(value.points, buf)
+        _UniffiFfiConverterInt64.write(value.points_minor, buf)
+        _UniffiFfiConverterOptionalTypePointsMode.write(value.points_mode, buf)
+        _UniffiFfiConverterInt64.write(value.total_minor, buf)
+        _UniffiFfiConverterInt64.write(value.to_pay_minor, buf)
+        _UniffiFfiConverterSequenceTypeTaxLine.write(value.taxes, buf)
+
+class _UniffiFfiConverterOptionalTypeCartTotals(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeCartTotals.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeCartTotals.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeCartTotals.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypeAllergenNote(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeAllergenNote.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeAllergenNote.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeAllergenNote.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class LineAllergens:
+    """
+    What a line is not known to be free of.
+"""
+    def __init__(self, *, line:int, warnings:typing.List[AllergenNote]):
+        self.line = line
+        self.warnings = warnings
+
+
+
+
+    def __str__(self):
+        return "LineAllergens(line={}, warnings={})".format(self.line, self.warnings)
+    def __eq__(self, other):
+        if self.line != other.line:
+            return False
+        if self.warnings != other.warnings:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeLineAllergens(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return LineAllergens(
+            line=_UniffiFfiConverterUInt32.read(buf),
+            warnings=_UniffiFfiConverterSequenceTypeAllergenNote.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt32.check_lower(value.line)
+        _UniffiFfiConverterSequenceTypeAllergenNote.check_lower(value.warnings)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt32.write(value.line, buf)
+        _UniffiFfiConverterSequenceTypeAllergenNote.write(value.warnings, buf)
+
+class _UniffiFfiConverterSequenceTypeLineAllergens(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeLineAllergens.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeLineAllergens.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeLineAllergens.read(buf) for i in range(count)
+        ]
+
+
+
+class _UniffiFfiConverterOptionalTypePickupSlot(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypePickupSlot.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypePickupSlot.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypePickupSlot.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterOptionalTypeSlotRefusal(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeSlotRefusal.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeSlotRefusal.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeSlotRefusal.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class CartCheck:
+    """
+    A cart held against the menu of now.
+"""
+    def __init__(self, *, problems:typing.List[CartProblemView], changes:typing.List[CartChangeView], totals:typing.Optional[CartTotals], warnings:typing.List[LineAllergens], slot:typing.Optional[noren_rules.PickupSlot], refusal:typing.Optional[noren_rules.SlotRefusal], menu_as_of_ms:int, status_as_of_ms:typing.Optional[int]):
+        self.problems = problems
+        self.changes = changes
+        self.totals = totals
+        self.warnings = warnings
+        self.slot = slot
+        self.refusal = refusal
+        self.menu_as_of_ms = menu_as_of_ms
+        self.status_as_of_ms = status_as_of_ms
+
+
+
+
+    def __str__(self):
+        return "CartCheck(problems={}, changes={}, totals={}, warnings={}, slot={}, refusal={}, menu_as_of_ms={}, status_as_of_ms={})".format(self.problems, self.changes, self.totals, self.warnings, self.slot, self.refusal, self.menu_as_of_ms, self.status_as_of_ms)
+    def __eq__(self, other):
+        if self.problems != other.problems:
+            return False
+        if self.changes != other.changes:
+            return False
+        if self.totals != other.totals:
+            return False
+        if self.warnings != other.warnings:
+            return False
+        if self.slot != other.slot:
+            return False
+        if self.refusal != other.refusal:
+            return False
+        if self.menu_as_of_ms != other.menu_as_of_ms:
+            return False
+        if self.status_as_of_ms != other.status_as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartCheck(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartCheck(
+            problems=_UniffiFfiConverterSequenceTypeCartProblemView.read(buf),
+            changes=_UniffiFfiConverterSequenceTypeCartChangeView.read(buf),
+            totals=_UniffiFfiConverterOptionalTypeCartTotals.read(buf),
+            warnings=_UniffiFfiConverterSequenceTypeLineAllergens.read(buf),
+            slot=_UniffiFfiConverterOptionalTypePickupSlot.read(buf),
+            refusal=_UniffiFfiConverterOptionalTypeSlotRefusal.read(buf),
+            menu_as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            status_as_of_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeCartProblemView.check_lower(value.problems)
+        _UniffiFfiConverterSequenceTypeCartChangeView.check_lower(value.changes)
+        _UniffiFfiConverterOptionalTypeCartTotals.check_lower(value.totals)
+        _UniffiFfiConverterSequenceTypeLineAllergens.check_lower(value.warnings)
+        _UniffiFfiConverterOptionalTypePickupSlot.check_lower(value.slot)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.check_lower(value.refusal)
+        _UniffiFfiConverterInt64.check_lower(value.menu_as_of_ms)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.status_as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeCartProblemView.write(value.problems, buf)
+        _UniffiFfiConverterSequenceTypeCartChangeView.write(value.changes, buf)
+        _UniffiFfiConverterOptionalTypeCartTotals.write(value.totals, buf)
+        _UniffiFfiConverterSequenceTypeLineAllergens.write(value.warnings, buf)
+        _UniffiFfiConverterOptionalTypePickupSlot.write(value.slot, buf)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.write(value.refusal, buf)
+        _UniffiFfiConverterInt64.write(value.menu_as_of_ms, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.status_as_of_ms, buf)
+
+
+
+
+
+class _UniffiFfiConverterOptionalTypeTaxHandoff(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeTaxHandoff.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeTaxHandoff.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeTaxHandoff.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class CartHandoff:
+    """
+    Where a line is eaten, and how it is handed over.
+"""
+    def __init__(self, *, handoff:noren_rules.HandoffMode, tax_handoff:typing.Optional[noren_rules.TaxHandoff]):
+        self.handoff = handoff
+        self.tax_handoff = tax_handoff
+
+
+
+
+    def __str__(self):
+        return "CartHandoff(handoff={}, tax_handoff={})".format(self.handoff, self.tax_handoff)
+    def __eq__(self, other):
+        if self.handoff != other.handoff:
+            return False
+        if self.tax_handoff != other.tax_handoff:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartHandoff(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartHandoff(
+            handoff=noren_rules._UniffiFfiConverterTypeHandoffMode.read(buf),
+            tax_handoff=_UniffiFfiConverterOptionalTypeTaxHandoff.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+        _UniffiFfiConverterOptionalTypeTaxHandoff.check_lower(value.tax_handoff)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+        _UniffiFfiConverterOptionalTypeTaxHandoff.write(value.tax_handoff, buf)
+
+
+
+
+
+@dataclass
+class CartOf:
+    """
+    Which cart: there is one for the menu of each store, and one for goods of the online shop to be fetched in, or sent by, each store.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, of:noren_rules.OrderOf):
+        self.store = store
+        self.of = of
+
+
+
+
+    def __str__(self):
+        return "CartOf(store={}, of={})".format(self.store, self.of)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.of != other.of:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartOf(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartOf(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            of=noren_rules._UniffiFfiConverterTypeOrderOf.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        noren_rules._UniffiFfiConverterTypeOrderOf.check_lower(value.of)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        noren_rules._UniffiFfiConverterTypeOrderOf.write(value.of, buf)
+
+
+
+
+
+class _UniffiFfiConverterOptionalTypeOrderId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeOrderId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeOrderId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeOrderId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+@dataclass
+class HeldSlot:
+    """
+    A slot that is held for a cart.
+"""
+    def __init__(self, *, time:noren_rules.PickupTime, slot:noren_rules.PickupSlot, until_ms:int):
+        self.time = time
+        self.slot = slot
+        self.until_ms = until_ms
+
+
+
+
+    def __str__(self):
+        return "HeldSlot(time={}, slot={}, until_ms={})".format(self.time, self.slot, self.until_ms)
+    def __eq__(self, other):
+        if self.time != other.time:
+            return False
+        if self.slot != other.slot:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHeldSlot(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HeldSlot(
+            time=noren_rules._UniffiFfiConverterTypePickupTime.read(buf),
+            slot=noren_rules._UniffiFfiConverterTypePickupSlot.read(buf),
+            until_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypePickupTime.check_lower(value.time)
+        noren_rules._UniffiFfiConverterTypePickupSlot.check_lower(value.slot)
+        _UniffiFfiConverterInt64.check_lower(value.until_ms)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypePickupTime.write(value.time, buf)
+        noren_rules._UniffiFfiConverterTypePickupSlot.write(value.slot, buf)
+        _UniffiFfiConverterInt64.write(value.until_ms, buf)
+
+class _UniffiFfiConverterOptionalTypeHeldSlot(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeHeldSlot.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeHeldSlot.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeHeldSlot.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class CartView:
+    """
+    A cart as it stands.
+"""
+    def __init__(self, *, of:CartOf, cart:noren_rules.Cart, order:typing.Optional[noren_rules.OrderId], held:typing.Optional[HeldSlot], is_placed:bool, replaces:typing.Optional[noren_rules.OrderId]):
+        self.of = of
+        self.cart = cart
+        self.order = order
+        self.held = held
+        self.is_placed = is_placed
+        self.replaces = replaces
+
+
+
+
+    def __str__(self):
+        return "CartView(of={}, cart={}, order={}, held={}, is_placed={}, replaces={})".format(self.of, self.cart, self.order, self.held, self.is_placed, self.replaces)
+    def __eq__(self, other):
+        if self.of != other.of:
+            return False
+        if self.cart != other.cart:
+            return False
+        if self.order != other.order:
+            return False
+        if self.held != other.held:
+            return False
+        if self.is_placed != other.is_placed:
+            return False
+        if self.replaces != other.replaces:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartView(
+            of=_UniffiFfiConverterTypeCartOf.read(buf),
+            cart=noren_rules._UniffiFfiConverterTypeCart.read(buf),
+            order=_UniffiFfiConverterOptionalTypeOrderId.read(buf),
+            held=_UniffiFfiConverterOptionalTypeHeldSlot.read(buf),
+            is_placed=_UniffiFfiConverterBoolean.read(buf),
+            replaces=_UniffiFfiConverterOptionalTypeOrderId.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeCartOf.check_lower(value.of)
+        noren_rules._UniffiFfiConverterTypeCart.check_lower(value.cart)
+        _UniffiFfiConverterOptionalTypeOrderId.check_lower(value.order)
+        _UniffiFfiConverterOptionalTypeHeldSlot.check_lower(value.held)
+        _UniffiFfiConverterBoolean.check_lower(value.is_placed)
+        _UniffiFfiConverterOptionalTypeOrderId.check_lower(value.replaces)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeCartOf.write(value.of, buf)
+        noren_rules._UniffiFfiConverterTypeCart.write(value.cart, buf)
+        _UniffiFfiConverterOptionalTypeOrderId.write(value.order, buf)
+        _UniffiFfiConverterOptionalTypeHeldSlot.write(value.held, buf)
+        _UniffiFfiConverterBoolean.write(value.is_placed, buf)
+        _UniffiFfiConverterOptionalTypeOrderId.write(value.replaces, buf)
 
 
 
@@ -2805,6 +3772,59 @@ class _UniffiFfiConverterTypeCheckInReport(_UniffiConverterRustBuffer):
 
 
 @dataclass
+class CheckoutWish:
+    """
+    How a cart would be ordered.
+"""
+    def __init__(self, *, time:noren_rules.PickupTime, method:noren_rules.PaymentMethod, use_coupons:bool, points:int):
+        self.time = time
+        self.method = method
+        self.use_coupons = use_coupons
+        self.points = points
+
+
+
+
+    def __str__(self):
+        return "CheckoutWish(time={}, method={}, use_coupons={}, points={})".format(self.time, self.method, self.use_coupons, self.points)
+    def __eq__(self, other):
+        if self.time != other.time:
+            return False
+        if self.method != other.method:
+            return False
+        if self.use_coupons != other.use_coupons:
+            return False
+        if self.points != other.points:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCheckoutWish(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CheckoutWish(
+            time=noren_rules._UniffiFfiConverterTypePickupTime.read(buf),
+            method=noren_rules._UniffiFfiConverterTypePaymentMethod.read(buf),
+            use_coupons=_UniffiFfiConverterBoolean.read(buf),
+            points=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypePickupTime.check_lower(value.time)
+        noren_rules._UniffiFfiConverterTypePaymentMethod.check_lower(value.method)
+        _UniffiFfiConverterBoolean.check_lower(value.use_coupons)
+        _UniffiFfiConverterInt64.check_lower(value.points)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypePickupTime.write(value.time, buf)
+        noren_rules._UniffiFfiConverterTypePaymentMethod.write(value.method, buf)
+        _UniffiFfiConverterBoolean.write(value.use_coupons, buf)
+        _UniffiFfiConverterInt64.write(value.points, buf)
+
+
+
+@dataclass
 class ConditionView:
     """
     Something that is on in an area until a moment.
@@ -2854,8 +3874,6 @@ class _UniffiFfiConverterTypeConditionView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.area, buf)
         _UniffiFfiConverterInt64.write(value.from_ms, buf)
         _UniffiFfiConverterInt64.write(value.until_ms, buf)
-
-
 
 class _UniffiFfiConverterOptionalTypeStoreId(_UniffiConverterRustBuffer):
     @classmethod
@@ -3320,31 +4338,6 @@ class _UniffiFfiConverterSequenceTypeLostItem(_UniffiConverterRustBuffer):
             _UniffiFfiConverterTypeLostItem.read(buf) for i in range(count)
         ]
 
-class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterUInt32.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterUInt32.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterUInt32.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
-
 @dataclass
 class Diagnostics:
     """
@@ -3419,6 +4412,51 @@ class _UniffiFfiConverterTypeDiagnostics(_UniffiConverterRustBuffer):
         _UniffiFfiConverterSequenceString.write(value.notices, buf)
         _UniffiFfiConverterOptionalUInt32.write(value.open_intents, buf)
         _UniffiFfiConverterOptionalUInt64.write(value.receipts, buf)
+
+@dataclass
+class FavouriteCart:
+    """
+    A named cart ("the usual").
+"""
+    def __init__(self, *, name:str, of:CartOf, cart:noren_rules.Cart):
+        self.name = name
+        self.of = of
+        self.cart = cart
+
+
+
+
+    def __str__(self):
+        return "FavouriteCart(name={}, of={}, cart={})".format(self.name, self.of, self.cart)
+    def __eq__(self, other):
+        if self.name != other.name:
+            return False
+        if self.of != other.of:
+            return False
+        if self.cart != other.cart:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeFavouriteCart(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return FavouriteCart(
+            name=_UniffiFfiConverterString.read(buf),
+            of=_UniffiFfiConverterTypeCartOf.read(buf),
+            cart=noren_rules._UniffiFfiConverterTypeCart.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.name)
+        _UniffiFfiConverterTypeCartOf.check_lower(value.of)
+        noren_rules._UniffiFfiConverterTypeCart.check_lower(value.cart)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.name, buf)
+        _UniffiFfiConverterTypeCartOf.write(value.of, buf)
+        noren_rules._UniffiFfiConverterTypeCart.write(value.cart, buf)
 
 
 
@@ -5225,6 +6263,822 @@ class _UniffiFfiConverterTypeIntentView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalTypeReason.write(value.reason, buf)
         _UniffiFfiConverterOptionalString.write(value.detail, buf)
 
+@dataclass
+class JourneyPoint:
+    """
+    A point on the map. It stays on the phone.
+"""
+    def __init__(self, *, lat_deg:float, lon_deg:float):
+        self.lat_deg = lat_deg
+        self.lon_deg = lon_deg
+
+
+
+
+    def __str__(self):
+        return "JourneyPoint(lat_deg={}, lon_deg={})".format(self.lat_deg, self.lon_deg)
+    def __eq__(self, other):
+        if self.lat_deg != other.lat_deg:
+            return False
+        if self.lon_deg != other.lon_deg:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeJourneyPoint(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return JourneyPoint(
+            lat_deg=_UniffiFfiConverterFloat64.read(buf),
+            lon_deg=_UniffiFfiConverterFloat64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+        _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+        _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+
+class _UniffiFfiConverterOptionalFloat64(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterFloat64.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterFloat64.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterFloat64.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+class Observation:
+    """
+    What the operating system says. Reboots and proven times the core notices by itself.
+"""
+    def __init__(self):
+        raise RuntimeError("Observation cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class FIX:
+        """
+        A fix.
+"""
+
+        def __init__(self, lat_deg:float, lon_deg:float, at_ms:int, boot_ms:typing.Optional[int], accuracy_m:typing.Optional[float], speed_mps:typing.Optional[float], mock:bool):
+            self.lat_deg = lat_deg
+
+            """
+        Latitude in degrees (WGS84), north positive.
+"""
+
+            self.lon_deg = lon_deg
+
+            """
+        Longitude in degrees, east positive.
+"""
+
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock at the fix, in milliseconds since the Unix epoch.
+"""
+
+            self.boot_ms = boot_ms
+
+            """
+        A clock that counts from the boot and through sleep, in milliseconds, where the platform stamps fixes with it.
+"""
+
+            self.accuracy_m = accuracy_m
+
+            """
+        Radius of 68 % in metres; absent, zero or negative: unknown.
+"""
+
+            self.speed_mps = speed_mps
+
+            """
+        Metres a second; absent or negative: unknown.
+"""
+
+            self.mock = mock
+
+            """
+        True when the system says that an app made it up (`isMock`, `isSimulatedBySoftware`).
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.FIX(lat_deg={}, lon_deg={}, at_ms={}, boot_ms={}, accuracy_m={}, speed_mps={}, mock={})".format(self.lat_deg, self.lon_deg, self.at_ms, self.boot_ms, self.accuracy_m, self.speed_mps, self.mock)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_FIX():
+                return False
+            if self.lat_deg != other.lat_deg:
+                return False
+            if self.lon_deg != other.lon_deg:
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            if self.boot_ms != other.boot_ms:
+                return False
+            if self.accuracy_m != other.accuracy_m:
+                return False
+            if self.speed_mps != other.speed_mps:
+                return False
+            if self.mock != other.mock:
+                return False
+            return True
+
+    @dataclass
+    class REGION_ENTERED:
+        """
+        A watched region was entered, now or minutes ago.
+"""
+
+        def __init__(self, id:str, at_ms:int):
+            self.id = id
+
+            """
+        Its id, as in [`WatchedRegion`].
+"""
+
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock, in milliseconds since the Unix epoch.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.REGION_ENTERED(id={}, at_ms={})".format(self.id, self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_REGION_ENTERED():
+                return False
+            if self.id != other.id:
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+    @dataclass
+    class REGION_LEFT:
+        """
+        A watched region was left, the refresh region among them.
+"""
+
+        def __init__(self, id:str, at_ms:int):
+            self.id = id
+
+            """
+        Its id, as in [`WatchedRegion`].
+"""
+
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.REGION_LEFT(id={}, at_ms={})".format(self.id, self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_REGION_LEFT():
+                return False
+            if self.id != other.id:
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+    @dataclass
+    class OS_VISIT:
+        """
+        The system says that the phone stayed somewhere (`CLVisit`).
+"""
+
+        def __init__(self, lat_deg:float, lon_deg:float, accuracy_m:typing.Optional[float], arrived_ms:int, until_ms:int):
+            self.lat_deg = lat_deg
+
+            """
+        Latitude in degrees.
+"""
+
+            self.lon_deg = lon_deg
+
+            """
+        Longitude in degrees.
+"""
+
+            self.accuracy_m = accuracy_m
+
+            """
+        Radius in metres, as for a fix.
+"""
+
+            self.arrived_ms = arrived_ms
+
+            """
+        When it came, by the phone's wall clock.
+"""
+
+            self.until_ms = until_ms
+
+            """
+        When it left, or the clock now when it is still there.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.OS_VISIT(lat_deg={}, lon_deg={}, accuracy_m={}, arrived_ms={}, until_ms={})".format(self.lat_deg, self.lon_deg, self.accuracy_m, self.arrived_ms, self.until_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_OS_VISIT():
+                return False
+            if self.lat_deg != other.lat_deg:
+                return False
+            if self.lon_deg != other.lon_deg:
+                return False
+            if self.accuracy_m != other.accuracy_m:
+                return False
+            if self.arrived_ms != other.arrived_ms:
+                return False
+            if self.until_ms != other.until_ms:
+                return False
+            return True
+
+    @dataclass
+    class OPENED:
+        """
+        The app was opened by a person: the report answers with a check-in or with what is missing.
+"""
+
+        def __init__(self, at_ms:int):
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.OPENED(at_ms={})".format(self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_OPENED():
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+    @dataclass
+    class TICK:
+        """
+        Time has passed.
+"""
+
+        def __init__(self, at_ms:int):
+            self.at_ms = at_ms
+
+            """
+        The phone's wall clock.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.TICK(at_ms={})".format(self.at_ms)
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_TICK():
+                return False
+            if self.at_ms != other.at_ms:
+                return False
+            return True
+
+    @dataclass
+    class REGIONS_LOST:
+        """
+        The system watches no region any more (location was switched off, a registration failed): the report names all of them anew.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Observation.REGIONS_LOST()".format()
+        def __eq__(self, other):
+            if not isinstance(other, Observation):
+                return NotImplemented
+            if not other.is_REGIONS_LOST():
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_FIX(self) -> bool:
+        return isinstance(self, Observation.FIX)
+    def is_fix(self) -> bool:
+        return isinstance(self, Observation.FIX)
+    def is_REGION_ENTERED(self) -> bool:
+        return isinstance(self, Observation.REGION_ENTERED)
+    def is_region_entered(self) -> bool:
+        return isinstance(self, Observation.REGION_ENTERED)
+    def is_REGION_LEFT(self) -> bool:
+        return isinstance(self, Observation.REGION_LEFT)
+    def is_region_left(self) -> bool:
+        return isinstance(self, Observation.REGION_LEFT)
+    def is_OS_VISIT(self) -> bool:
+        return isinstance(self, Observation.OS_VISIT)
+    def is_os_visit(self) -> bool:
+        return isinstance(self, Observation.OS_VISIT)
+    def is_OPENED(self) -> bool:
+        return isinstance(self, Observation.OPENED)
+    def is_opened(self) -> bool:
+        return isinstance(self, Observation.OPENED)
+    def is_TICK(self) -> bool:
+        return isinstance(self, Observation.TICK)
+    def is_tick(self) -> bool:
+        return isinstance(self, Observation.TICK)
+    def is_REGIONS_LOST(self) -> bool:
+        return isinstance(self, Observation.REGIONS_LOST)
+    def is_regions_lost(self) -> bool:
+        return isinstance(self, Observation.REGIONS_LOST)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+Observation.FIX = type("Observation.FIX", (Observation.FIX, Observation,), {})  # type: ignore
+Observation.REGION_ENTERED = type("Observation.REGION_ENTERED", (Observation.REGION_ENTERED, Observation,), {})  # type: ignore
+Observation.REGION_LEFT = type("Observation.REGION_LEFT", (Observation.REGION_LEFT, Observation,), {})  # type: ignore
+Observation.OS_VISIT = type("Observation.OS_VISIT", (Observation.OS_VISIT, Observation,), {})  # type: ignore
+Observation.OPENED = type("Observation.OPENED", (Observation.OPENED, Observation,), {})  # type: ignore
+Observation.TICK = type("Observation.TICK", (Observation.TICK, Observation,), {})  # type: ignore
+Observation.REGIONS_LOST = type("Observation.REGIONS_LOST", (Observation.REGIONS_LOST, Observation,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeObservation(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Observation.FIX(
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterOptionalInt64.read(buf),
+                _UniffiFfiConverterOptionalFloat64.read(buf),
+                _UniffiFfiConverterOptionalFloat64.read(buf),
+                _UniffiFfiConverterBoolean.read(buf),
+            )
+        if variant == 2:
+            return Observation.REGION_ENTERED(
+                _UniffiFfiConverterString.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 3:
+            return Observation.REGION_LEFT(
+                _UniffiFfiConverterString.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 4:
+            return Observation.OS_VISIT(
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterFloat64.read(buf),
+                _UniffiFfiConverterOptionalFloat64.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 5:
+            return Observation.OPENED(
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 6:
+            return Observation.TICK(
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 7:
+            return Observation.REGIONS_LOST(
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_FIX():
+            _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+            _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            _UniffiFfiConverterOptionalInt64.check_lower(value.boot_ms)
+            _UniffiFfiConverterOptionalFloat64.check_lower(value.accuracy_m)
+            _UniffiFfiConverterOptionalFloat64.check_lower(value.speed_mps)
+            _UniffiFfiConverterBoolean.check_lower(value.mock)
+            return
+        if value.is_REGION_ENTERED():
+            _UniffiFfiConverterString.check_lower(value.id)
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_REGION_LEFT():
+            _UniffiFfiConverterString.check_lower(value.id)
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_OS_VISIT():
+            _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
+            _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
+            _UniffiFfiConverterOptionalFloat64.check_lower(value.accuracy_m)
+            _UniffiFfiConverterInt64.check_lower(value.arrived_ms)
+            _UniffiFfiConverterInt64.check_lower(value.until_ms)
+            return
+        if value.is_OPENED():
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_TICK():
+            _UniffiFfiConverterInt64.check_lower(value.at_ms)
+            return
+        if value.is_REGIONS_LOST():
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_FIX():
+            buf.write_i32(1)
+            _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+            _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+            _UniffiFfiConverterOptionalInt64.write(value.boot_ms, buf)
+            _UniffiFfiConverterOptionalFloat64.write(value.accuracy_m, buf)
+            _UniffiFfiConverterOptionalFloat64.write(value.speed_mps, buf)
+            _UniffiFfiConverterBoolean.write(value.mock, buf)
+        if value.is_REGION_ENTERED():
+            buf.write_i32(2)
+            _UniffiFfiConverterString.write(value.id, buf)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_REGION_LEFT():
+            buf.write_i32(3)
+            _UniffiFfiConverterString.write(value.id, buf)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_OS_VISIT():
+            buf.write_i32(4)
+            _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
+            _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
+            _UniffiFfiConverterOptionalFloat64.write(value.accuracy_m, buf)
+            _UniffiFfiConverterInt64.write(value.arrived_ms, buf)
+            _UniffiFfiConverterInt64.write(value.until_ms, buf)
+        if value.is_OPENED():
+            buf.write_i32(5)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_TICK():
+            buf.write_i32(6)
+            _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        if value.is_REGIONS_LOST():
+            buf.write_i32(7)
+
+
+
+class _UniffiFfiConverterSequenceTypeObservation(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeObservation.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeObservation.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeObservation.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class Journey:
+    """
+    How the diner comes.
+"""
+    def __init__(self):
+        raise RuntimeError("Journey cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class MOVING:
+        """
+        As the phone moves: its fixes of the last minutes, in the order in which they came. One alone is enough to begin with.
+"""
+
+        def __init__(self, observations:typing.List[Observation]):
+            self.observations = observations
+
+            """
+        What the operating system said.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Journey.MOVING(observations={})".format(self.observations)
+        def __eq__(self, other):
+            if not isinstance(other, Journey):
+                return NotImplemented
+            if not other.is_MOVING():
+                return False
+            if self.observations != other.observations:
+                return False
+            return True
+
+    @dataclass
+    class ARRIVING:
+        """
+        By a train or a bus whose arrival the shell knows; from there on foot.
+"""
+
+        def __init__(self, at:JourneyPoint, arrives_ms:int, exit_min:int, off_min:int):
+            self.at = at
+
+            """
+        The exit of the station, or the stop.
+"""
+
+            self.arrives_ms = arrives_ms
+
+            """
+        When it arrives, in milliseconds since the Unix epoch.
+"""
+
+            self.exit_min = exit_min
+
+            """
+        From the platform to that exit, in minutes, at most 120.
+"""
+
+            self.off_min = off_min
+
+            """
+        By how many minutes the arrival may be wrong, at most 120.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "Journey.ARRIVING(at={}, arrives_ms={}, exit_min={}, off_min={})".format(self.at, self.arrives_ms, self.exit_min, self.off_min)
+        def __eq__(self, other):
+            if not isinstance(other, Journey):
+                return NotImplemented
+            if not other.is_ARRIVING():
+                return False
+            if self.at != other.at:
+                return False
+            if self.arrives_ms != other.arrives_ms:
+                return False
+            if self.exit_min != other.exit_min:
+                return False
+            if self.off_min != other.off_min:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_MOVING(self) -> bool:
+        return isinstance(self, Journey.MOVING)
+    def is_moving(self) -> bool:
+        return isinstance(self, Journey.MOVING)
+    def is_ARRIVING(self) -> bool:
+        return isinstance(self, Journey.ARRIVING)
+    def is_arriving(self) -> bool:
+        return isinstance(self, Journey.ARRIVING)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+Journey.MOVING = type("Journey.MOVING", (Journey.MOVING, Journey,), {})  # type: ignore
+Journey.ARRIVING = type("Journey.ARRIVING", (Journey.ARRIVING, Journey,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeJourney(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return Journey.MOVING(
+                _UniffiFfiConverterSequenceTypeObservation.read(buf),
+            )
+        if variant == 2:
+            return Journey.ARRIVING(
+                _UniffiFfiConverterTypeJourneyPoint.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_MOVING():
+            _UniffiFfiConverterSequenceTypeObservation.check_lower(value.observations)
+            return
+        if value.is_ARRIVING():
+            _UniffiFfiConverterTypeJourneyPoint.check_lower(value.at)
+            _UniffiFfiConverterInt64.check_lower(value.arrives_ms)
+            _UniffiFfiConverterUInt32.check_lower(value.exit_min)
+            _UniffiFfiConverterUInt32.check_lower(value.off_min)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_MOVING():
+            buf.write_i32(1)
+            _UniffiFfiConverterSequenceTypeObservation.write(value.observations, buf)
+        if value.is_ARRIVING():
+            buf.write_i32(2)
+            _UniffiFfiConverterTypeJourneyPoint.write(value.at, buf)
+            _UniffiFfiConverterInt64.write(value.arrives_ms, buf)
+            _UniffiFfiConverterUInt32.write(value.exit_min, buf)
+            _UniffiFfiConverterUInt32.write(value.off_min, buf)
+
+
+
+class _UniffiFfiConverterOptionalTypeJourneyPoint(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeJourneyPoint.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeJourneyPoint.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeJourneyPoint.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class JourneyQuestion:
+    """
+    For which cart, and on which way, a store and a time are looked for.
+"""
+    def __init__(self, *, of:CartOf, journey:Journey, bound_for:typing.Optional[JourneyPoint], wanted_ms:typing.Optional[int], stores:typing.List[noren_rules.StoreId], most:int):
+        self.of = of
+        self.journey = journey
+        self.bound_for = bound_for
+        self.wanted_ms = wanted_ms
+        self.stores = stores
+        self.most = most
+
+
+
+
+    def __str__(self):
+        return "JourneyQuestion(of={}, journey={}, bound_for={}, wanted_ms={}, stores={}, most={})".format(self.of, self.journey, self.bound_for, self.wanted_ms, self.stores, self.most)
+    def __eq__(self, other):
+        if self.of != other.of:
+            return False
+        if self.journey != other.journey:
+            return False
+        if self.bound_for != other.bound_for:
+            return False
+        if self.wanted_ms != other.wanted_ms:
+            return False
+        if self.stores != other.stores:
+            return False
+        if self.most != other.most:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeJourneyQuestion(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return JourneyQuestion(
+            of=_UniffiFfiConverterTypeCartOf.read(buf),
+            journey=_UniffiFfiConverterTypeJourney.read(buf),
+            bound_for=_UniffiFfiConverterOptionalTypeJourneyPoint.read(buf),
+            wanted_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            stores=_UniffiFfiConverterSequenceTypeStoreId.read(buf),
+            most=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeCartOf.check_lower(value.of)
+        _UniffiFfiConverterTypeJourney.check_lower(value.journey)
+        _UniffiFfiConverterOptionalTypeJourneyPoint.check_lower(value.bound_for)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.wanted_ms)
+        _UniffiFfiConverterSequenceTypeStoreId.check_lower(value.stores)
+        _UniffiFfiConverterUInt32.check_lower(value.most)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeCartOf.write(value.of, buf)
+        _UniffiFfiConverterTypeJourney.write(value.journey, buf)
+        _UniffiFfiConverterOptionalTypeJourneyPoint.write(value.bound_for, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.wanted_ms, buf)
+        _UniffiFfiConverterSequenceTypeStoreId.write(value.stores, buf)
+        _UniffiFfiConverterUInt32.write(value.most, buf)
+
 class _UniffiFfiConverterOptionalTypeSku(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -5311,6 +7165,546 @@ class _UniffiFfiConverterTypeMatrixRow(_UniffiConverterRustBuffer):
     def write(value, buf):
         _UniffiFfiConverterOptionalString.write(value.colour, buf)
         _UniffiFfiConverterSequenceOptionalTypeSku.write(value.skus, buf)
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeModifierGroupId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeModifierGroupId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeModifierGroupId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeModifierGroupId.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u8"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**8
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u8()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u8(value)
+
+class _UniffiFfiConverterOptionalUInt8(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterUInt8.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterUInt8.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterUInt8.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class MenuItemView:
+    """
+    An item of the menu.
+"""
+    def __init__(self, *, id:noren_rules.MenuItemId, title:noren_rules.Texts, description:noren_rules.Texts, price_minor:typing.Optional[int], sold_out:bool, groups:typing.List[noren_rules.ModifierGroupId], least_age:typing.Optional[int], warnings:typing.List[AllergenNote]):
+        self.id = id
+        self.title = title
+        self.description = description
+        self.price_minor = price_minor
+        self.sold_out = sold_out
+        self.groups = groups
+        self.least_age = least_age
+        self.warnings = warnings
+
+
+
+
+    def __str__(self):
+        return "MenuItemView(id={}, title={}, description={}, price_minor={}, sold_out={}, groups={}, least_age={}, warnings={})".format(self.id, self.title, self.description, self.price_minor, self.sold_out, self.groups, self.least_age, self.warnings)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.title != other.title:
+            return False
+        if self.description != other.description:
+            return False
+        if self.price_minor != other.price_minor:
+            return False
+        if self.sold_out != other.sold_out:
+            return False
+        if self.groups != other.groups:
+            return False
+        if self.least_age != other.least_age:
+            return False
+        if self.warnings != other.warnings:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuItemView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuItemView(
+            id=noren_rules._UniffiFfiConverterTypeMenuItemId.read(buf),
+            title=noren_rules._UniffiFfiConverterTypeTexts.read(buf),
+            description=noren_rules._UniffiFfiConverterTypeTexts.read(buf),
+            price_minor=_UniffiFfiConverterOptionalInt64.read(buf),
+            sold_out=_UniffiFfiConverterBoolean.read(buf),
+            groups=_UniffiFfiConverterSequenceTypeModifierGroupId.read(buf),
+            least_age=_UniffiFfiConverterOptionalUInt8.read(buf),
+            warnings=_UniffiFfiConverterSequenceTypeAllergenNote.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeMenuItemId.check_lower(value.id)
+        noren_rules._UniffiFfiConverterTypeTexts.check_lower(value.title)
+        noren_rules._UniffiFfiConverterTypeTexts.check_lower(value.description)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.price_minor)
+        _UniffiFfiConverterBoolean.check_lower(value.sold_out)
+        _UniffiFfiConverterSequenceTypeModifierGroupId.check_lower(value.groups)
+        _UniffiFfiConverterOptionalUInt8.check_lower(value.least_age)
+        _UniffiFfiConverterSequenceTypeAllergenNote.check_lower(value.warnings)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeMenuItemId.write(value.id, buf)
+        noren_rules._UniffiFfiConverterTypeTexts.write(value.title, buf)
+        noren_rules._UniffiFfiConverterTypeTexts.write(value.description, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.price_minor, buf)
+        _UniffiFfiConverterBoolean.write(value.sold_out, buf)
+        _UniffiFfiConverterSequenceTypeModifierGroupId.write(value.groups, buf)
+        _UniffiFfiConverterOptionalUInt8.write(value.least_age, buf)
+        _UniffiFfiConverterSequenceTypeAllergenNote.write(value.warnings, buf)
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeModifierGroup(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeModifierGroup.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeModifierGroup.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeModifierGroup.read(buf) for i in range(count)
+        ]
+
+
+
+@dataclass
+class MenuItemDetail:
+    """
+    An item with all that can be chosen.
+"""
+    def __init__(self, *, view:MenuItemView, item:noren_rules.MenuItem, groups:typing.List[noren_rules.ModifierGroup], line:noren_rules.CartLine, allergens:typing.List[AllergenNote]):
+        self.view = view
+        self.item = item
+        self.groups = groups
+        self.line = line
+        self.allergens = allergens
+
+
+
+
+    def __str__(self):
+        return "MenuItemDetail(view={}, item={}, groups={}, line={}, allergens={})".format(self.view, self.item, self.groups, self.line, self.allergens)
+    def __eq__(self, other):
+        if self.view != other.view:
+            return False
+        if self.item != other.item:
+            return False
+        if self.groups != other.groups:
+            return False
+        if self.line != other.line:
+            return False
+        if self.allergens != other.allergens:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuItemDetail(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuItemDetail(
+            view=_UniffiFfiConverterTypeMenuItemView.read(buf),
+            item=noren_rules._UniffiFfiConverterTypeMenuItem.read(buf),
+            groups=_UniffiFfiConverterSequenceTypeModifierGroup.read(buf),
+            line=noren_rules._UniffiFfiConverterTypeCartLine.read(buf),
+            allergens=_UniffiFfiConverterSequenceTypeAllergenNote.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeMenuItemView.check_lower(value.view)
+        noren_rules._UniffiFfiConverterTypeMenuItem.check_lower(value.item)
+        _UniffiFfiConverterSequenceTypeModifierGroup.check_lower(value.groups)
+        noren_rules._UniffiFfiConverterTypeCartLine.check_lower(value.line)
+        _UniffiFfiConverterSequenceTypeAllergenNote.check_lower(value.allergens)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeMenuItemView.write(value.view, buf)
+        noren_rules._UniffiFfiConverterTypeMenuItem.write(value.item, buf)
+        _UniffiFfiConverterSequenceTypeModifierGroup.write(value.groups, buf)
+        noren_rules._UniffiFfiConverterTypeCartLine.write(value.line, buf)
+        _UniffiFfiConverterSequenceTypeAllergenNote.write(value.allergens, buf)
+
+class _UniffiFfiConverterSequenceTypeMenuItemView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMenuItemView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMenuItemView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMenuItemView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class MenuSectionView:
+    """
+    A part of the menu.
+"""
+    def __init__(self, *, title:noren_rules.Texts, items:typing.List[MenuItemView]):
+        self.title = title
+        self.items = items
+
+
+
+
+    def __str__(self):
+        return "MenuSectionView(title={}, items={})".format(self.title, self.items)
+    def __eq__(self, other):
+        if self.title != other.title:
+            return False
+        if self.items != other.items:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuSectionView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuSectionView(
+            title=noren_rules._UniffiFfiConverterTypeTexts.read(buf),
+            items=_UniffiFfiConverterSequenceTypeMenuItemView.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterSequenceTypeMenuItemView.check_lower(value.items)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterSequenceTypeMenuItemView.write(value.items, buf)
+
+class _UniffiFfiConverterSequenceTypeHandoffMode(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeHandoffMode.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeHandoffMode.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeHandoffMode.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceTypePaymentMethod(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypePaymentMethod.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypePaymentMethod.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypePaymentMethod.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceTypeMenuSectionView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMenuSectionView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMenuSectionView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMenuSectionView.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeSoldOut(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeSoldOut.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeSoldOut.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeSoldOut.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class StoreStatus:
+    """
+    What changes by the minute in a store, as it was heard last.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, mode:noren_rules.StoreMode, sold_out:typing.List[noren_rules.SoldOut], late_p90_min:int, menu_is_old:bool, as_of_ms:typing.Optional[int]):
+        self.store = store
+        self.mode = mode
+        self.sold_out = sold_out
+        self.late_p90_min = late_p90_min
+        self.menu_is_old = menu_is_old
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "StoreStatus(store={}, mode={}, sold_out={}, late_p90_min={}, menu_is_old={}, as_of_ms={})".format(self.store, self.mode, self.sold_out, self.late_p90_min, self.menu_is_old, self.as_of_ms)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.mode != other.mode:
+            return False
+        if self.sold_out != other.sold_out:
+            return False
+        if self.late_p90_min != other.late_p90_min:
+            return False
+        if self.menu_is_old != other.menu_is_old:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStoreStatus(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StoreStatus(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            mode=noren_rules._UniffiFfiConverterTypeStoreMode.read(buf),
+            sold_out=_UniffiFfiConverterSequenceTypeSoldOut.read(buf),
+            late_p90_min=_UniffiFfiConverterUInt32.read(buf),
+            menu_is_old=_UniffiFfiConverterBoolean.read(buf),
+            as_of_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        noren_rules._UniffiFfiConverterTypeStoreMode.check_lower(value.mode)
+        _UniffiFfiConverterSequenceTypeSoldOut.check_lower(value.sold_out)
+        _UniffiFfiConverterUInt32.check_lower(value.late_p90_min)
+        _UniffiFfiConverterBoolean.check_lower(value.menu_is_old)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        noren_rules._UniffiFfiConverterTypeStoreMode.write(value.mode, buf)
+        _UniffiFfiConverterSequenceTypeSoldOut.write(value.sold_out, buf)
+        _UniffiFfiConverterUInt32.write(value.late_p90_min, buf)
+        _UniffiFfiConverterBoolean.write(value.menu_is_old, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.as_of_ms, buf)
+
+@dataclass
+class MenuView:
+    """
+    A store's menu for one hand-over at one time.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, store_name:noren_rules.Texts, version:int, currency:str, handoffs:typing.List[noren_rules.HandoffMode], methods:typing.List[noren_rules.PaymentMethod], handoff:noren_rules.HandoffMode, at_ms:int, sections:typing.List[MenuSectionView], as_of_ms:int, status:StoreStatus):
+        self.store = store
+        self.store_name = store_name
+        self.version = version
+        self.currency = currency
+        self.handoffs = handoffs
+        self.methods = methods
+        self.handoff = handoff
+        self.at_ms = at_ms
+        self.sections = sections
+        self.as_of_ms = as_of_ms
+        self.status = status
+
+
+
+
+    def __str__(self):
+        return "MenuView(store={}, store_name={}, version={}, currency={}, handoffs={}, methods={}, handoff={}, at_ms={}, sections={}, as_of_ms={}, status={})".format(self.store, self.store_name, self.version, self.currency, self.handoffs, self.methods, self.handoff, self.at_ms, self.sections, self.as_of_ms, self.status)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.store_name != other.store_name:
+            return False
+        if self.version != other.version:
+            return False
+        if self.currency != other.currency:
+            return False
+        if self.handoffs != other.handoffs:
+            return False
+        if self.methods != other.methods:
+            return False
+        if self.handoff != other.handoff:
+            return False
+        if self.at_ms != other.at_ms:
+            return False
+        if self.sections != other.sections:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.status != other.status:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuView(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            store_name=noren_rules._UniffiFfiConverterTypeTexts.read(buf),
+            version=_UniffiFfiConverterUInt64.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+            handoffs=_UniffiFfiConverterSequenceTypeHandoffMode.read(buf),
+            methods=_UniffiFfiConverterSequenceTypePaymentMethod.read(buf),
+            handoff=noren_rules._UniffiFfiConverterTypeHandoffMode.read(buf),
+            at_ms=_UniffiFfiConverterInt64.read(buf),
+            sections=_UniffiFfiConverterSequenceTypeMenuSectionView.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            status=_UniffiFfiConverterTypeStoreStatus.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        noren_rules._UniffiFfiConverterTypeTexts.check_lower(value.store_name)
+        _UniffiFfiConverterUInt64.check_lower(value.version)
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterSequenceTypeHandoffMode.check_lower(value.handoffs)
+        _UniffiFfiConverterSequenceTypePaymentMethod.check_lower(value.methods)
+        noren_rules._UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+        _UniffiFfiConverterInt64.check_lower(value.at_ms)
+        _UniffiFfiConverterSequenceTypeMenuSectionView.check_lower(value.sections)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterTypeStoreStatus.check_lower(value.status)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        noren_rules._UniffiFfiConverterTypeTexts.write(value.store_name, buf)
+        _UniffiFfiConverterUInt64.write(value.version, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterSequenceTypeHandoffMode.write(value.handoffs, buf)
+        _UniffiFfiConverterSequenceTypePaymentMethod.write(value.methods, buf)
+        noren_rules._UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+        _UniffiFfiConverterInt64.write(value.at_ms, buf)
+        _UniffiFfiConverterSequenceTypeMenuSectionView.write(value.sections, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterTypeStoreStatus.write(value.status, buf)
 
 @dataclass
 class MonthTotal:
@@ -5694,18 +8088,424 @@ class _UniffiFfiConverterTypeNearPage(_UniffiConverterRustBuffer):
         _UniffiFfiConverterBoolean.write(value.area_known, buf)
         _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
 
-class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u8"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**8
 
+
+
+
+class _UniffiFfiConverterSequenceTypeSnapshotRow(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeSnapshotRow.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeSnapshotRow.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeSnapshotRow.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class OrderQuestionView:
+    """
+    What is asked, in words.
+"""
+    def __init__(self, *, question:noren_rules.OrderQuestion, changes:typing.List[CartChangeView], slot_ja:str, slot_en:str, now_ja:typing.List[noren_rules.SnapshotRow], now_en:typing.List[noren_rules.SnapshotRow]):
+        self.question = question
+        self.changes = changes
+        self.slot_ja = slot_ja
+        self.slot_en = slot_en
+        self.now_ja = now_ja
+        self.now_en = now_en
+
+
+
+
+    def __str__(self):
+        return "OrderQuestionView(question={}, changes={}, slot_ja={}, slot_en={}, now_ja={}, now_en={})".format(self.question, self.changes, self.slot_ja, self.slot_en, self.now_ja, self.now_en)
+    def __eq__(self, other):
+        if self.question != other.question:
+            return False
+        if self.changes != other.changes:
+            return False
+        if self.slot_ja != other.slot_ja:
+            return False
+        if self.slot_en != other.slot_en:
+            return False
+        if self.now_ja != other.now_ja:
+            return False
+        if self.now_en != other.now_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderQuestionView(_UniffiConverterRustBuffer):
     @staticmethod
     def read(buf):
-        return buf.read_u8()
+        return OrderQuestionView(
+            question=noren_rules._UniffiFfiConverterTypeOrderQuestion.read(buf),
+            changes=_UniffiFfiConverterSequenceTypeCartChangeView.read(buf),
+            slot_ja=_UniffiFfiConverterString.read(buf),
+            slot_en=_UniffiFfiConverterString.read(buf),
+            now_ja=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
+            now_en=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeOrderQuestion.check_lower(value.question)
+        _UniffiFfiConverterSequenceTypeCartChangeView.check_lower(value.changes)
+        _UniffiFfiConverterString.check_lower(value.slot_ja)
+        _UniffiFfiConverterString.check_lower(value.slot_en)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.now_ja)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.now_en)
 
     @staticmethod
     def write(value, buf):
-        buf.write_u8(value)
+        noren_rules._UniffiFfiConverterTypeOrderQuestion.write(value.question, buf)
+        _UniffiFfiConverterSequenceTypeCartChangeView.write(value.changes, buf)
+        _UniffiFfiConverterString.write(value.slot_ja, buf)
+        _UniffiFfiConverterString.write(value.slot_en, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.now_ja, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.now_en, buf)
+
+
+
+@dataclass
+class OrderReview:
+    """
+    The last screen before the tap (最終確認画面): show all rows, then order exactly this.
+"""
+    def __init__(self, *, order:noren_rules.OrderId, of:CartOf, snapshot:noren_rules.OrderSnapshot, rows_ja:typing.List[noren_rules.SnapshotRow], rows_en:typing.List[noren_rules.SnapshotRow], totals:CartTotals, warnings:typing.List[LineAllergens], deadline_ms:typing.Optional[int]):
+        self.order = order
+        self.of = of
+        self.snapshot = snapshot
+        self.rows_ja = rows_ja
+        self.rows_en = rows_en
+        self.totals = totals
+        self.warnings = warnings
+        self.deadline_ms = deadline_ms
+
+
+
+
+    def __str__(self):
+        return "OrderReview(order={}, of={}, snapshot={}, rows_ja={}, rows_en={}, totals={}, warnings={}, deadline_ms={})".format(self.order, self.of, self.snapshot, self.rows_ja, self.rows_en, self.totals, self.warnings, self.deadline_ms)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.of != other.of:
+            return False
+        if self.snapshot != other.snapshot:
+            return False
+        if self.rows_ja != other.rows_ja:
+            return False
+        if self.rows_en != other.rows_en:
+            return False
+        if self.totals != other.totals:
+            return False
+        if self.warnings != other.warnings:
+            return False
+        if self.deadline_ms != other.deadline_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderReview(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderReview(
+            order=noren_rules._UniffiFfiConverterTypeOrderId.read(buf),
+            of=_UniffiFfiConverterTypeCartOf.read(buf),
+            snapshot=noren_rules._UniffiFfiConverterTypeOrderSnapshot.read(buf),
+            rows_ja=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
+            rows_en=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
+            totals=_UniffiFfiConverterTypeCartTotals.read(buf),
+            warnings=_UniffiFfiConverterSequenceTypeLineAllergens.read(buf),
+            deadline_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(value.order)
+        _UniffiFfiConverterTypeCartOf.check_lower(value.of)
+        noren_rules._UniffiFfiConverterTypeOrderSnapshot.check_lower(value.snapshot)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.rows_ja)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.rows_en)
+        _UniffiFfiConverterTypeCartTotals.check_lower(value.totals)
+        _UniffiFfiConverterSequenceTypeLineAllergens.check_lower(value.warnings)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.deadline_ms)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeOrderId.write(value.order, buf)
+        _UniffiFfiConverterTypeCartOf.write(value.of, buf)
+        noren_rules._UniffiFfiConverterTypeOrderSnapshot.write(value.snapshot, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.rows_ja, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.rows_en, buf)
+        _UniffiFfiConverterTypeCartTotals.write(value.totals, buf)
+        _UniffiFfiConverterSequenceTypeLineAllergens.write(value.warnings, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.deadline_ms, buf)
+
+@dataclass
+class OrderTrip:
+    """
+    How the diner gets on towards an order.
+"""
+    def __init__(self, *, order:noren_rules.OrderId, store:noren_rules.StoreId, eta_min:typing.Optional[int], trend:noren_rules.Trend, told:bool, arrived:bool):
+        self.order = order
+        self.store = store
+        self.eta_min = eta_min
+        self.trend = trend
+        self.told = told
+        self.arrived = arrived
+
+
+
+
+    def __str__(self):
+        return "OrderTrip(order={}, store={}, eta_min={}, trend={}, told={}, arrived={})".format(self.order, self.store, self.eta_min, self.trend, self.told, self.arrived)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.store != other.store:
+            return False
+        if self.eta_min != other.eta_min:
+            return False
+        if self.trend != other.trend:
+            return False
+        if self.told != other.told:
+            return False
+        if self.arrived != other.arrived:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderTrip(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderTrip(
+            order=noren_rules._UniffiFfiConverterTypeOrderId.read(buf),
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            eta_min=_UniffiFfiConverterOptionalUInt32.read(buf),
+            trend=noren_rules._UniffiFfiConverterTypeTrend.read(buf),
+            told=_UniffiFfiConverterBoolean.read(buf),
+            arrived=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(value.order)
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.eta_min)
+        noren_rules._UniffiFfiConverterTypeTrend.check_lower(value.trend)
+        _UniffiFfiConverterBoolean.check_lower(value.told)
+        _UniffiFfiConverterBoolean.check_lower(value.arrived)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeOrderId.write(value.order, buf)
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.eta_min, buf)
+        noren_rules._UniffiFfiConverterTypeTrend.write(value.trend, buf)
+        _UniffiFfiConverterBoolean.write(value.told, buf)
+        _UniffiFfiConverterBoolean.write(value.arrived, buf)
+
+
+
+class _UniffiFfiConverterOptionalTypeOrderQuestionView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeOrderQuestionView.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeOrderQuestionView.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeOrderQuestionView.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterOptionalTypeOrderSnapshot(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeOrderSnapshot.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeOrderSnapshot.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeOrderSnapshot.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class PlacedOrder:
+    """
+    An order, as far as this phone knows.
+"""
+    def __init__(self, *, order:noren_rules.OrderView, is_heard:bool, waiting:typing.Optional[noren_rules.IdempotencyKey], question:typing.Optional[OrderQuestionView], refused:typing.Optional[noren_rules.Reason], shown:typing.Optional[noren_rules.OrderSnapshot], words_ja:str, words_en:str):
+        self.order = order
+        self.is_heard = is_heard
+        self.waiting = waiting
+        self.question = question
+        self.refused = refused
+        self.shown = shown
+        self.words_ja = words_ja
+        self.words_en = words_en
+
+
+
+
+    def __str__(self):
+        return "PlacedOrder(order={}, is_heard={}, waiting={}, question={}, refused={}, shown={}, words_ja={}, words_en={})".format(self.order, self.is_heard, self.waiting, self.question, self.refused, self.shown, self.words_ja, self.words_en)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.is_heard != other.is_heard:
+            return False
+        if self.waiting != other.waiting:
+            return False
+        if self.question != other.question:
+            return False
+        if self.refused != other.refused:
+            return False
+        if self.shown != other.shown:
+            return False
+        if self.words_ja != other.words_ja:
+            return False
+        if self.words_en != other.words_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePlacedOrder(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PlacedOrder(
+            order=noren_rules._UniffiFfiConverterTypeOrderView.read(buf),
+            is_heard=_UniffiFfiConverterBoolean.read(buf),
+            waiting=_UniffiFfiConverterOptionalTypeIdempotencyKey.read(buf),
+            question=_UniffiFfiConverterOptionalTypeOrderQuestionView.read(buf),
+            refused=_UniffiFfiConverterOptionalTypeReason.read(buf),
+            shown=_UniffiFfiConverterOptionalTypeOrderSnapshot.read(buf),
+            words_ja=_UniffiFfiConverterString.read(buf),
+            words_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeOrderView.check_lower(value.order)
+        _UniffiFfiConverterBoolean.check_lower(value.is_heard)
+        _UniffiFfiConverterOptionalTypeIdempotencyKey.check_lower(value.waiting)
+        _UniffiFfiConverterOptionalTypeOrderQuestionView.check_lower(value.question)
+        _UniffiFfiConverterOptionalTypeReason.check_lower(value.refused)
+        _UniffiFfiConverterOptionalTypeOrderSnapshot.check_lower(value.shown)
+        _UniffiFfiConverterString.check_lower(value.words_ja)
+        _UniffiFfiConverterString.check_lower(value.words_en)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeOrderView.write(value.order, buf)
+        _UniffiFfiConverterBoolean.write(value.is_heard, buf)
+        _UniffiFfiConverterOptionalTypeIdempotencyKey.write(value.waiting, buf)
+        _UniffiFfiConverterOptionalTypeOrderQuestionView.write(value.question, buf)
+        _UniffiFfiConverterOptionalTypeReason.write(value.refused, buf)
+        _UniffiFfiConverterOptionalTypeOrderSnapshot.write(value.shown, buf)
+        _UniffiFfiConverterString.write(value.words_ja, buf)
+        _UniffiFfiConverterString.write(value.words_en, buf)
+
+class _UniffiFfiConverterSequenceTypePlacedOrder(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypePlacedOrder.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypePlacedOrder.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypePlacedOrder.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class OrdersPage:
+    """
+    Orders of this member.
+"""
+    def __init__(self, *, orders:typing.List[PlacedOrder], freshness:Freshness):
+        self.orders = orders
+        self.freshness = freshness
+
+
+
+
+    def __str__(self):
+        return "OrdersPage(orders={}, freshness={})".format(self.orders, self.freshness)
+    def __eq__(self, other):
+        if self.orders != other.orders:
+            return False
+        if self.freshness != other.freshness:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrdersPage(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrdersPage(
+            orders=_UniffiFfiConverterSequenceTypePlacedOrder.read(buf),
+            freshness=_UniffiFfiConverterTypeFreshness.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypePlacedOrder.check_lower(value.orders)
+        _UniffiFfiConverterTypeFreshness.check_lower(value.freshness)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypePlacedOrder.write(value.orders, buf)
+        _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
 
 @dataclass
 class OwnReview:
@@ -5763,6 +8563,137 @@ class _UniffiFfiConverterTypeOwnReview(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalTypeReason.write(value.reason, buf)
         _UniffiFfiConverterUInt8.write(value.stars, buf)
         _UniffiFfiConverterString.write(value.text, buf)
+
+class _UniffiFfiConverterSequenceTypePickupSlot(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypePickupSlot.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypePickupSlot.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypePickupSlot.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class PickupSlotsView:
+    """
+    Times for a cart, found on the phone.
+"""
+    def __init__(self, *, asap:typing.Optional[noren_rules.PickupSlot], refusal:typing.Optional[noren_rules.SlotRefusal], words_ja:str, words_en:str, slots:typing.List[noren_rules.PickupSlot], as_of_ms:int):
+        self.asap = asap
+        self.refusal = refusal
+        self.words_ja = words_ja
+        self.words_en = words_en
+        self.slots = slots
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "PickupSlotsView(asap={}, refusal={}, words_ja={}, words_en={}, slots={}, as_of_ms={})".format(self.asap, self.refusal, self.words_ja, self.words_en, self.slots, self.as_of_ms)
+    def __eq__(self, other):
+        if self.asap != other.asap:
+            return False
+        if self.refusal != other.refusal:
+            return False
+        if self.words_ja != other.words_ja:
+            return False
+        if self.words_en != other.words_en:
+            return False
+        if self.slots != other.slots:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePickupSlotsView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PickupSlotsView(
+            asap=_UniffiFfiConverterOptionalTypePickupSlot.read(buf),
+            refusal=_UniffiFfiConverterOptionalTypeSlotRefusal.read(buf),
+            words_ja=_UniffiFfiConverterString.read(buf),
+            words_en=_UniffiFfiConverterString.read(buf),
+            slots=_UniffiFfiConverterSequenceTypePickupSlot.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypePickupSlot.check_lower(value.asap)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.check_lower(value.refusal)
+        _UniffiFfiConverterString.check_lower(value.words_ja)
+        _UniffiFfiConverterString.check_lower(value.words_en)
+        _UniffiFfiConverterSequenceTypePickupSlot.check_lower(value.slots)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypePickupSlot.write(value.asap, buf)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.write(value.refusal, buf)
+        _UniffiFfiConverterString.write(value.words_ja, buf)
+        _UniffiFfiConverterString.write(value.words_en, buf)
+        _UniffiFfiConverterSequenceTypePickupSlot.write(value.slots, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+
+@dataclass
+class PickupWindow:
+    """
+    Between which times, and near which, a slot is looked for.
+"""
+    def __init__(self, *, from_ms:int, until_ms:int, wanted_ms:typing.Optional[int]):
+        self.from_ms = from_ms
+        self.until_ms = until_ms
+        self.wanted_ms = wanted_ms
+
+
+
+
+    def __str__(self):
+        return "PickupWindow(from_ms={}, until_ms={}, wanted_ms={})".format(self.from_ms, self.until_ms, self.wanted_ms)
+    def __eq__(self, other):
+        if self.from_ms != other.from_ms:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        if self.wanted_ms != other.wanted_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePickupWindow(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PickupWindow(
+            from_ms=_UniffiFfiConverterInt64.read(buf),
+            until_ms=_UniffiFfiConverterInt64.read(buf),
+            wanted_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterInt64.check_lower(value.from_ms)
+        _UniffiFfiConverterInt64.check_lower(value.until_ms)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.wanted_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterInt64.write(value.from_ms, buf)
+        _UniffiFfiConverterInt64.write(value.until_ms, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.wanted_ms, buf)
 
 class _UniffiFfiConverterSequenceTypePlaceView(_UniffiConverterRustBuffer):
     @classmethod
@@ -5825,6 +8756,84 @@ class _UniffiFfiConverterTypePlacePage(_UniffiConverterRustBuffer):
     def write(value, buf):
         _UniffiFfiConverterSequenceTypePlaceView.write(value.places, buf)
         _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
+
+
+
+class _UniffiFfiConverterOptionalTypeDeliveryAddress(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeDeliveryAddress.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeDeliveryAddress.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeDeliveryAddress.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class PlaceWish:
+    """
+    What the person says with the tap.
+"""
+    def __init__(self, *, token:typing.Optional[str], vehicle:str, deliver_to:typing.Optional[noren_rules.DeliveryAddress], tell_avoided:bool):
+        self.token = token
+        self.vehicle = vehicle
+        self.deliver_to = deliver_to
+        self.tell_avoided = tell_avoided
+
+
+
+
+    def __str__(self):
+        return "PlaceWish(token={}, vehicle={}, deliver_to={}, tell_avoided={})".format(self.token, self.vehicle, self.deliver_to, self.tell_avoided)
+    def __eq__(self, other):
+        if self.token != other.token:
+            return False
+        if self.vehicle != other.vehicle:
+            return False
+        if self.deliver_to != other.deliver_to:
+            return False
+        if self.tell_avoided != other.tell_avoided:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePlaceWish(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PlaceWish(
+            token=_UniffiFfiConverterOptionalString.read(buf),
+            vehicle=_UniffiFfiConverterString.read(buf),
+            deliver_to=_UniffiFfiConverterOptionalTypeDeliveryAddress.read(buf),
+            tell_avoided=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalString.check_lower(value.token)
+        _UniffiFfiConverterString.check_lower(value.vehicle)
+        _UniffiFfiConverterOptionalTypeDeliveryAddress.check_lower(value.deliver_to)
+        _UniffiFfiConverterBoolean.check_lower(value.tell_avoided)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalString.write(value.token, buf)
+        _UniffiFfiConverterString.write(value.vehicle, buf)
+        _UniffiFfiConverterOptionalTypeDeliveryAddress.write(value.deliver_to, buf)
+        _UniffiFfiConverterBoolean.write(value.tell_avoided, buf)
 
 @dataclass
 class Presentation:
@@ -6354,6 +9363,74 @@ class _UniffiFfiConverterTypeRankingView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterSequenceTypeRankedView.write(value.products, buf)
         _UniffiFfiConverterTypeFreshness.write(value.freshness, buf)
 
+class _UniffiFfiConverterSequenceTypeTexts(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeTexts.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeTexts.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeTexts.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class ReorderedCart:
+    """
+    A cart put together again.
+"""
+    def __init__(self, *, cart:CartView, vanished:typing.List[noren_rules.Texts], changes:typing.List[CartChangeView]):
+        self.cart = cart
+        self.vanished = vanished
+        self.changes = changes
+
+
+
+
+    def __str__(self):
+        return "ReorderedCart(cart={}, vanished={}, changes={})".format(self.cart, self.vanished, self.changes)
+    def __eq__(self, other):
+        if self.cart != other.cart:
+            return False
+        if self.vanished != other.vanished:
+            return False
+        if self.changes != other.changes:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeReorderedCart(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ReorderedCart(
+            cart=_UniffiFfiConverterTypeCartView.read(buf),
+            vanished=_UniffiFfiConverterSequenceTypeTexts.read(buf),
+            changes=_UniffiFfiConverterSequenceTypeCartChangeView.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeCartView.check_lower(value.cart)
+        _UniffiFfiConverterSequenceTypeTexts.check_lower(value.vanished)
+        _UniffiFfiConverterSequenceTypeCartChangeView.check_lower(value.changes)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeCartView.write(value.cart, buf)
+        _UniffiFfiConverterSequenceTypeTexts.write(value.vanished, buf)
+        _UniffiFfiConverterSequenceTypeCartChangeView.write(value.changes, buf)
+
 
 
 class _UniffiFfiConverterSequenceTypeReview(_UniffiConverterRustBuffer):
@@ -6545,6 +9622,123 @@ class _UniffiFfiConverterTypeScanView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalString.write(value.not_known, buf)
         _UniffiFfiConverterBoolean.write(value.counted, buf)
 
+
+
+class _UniffiFfiConverterSequenceTypeBasketPiece(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketPiece.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketPiece.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeBasketPiece.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class SelfBasketTotal:
+    """
+    What a basket comes to by what is known on the phone.
+"""
+    def __init__(self, *, currency:str, total_minor:int, unknown:typing.List[noren_rules.BasketPiece]):
+        self.currency = currency
+        self.total_minor = total_minor
+        self.unknown = unknown
+
+
+
+
+    def __str__(self):
+        return "SelfBasketTotal(currency={}, total_minor={}, unknown={})".format(self.currency, self.total_minor, self.unknown)
+    def __eq__(self, other):
+        if self.currency != other.currency:
+            return False
+        if self.total_minor != other.total_minor:
+            return False
+        if self.unknown != other.unknown:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSelfBasketTotal(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SelfBasketTotal(
+            currency=_UniffiFfiConverterString.read(buf),
+            total_minor=_UniffiFfiConverterInt64.read(buf),
+            unknown=_UniffiFfiConverterSequenceTypeBasketPiece.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterInt64.check_lower(value.total_minor)
+        _UniffiFfiConverterSequenceTypeBasketPiece.check_lower(value.unknown)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterInt64.write(value.total_minor, buf)
+        _UniffiFfiConverterSequenceTypeBasketPiece.write(value.unknown, buf)
+
+
+
+@dataclass
+class SelfBasketView:
+    """
+    What was scanned in the store, to be paid at the self-till.
+"""
+    def __init__(self, *, basket:noren_rules.SelfBasket, shown_minor:int, is_changed:bool):
+        self.basket = basket
+        self.shown_minor = shown_minor
+        self.is_changed = is_changed
+
+
+
+
+    def __str__(self):
+        return "SelfBasketView(basket={}, shown_minor={}, is_changed={})".format(self.basket, self.shown_minor, self.is_changed)
+    def __eq__(self, other):
+        if self.basket != other.basket:
+            return False
+        if self.shown_minor != other.shown_minor:
+            return False
+        if self.is_changed != other.is_changed:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSelfBasketView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SelfBasketView(
+            basket=noren_rules._UniffiFfiConverterTypeSelfBasket.read(buf),
+            shown_minor=_UniffiFfiConverterInt64.read(buf),
+            is_changed=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeSelfBasket.check_lower(value.basket)
+        _UniffiFfiConverterInt64.check_lower(value.shown_minor)
+        _UniffiFfiConverterBoolean.check_lower(value.is_changed)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeSelfBasket.write(value.basket, buf)
+        _UniffiFfiConverterInt64.write(value.shown_minor, buf)
+        _UniffiFfiConverterBoolean.write(value.is_changed, buf)
+
 @dataclass
 class SendReport:
     """
@@ -6613,6 +9807,207 @@ class _UniffiFfiConverterTypeSendReport(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.open, buf)
         _UniffiFfiConverterOptionalInt64.write(value.next_due_ms, buf)
         _UniffiFfiConverterBoolean.write(value.offline, buf)
+
+
+
+@dataclass
+class SlotSuggestion:
+    """
+    A store and a time that fit the journey.
+"""
+    def __init__(self, *, suggestion:noren_rules.JourneySuggestion, store_name:noren_rules.Texts, off_min:int, late_p90_min:int, reason_ja:str, reason_en:str, as_of_ms:int):
+        self.suggestion = suggestion
+        self.store_name = store_name
+        self.off_min = off_min
+        self.late_p90_min = late_p90_min
+        self.reason_ja = reason_ja
+        self.reason_en = reason_en
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "SlotSuggestion(suggestion={}, store_name={}, off_min={}, late_p90_min={}, reason_ja={}, reason_en={}, as_of_ms={})".format(self.suggestion, self.store_name, self.off_min, self.late_p90_min, self.reason_ja, self.reason_en, self.as_of_ms)
+    def __eq__(self, other):
+        if self.suggestion != other.suggestion:
+            return False
+        if self.store_name != other.store_name:
+            return False
+        if self.off_min != other.off_min:
+            return False
+        if self.late_p90_min != other.late_p90_min:
+            return False
+        if self.reason_ja != other.reason_ja:
+            return False
+        if self.reason_en != other.reason_en:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSlotSuggestion(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SlotSuggestion(
+            suggestion=noren_rules._UniffiFfiConverterTypeJourneySuggestion.read(buf),
+            store_name=noren_rules._UniffiFfiConverterTypeTexts.read(buf),
+            off_min=_UniffiFfiConverterUInt32.read(buf),
+            late_p90_min=_UniffiFfiConverterUInt32.read(buf),
+            reason_ja=_UniffiFfiConverterString.read(buf),
+            reason_en=_UniffiFfiConverterString.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeJourneySuggestion.check_lower(value.suggestion)
+        noren_rules._UniffiFfiConverterTypeTexts.check_lower(value.store_name)
+        _UniffiFfiConverterUInt32.check_lower(value.off_min)
+        _UniffiFfiConverterUInt32.check_lower(value.late_p90_min)
+        _UniffiFfiConverterString.check_lower(value.reason_ja)
+        _UniffiFfiConverterString.check_lower(value.reason_en)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeJourneySuggestion.write(value.suggestion, buf)
+        noren_rules._UniffiFfiConverterTypeTexts.write(value.store_name, buf)
+        _UniffiFfiConverterUInt32.write(value.off_min, buf)
+        _UniffiFfiConverterUInt32.write(value.late_p90_min, buf)
+        _UniffiFfiConverterString.write(value.reason_ja, buf)
+        _UniffiFfiConverterString.write(value.reason_en, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+
+class _UniffiFfiConverterSequenceTypeSlotSuggestion(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeSlotSuggestion.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeSlotSuggestion.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeSlotSuggestion.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class StoreLeftOut:
+    """
+    A store that is not suggested.
+"""
+    def __init__(self, *, store:noren_rules.StoreId, words_ja:str, words_en:str):
+        self.store = store
+        self.words_ja = words_ja
+        self.words_en = words_en
+
+
+
+
+    def __str__(self):
+        return "StoreLeftOut(store={}, words_ja={}, words_en={})".format(self.store, self.words_ja, self.words_en)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.words_ja != other.words_ja:
+            return False
+        if self.words_en != other.words_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStoreLeftOut(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StoreLeftOut(
+            store=noren_rules._UniffiFfiConverterTypeStoreId.read(buf),
+            words_ja=_UniffiFfiConverterString.read(buf),
+            words_en=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterString.check_lower(value.words_ja)
+        _UniffiFfiConverterString.check_lower(value.words_en)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterString.write(value.words_ja, buf)
+        _UniffiFfiConverterString.write(value.words_en, buf)
+
+class _UniffiFfiConverterSequenceTypeStoreLeftOut(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeStoreLeftOut.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeStoreLeftOut.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeStoreLeftOut.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class SlotSuggestions:
+    """
+    Where and when to order on the way.
+"""
+    def __init__(self, *, suggestions:typing.List[SlotSuggestion], left_out:typing.List[StoreLeftOut]):
+        self.suggestions = suggestions
+        self.left_out = left_out
+
+
+
+
+    def __str__(self):
+        return "SlotSuggestions(suggestions={}, left_out={})".format(self.suggestions, self.left_out)
+    def __eq__(self, other):
+        if self.suggestions != other.suggestions:
+            return False
+        if self.left_out != other.left_out:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSlotSuggestions(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SlotSuggestions(
+            suggestions=_UniffiFfiConverterSequenceTypeSlotSuggestion.read(buf),
+            left_out=_UniffiFfiConverterSequenceTypeStoreLeftOut.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeSlotSuggestion.check_lower(value.suggestions)
+        _UniffiFfiConverterSequenceTypeStoreLeftOut.check_lower(value.left_out)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeSlotSuggestion.write(value.suggestions, buf)
+        _UniffiFfiConverterSequenceTypeStoreLeftOut.write(value.left_out, buf)
 
 
 
@@ -8669,7 +12064,22 @@ class Change(enum.Enum):
     A hold was made, kept, not found or is over: ask `holds().list()` again.
 """
 
-    OUTBOX = 8
+    MENUS = 8
+    """
+    A menu, or what is sold out or booked in a store: ask `ordering().menu()` again.
+"""
+
+    CARTS = 9
+    """
+    A cart: ask `ordering().cart()` again.
+"""
+
+    ORDERS = 10
+    """
+    An order was made, answered, or has moved on: ask `ordering().orders()` again.
+"""
+
+    OUTBOX = 11
     """
     Something was said, sent or refused: ask `outbox().waiting()` again.
 """
@@ -8697,6 +12107,12 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
         if variant == 8:
             return Change.HOLDS
         if variant == 9:
+            return Change.MENUS
+        if variant == 10:
+            return Change.CARTS
+        if variant == 11:
+            return Change.ORDERS
+        if variant == 12:
             return Change.OUTBOX
         raise InternalError("Raw enum value doesn't match any cases")
 
@@ -8717,6 +12133,12 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
         if value == Change.STOCK:
             return
         if value == Change.HOLDS:
+            return
+        if value == Change.MENUS:
+            return
+        if value == Change.CARTS:
+            return
+        if value == Change.ORDERS:
             return
         if value == Change.OUTBOX:
             return
@@ -8740,8 +12162,14 @@ class _UniffiFfiConverterTypeChange(_UniffiConverterRustBuffer):
             buf.write_i32(7)
         if value == Change.HOLDS:
             buf.write_i32(8)
-        if value == Change.OUTBOX:
+        if value == Change.MENUS:
             buf.write_i32(9)
+        if value == Change.CARTS:
+            buf.write_i32(10)
+        if value == Change.ORDERS:
+            buf.write_i32(11)
+        if value == Change.OUTBOX:
+            buf.write_i32(12)
 
 
 
@@ -10285,508 +13713,6 @@ class _UniffiFfiConverterTypeMemberState(_UniffiConverterRustBuffer):
 
 
 
-class _UniffiFfiConverterOptionalFloat64(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterFloat64.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterFloat64.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterFloat64.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
-
-
-
-
-
-
-class Observation:
-    """
-    What the operating system says. Reboots and proven times the core notices by itself.
-"""
-    def __init__(self):
-        raise RuntimeError("Observation cannot be instantiated directly")
-
-    # Each enum variant is a nested class of the enum itself.
-    @dataclass
-    class FIX:
-        """
-        A fix.
-"""
-
-        def __init__(self, lat_deg:float, lon_deg:float, at_ms:int, boot_ms:typing.Optional[int], accuracy_m:typing.Optional[float], speed_mps:typing.Optional[float], mock:bool):
-            self.lat_deg = lat_deg
-
-            """
-        Latitude in degrees (WGS84), north positive.
-"""
-
-            self.lon_deg = lon_deg
-
-            """
-        Longitude in degrees, east positive.
-"""
-
-            self.at_ms = at_ms
-
-            """
-        The phone's wall clock at the fix, in milliseconds since the Unix epoch.
-"""
-
-            self.boot_ms = boot_ms
-
-            """
-        A clock that counts from the boot and through sleep, in milliseconds, where the platform stamps fixes with it.
-"""
-
-            self.accuracy_m = accuracy_m
-
-            """
-        Radius of 68 % in metres; absent, zero or negative: unknown.
-"""
-
-            self.speed_mps = speed_mps
-
-            """
-        Metres a second; absent or negative: unknown.
-"""
-
-            self.mock = mock
-
-            """
-        True when the system says that an app made it up (`isMock`, `isSimulatedBySoftware`).
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "Observation.FIX(lat_deg={}, lon_deg={}, at_ms={}, boot_ms={}, accuracy_m={}, speed_mps={}, mock={})".format(self.lat_deg, self.lon_deg, self.at_ms, self.boot_ms, self.accuracy_m, self.speed_mps, self.mock)
-        def __eq__(self, other):
-            if not isinstance(other, Observation):
-                return NotImplemented
-            if not other.is_FIX():
-                return False
-            if self.lat_deg != other.lat_deg:
-                return False
-            if self.lon_deg != other.lon_deg:
-                return False
-            if self.at_ms != other.at_ms:
-                return False
-            if self.boot_ms != other.boot_ms:
-                return False
-            if self.accuracy_m != other.accuracy_m:
-                return False
-            if self.speed_mps != other.speed_mps:
-                return False
-            if self.mock != other.mock:
-                return False
-            return True
-
-    @dataclass
-    class REGION_ENTERED:
-        """
-        A watched region was entered, now or minutes ago.
-"""
-
-        def __init__(self, id:str, at_ms:int):
-            self.id = id
-
-            """
-        Its id, as in [`WatchedRegion`].
-"""
-
-            self.at_ms = at_ms
-
-            """
-        The phone's wall clock, in milliseconds since the Unix epoch.
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "Observation.REGION_ENTERED(id={}, at_ms={})".format(self.id, self.at_ms)
-        def __eq__(self, other):
-            if not isinstance(other, Observation):
-                return NotImplemented
-            if not other.is_REGION_ENTERED():
-                return False
-            if self.id != other.id:
-                return False
-            if self.at_ms != other.at_ms:
-                return False
-            return True
-
-    @dataclass
-    class REGION_LEFT:
-        """
-        A watched region was left, the refresh region among them.
-"""
-
-        def __init__(self, id:str, at_ms:int):
-            self.id = id
-
-            """
-        Its id, as in [`WatchedRegion`].
-"""
-
-            self.at_ms = at_ms
-
-            """
-        The phone's wall clock.
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "Observation.REGION_LEFT(id={}, at_ms={})".format(self.id, self.at_ms)
-        def __eq__(self, other):
-            if not isinstance(other, Observation):
-                return NotImplemented
-            if not other.is_REGION_LEFT():
-                return False
-            if self.id != other.id:
-                return False
-            if self.at_ms != other.at_ms:
-                return False
-            return True
-
-    @dataclass
-    class OS_VISIT:
-        """
-        The system says that the phone stayed somewhere (`CLVisit`).
-"""
-
-        def __init__(self, lat_deg:float, lon_deg:float, accuracy_m:typing.Optional[float], arrived_ms:int, until_ms:int):
-            self.lat_deg = lat_deg
-
-            """
-        Latitude in degrees.
-"""
-
-            self.lon_deg = lon_deg
-
-            """
-        Longitude in degrees.
-"""
-
-            self.accuracy_m = accuracy_m
-
-            """
-        Radius in metres, as for a fix.
-"""
-
-            self.arrived_ms = arrived_ms
-
-            """
-        When it came, by the phone's wall clock.
-"""
-
-            self.until_ms = until_ms
-
-            """
-        When it left, or the clock now when it is still there.
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "Observation.OS_VISIT(lat_deg={}, lon_deg={}, accuracy_m={}, arrived_ms={}, until_ms={})".format(self.lat_deg, self.lon_deg, self.accuracy_m, self.arrived_ms, self.until_ms)
-        def __eq__(self, other):
-            if not isinstance(other, Observation):
-                return NotImplemented
-            if not other.is_OS_VISIT():
-                return False
-            if self.lat_deg != other.lat_deg:
-                return False
-            if self.lon_deg != other.lon_deg:
-                return False
-            if self.accuracy_m != other.accuracy_m:
-                return False
-            if self.arrived_ms != other.arrived_ms:
-                return False
-            if self.until_ms != other.until_ms:
-                return False
-            return True
-
-    @dataclass
-    class OPENED:
-        """
-        The app was opened by a person: the report answers with a check-in or with what is missing.
-"""
-
-        def __init__(self, at_ms:int):
-            self.at_ms = at_ms
-
-            """
-        The phone's wall clock.
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "Observation.OPENED(at_ms={})".format(self.at_ms)
-        def __eq__(self, other):
-            if not isinstance(other, Observation):
-                return NotImplemented
-            if not other.is_OPENED():
-                return False
-            if self.at_ms != other.at_ms:
-                return False
-            return True
-
-    @dataclass
-    class TICK:
-        """
-        Time has passed.
-"""
-
-        def __init__(self, at_ms:int):
-            self.at_ms = at_ms
-
-            """
-        The phone's wall clock.
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "Observation.TICK(at_ms={})".format(self.at_ms)
-        def __eq__(self, other):
-            if not isinstance(other, Observation):
-                return NotImplemented
-            if not other.is_TICK():
-                return False
-            if self.at_ms != other.at_ms:
-                return False
-            return True
-
-    @dataclass
-    class REGIONS_LOST:
-        """
-        The system watches no region any more (location was switched off, a registration failed): the report names all of them anew.
-"""
-
-        def __init__(self, ):
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "Observation.REGIONS_LOST()".format()
-        def __eq__(self, other):
-            if not isinstance(other, Observation):
-                return NotImplemented
-            if not other.is_REGIONS_LOST():
-                return False
-            return True
-
-
-
-    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
-    # whether an instance is that variant.
-    def is_FIX(self) -> bool:
-        return isinstance(self, Observation.FIX)
-    def is_fix(self) -> bool:
-        return isinstance(self, Observation.FIX)
-    def is_REGION_ENTERED(self) -> bool:
-        return isinstance(self, Observation.REGION_ENTERED)
-    def is_region_entered(self) -> bool:
-        return isinstance(self, Observation.REGION_ENTERED)
-    def is_REGION_LEFT(self) -> bool:
-        return isinstance(self, Observation.REGION_LEFT)
-    def is_region_left(self) -> bool:
-        return isinstance(self, Observation.REGION_LEFT)
-    def is_OS_VISIT(self) -> bool:
-        return isinstance(self, Observation.OS_VISIT)
-    def is_os_visit(self) -> bool:
-        return isinstance(self, Observation.OS_VISIT)
-    def is_OPENED(self) -> bool:
-        return isinstance(self, Observation.OPENED)
-    def is_opened(self) -> bool:
-        return isinstance(self, Observation.OPENED)
-    def is_TICK(self) -> bool:
-        return isinstance(self, Observation.TICK)
-    def is_tick(self) -> bool:
-        return isinstance(self, Observation.TICK)
-    def is_REGIONS_LOST(self) -> bool:
-        return isinstance(self, Observation.REGIONS_LOST)
-    def is_regions_lost(self) -> bool:
-        return isinstance(self, Observation.REGIONS_LOST)
-
-
-# Now, a little trick - we make each nested variant class be a subclass of the main
-# enum class, so that method calls and instance checks etc will work intuitively.
-# We might be able to do this a little more neatly with a metaclass, but this'll do.
-Observation.FIX = type("Observation.FIX", (Observation.FIX, Observation,), {})  # type: ignore
-Observation.REGION_ENTERED = type("Observation.REGION_ENTERED", (Observation.REGION_ENTERED, Observation,), {})  # type: ignore
-Observation.REGION_LEFT = type("Observation.REGION_LEFT", (Observation.REGION_LEFT, Observation,), {})  # type: ignore
-Observation.OS_VISIT = type("Observation.OS_VISIT", (Observation.OS_VISIT, Observation,), {})  # type: ignore
-Observation.OPENED = type("Observation.OPENED", (Observation.OPENED, Observation,), {})  # type: ignore
-Observation.TICK = type("Observation.TICK", (Observation.TICK, Observation,), {})  # type: ignore
-Observation.REGIONS_LOST = type("Observation.REGIONS_LOST", (Observation.REGIONS_LOST, Observation,), {})  # type: ignore
-
-
-
-
-class _UniffiFfiConverterTypeObservation(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return Observation.FIX(
-                _UniffiFfiConverterFloat64.read(buf),
-                _UniffiFfiConverterFloat64.read(buf),
-                _UniffiFfiConverterInt64.read(buf),
-                _UniffiFfiConverterOptionalInt64.read(buf),
-                _UniffiFfiConverterOptionalFloat64.read(buf),
-                _UniffiFfiConverterOptionalFloat64.read(buf),
-                _UniffiFfiConverterBoolean.read(buf),
-            )
-        if variant == 2:
-            return Observation.REGION_ENTERED(
-                _UniffiFfiConverterString.read(buf),
-                _UniffiFfiConverterInt64.read(buf),
-            )
-        if variant == 3:
-            return Observation.REGION_LEFT(
-                _UniffiFfiConverterString.read(buf),
-                _UniffiFfiConverterInt64.read(buf),
-            )
-        if variant == 4:
-            return Observation.OS_VISIT(
-                _UniffiFfiConverterFloat64.read(buf),
-                _UniffiFfiConverterFloat64.read(buf),
-                _UniffiFfiConverterOptionalFloat64.read(buf),
-                _UniffiFfiConverterInt64.read(buf),
-                _UniffiFfiConverterInt64.read(buf),
-            )
-        if variant == 5:
-            return Observation.OPENED(
-                _UniffiFfiConverterInt64.read(buf),
-            )
-        if variant == 6:
-            return Observation.TICK(
-                _UniffiFfiConverterInt64.read(buf),
-            )
-        if variant == 7:
-            return Observation.REGIONS_LOST(
-            )
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value.is_FIX():
-            _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
-            _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
-            _UniffiFfiConverterInt64.check_lower(value.at_ms)
-            _UniffiFfiConverterOptionalInt64.check_lower(value.boot_ms)
-            _UniffiFfiConverterOptionalFloat64.check_lower(value.accuracy_m)
-            _UniffiFfiConverterOptionalFloat64.check_lower(value.speed_mps)
-            _UniffiFfiConverterBoolean.check_lower(value.mock)
-            return
-        if value.is_REGION_ENTERED():
-            _UniffiFfiConverterString.check_lower(value.id)
-            _UniffiFfiConverterInt64.check_lower(value.at_ms)
-            return
-        if value.is_REGION_LEFT():
-            _UniffiFfiConverterString.check_lower(value.id)
-            _UniffiFfiConverterInt64.check_lower(value.at_ms)
-            return
-        if value.is_OS_VISIT():
-            _UniffiFfiConverterFloat64.check_lower(value.lat_deg)
-            _UniffiFfiConverterFloat64.check_lower(value.lon_deg)
-            _UniffiFfiConverterOptionalFloat64.check_lower(value.accuracy_m)
-            _UniffiFfiConverterInt64.check_lower(value.arrived_ms)
-            _UniffiFfiConverterInt64.check_lower(value.until_ms)
-            return
-        if value.is_OPENED():
-            _UniffiFfiConverterInt64.check_lower(value.at_ms)
-            return
-        if value.is_TICK():
-            _UniffiFfiConverterInt64.check_lower(value.at_ms)
-            return
-        if value.is_REGIONS_LOST():
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value.is_FIX():
-            buf.write_i32(1)
-            _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
-            _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
-            _UniffiFfiConverterInt64.write(value.at_ms, buf)
-            _UniffiFfiConverterOptionalInt64.write(value.boot_ms, buf)
-            _UniffiFfiConverterOptionalFloat64.write(value.accuracy_m, buf)
-            _UniffiFfiConverterOptionalFloat64.write(value.speed_mps, buf)
-            _UniffiFfiConverterBoolean.write(value.mock, buf)
-        if value.is_REGION_ENTERED():
-            buf.write_i32(2)
-            _UniffiFfiConverterString.write(value.id, buf)
-            _UniffiFfiConverterInt64.write(value.at_ms, buf)
-        if value.is_REGION_LEFT():
-            buf.write_i32(3)
-            _UniffiFfiConverterString.write(value.id, buf)
-            _UniffiFfiConverterInt64.write(value.at_ms, buf)
-        if value.is_OS_VISIT():
-            buf.write_i32(4)
-            _UniffiFfiConverterFloat64.write(value.lat_deg, buf)
-            _UniffiFfiConverterFloat64.write(value.lon_deg, buf)
-            _UniffiFfiConverterOptionalFloat64.write(value.accuracy_m, buf)
-            _UniffiFfiConverterInt64.write(value.arrived_ms, buf)
-            _UniffiFfiConverterInt64.write(value.until_ms, buf)
-        if value.is_OPENED():
-            buf.write_i32(5)
-            _UniffiFfiConverterInt64.write(value.at_ms, buf)
-        if value.is_TICK():
-            buf.write_i32(6)
-            _UniffiFfiConverterInt64.write(value.at_ms, buf)
-        if value.is_REGIONS_LOST():
-            buf.write_i32(7)
-
-
-
 
 
 # OpenError
@@ -10923,6 +13849,582 @@ class _UniffiFfiConverterTypeOpenError(_UniffiConverterRustBuffer):
             _UniffiFfiConverterTypePlatformError.write(value.error, buf)
         if isinstance(value, OpenError.Storage):
             buf.write_i32(4)
+            _UniffiFfiConverterTypeStorageError.write(value.error, buf)
+
+
+
+
+
+
+class OrderStepOutcome:
+    """
+    What became of a step.
+"""
+    def __init__(self):
+        raise RuntimeError("OrderStepOutcome cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class ANSWERED:
+        """
+        It is done, or it is a question: then nothing was done yet, see [`PlacedOrder::question`].
+"""
+
+        def __init__(self, order:PlacedOrder):
+            self.order = order
+
+            """
+        The order as it stands.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStepOutcome.ANSWERED(order={})".format(self.order)
+        def __eq__(self, other):
+            if not isinstance(other, OrderStepOutcome):
+                return NotImplemented
+            if not other.is_ANSWERED():
+                return False
+            if self.order != other.order:
+                return False
+            return True
+
+    @dataclass
+    class WAITING:
+        """
+        It is kept and goes as soon as there is a network.
+"""
+
+        def __init__(self, key:noren_rules.IdempotencyKey):
+            self.key = key
+
+            """
+        Its key in the outbox.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStepOutcome.WAITING(key={})".format(self.key)
+        def __eq__(self, other):
+            if not isinstance(other, OrderStepOutcome):
+                return NotImplemented
+            if not other.is_WAITING():
+                return False
+            if self.key != other.key:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_ANSWERED(self) -> bool:
+        return isinstance(self, OrderStepOutcome.ANSWERED)
+    def is_answered(self) -> bool:
+        return isinstance(self, OrderStepOutcome.ANSWERED)
+    def is_WAITING(self) -> bool:
+        return isinstance(self, OrderStepOutcome.WAITING)
+    def is_waiting(self) -> bool:
+        return isinstance(self, OrderStepOutcome.WAITING)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+OrderStepOutcome.ANSWERED = type("OrderStepOutcome.ANSWERED", (OrderStepOutcome.ANSWERED, OrderStepOutcome,), {})  # type: ignore
+OrderStepOutcome.WAITING = type("OrderStepOutcome.WAITING", (OrderStepOutcome.WAITING, OrderStepOutcome,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeOrderStepOutcome(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderStepOutcome.ANSWERED(
+                _UniffiFfiConverterTypePlacedOrder.read(buf),
+            )
+        if variant == 2:
+            return OrderStepOutcome.WAITING(
+                noren_rules._UniffiFfiConverterTypeIdempotencyKey.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_ANSWERED():
+            _UniffiFfiConverterTypePlacedOrder.check_lower(value.order)
+            return
+        if value.is_WAITING():
+            noren_rules._UniffiFfiConverterTypeIdempotencyKey.check_lower(value.key)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_ANSWERED():
+            buf.write_i32(1)
+            _UniffiFfiConverterTypePlacedOrder.write(value.order, buf)
+        if value.is_WAITING():
+            buf.write_i32(2)
+            noren_rules._UniffiFfiConverterTypeIdempotencyKey.write(value.key, buf)
+
+
+
+
+
+# OrderingError
+# We want to define each variant as a nested class that's also a subclass,
+# which is tricky in Python.  To accomplish this we're going to create each
+# class separately, then manually add the child classes to the base class's
+# __dict__.  All of this happens in dummy class to avoid polluting the module
+# namespace.
+class OrderingError(Exception):
+    """
+    The verbs of ordering had no good end. The cart, and what is on the device, stay as they were in every case.
+"""
+    pass
+
+_UniffiTempOrderingError = OrderingError
+
+class OrderingError:  # type: ignore
+    """
+    The verbs of ordering had no good end. The cart, and what is on the device, stay as they were in every case.
+"""
+
+    class NotEnrolled(_UniffiTempOrderingError):
+        """
+        There is no card yet: enrol first.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NotEnrolled({})".format(str(self))
+    _UniffiTempOrderingError.NotEnrolled = NotEnrolled # type: ignore
+    class NoMenu(_UniffiTempOrderingError):
+        """
+        The store's menu was never fetched, or it sells nothing of that kind.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NoMenu({})".format(str(self))
+    _UniffiTempOrderingError.NoMenu = NoMenu # type: ignore
+    class NoStatus(_UniffiTempOrderingError):
+        """
+        It was never heard what is booked in the store's kitchen, or nothing is made there.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NoStatus({})".format(str(self))
+    _UniffiTempOrderingError.NoStatus = NoStatus # type: ignore
+    class NoSuchItem(_UniffiTempOrderingError):
+        """
+        The menu has no such item.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NoSuchItem({})".format(str(self))
+    _UniffiTempOrderingError.NoSuchItem = NoSuchItem # type: ignore
+    class NoSuchLine(_UniffiTempOrderingError):
+        """
+        The cart has no such line.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NoSuchLine({})".format(str(self))
+    _UniffiTempOrderingError.NoSuchLine = NoSuchLine # type: ignore
+    class BadCart(_UniffiTempOrderingError):
+        """
+        What was said cannot stand in a cart or an order.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "OrderingError.BadCart({})".format(str(self))
+    _UniffiTempOrderingError.BadCart = BadCart # type: ignore
+    class CardNumber(_UniffiTempOrderingError):
+        """
+        There is something like a payment card's number in it. Nothing was kept and nothing sent.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.CardNumber({})".format(str(self))
+    _UniffiTempOrderingError.CardNumber = CardNumber # type: ignore
+    class HasProblems(_UniffiTempOrderingError):
+        """
+        The cart fits nothing that can be ordered as it is.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.HasProblems({})".format(str(self))
+    _UniffiTempOrderingError.HasProblems = HasProblems # type: ignore
+    class NotHeld(_UniffiTempOrderingError):
+        """
+        No kitchen time is held for this cart, or no longer.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NotHeld({})".format(str(self))
+    _UniffiTempOrderingError.NotHeld = NotHeld # type: ignore
+    class NotReviewed(_UniffiTempOrderingError):
+        """
+        The cart has changed since it was shown for the last time, or never was.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NotReviewed({})".format(str(self))
+    _UniffiTempOrderingError.NotReviewed = NotReviewed # type: ignore
+    class Unresolved(_UniffiTempOrderingError):
+        """
+        An order of this cart was sent and nobody knows yet what became of it.
+"""
+
+        def __init__(self, order):
+            super().__init__(", ".join([
+                "order={!r}".format(order),
+            ]))
+            self.order = order
+
+        def __repr__(self):
+            return "OrderingError.Unresolved({})".format(str(self))
+    _UniffiTempOrderingError.Unresolved = Unresolved # type: ignore
+    class NoSuchOrder(_UniffiTempOrderingError):
+        """
+        No order on this phone has this id.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NoSuchOrder({})".format(str(self))
+    _UniffiTempOrderingError.NoSuchOrder = NoSuchOrder # type: ignore
+    class NoSuchFavourite(_UniffiTempOrderingError):
+        """
+        No saved cart has this name.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NoSuchFavourite({})".format(str(self))
+    _UniffiTempOrderingError.NoSuchFavourite = NoSuchFavourite # type: ignore
+    class NeedsSeat(_UniffiTempOrderingError):
+        """
+        An order at a table needs an open session there.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.NeedsSeat({})".format(str(self))
+    _UniffiTempOrderingError.NeedsSeat = NeedsSeat # type: ignore
+    class SeatRefused(_UniffiTempOrderingError):
+        """
+        The seat's code is none, forged, too old, or of another store.
+"""
+
+        def __init__(self, detail):
+            super().__init__(", ".join([
+                "detail={!r}".format(detail),
+            ]))
+            self.detail = detail
+
+        def __repr__(self):
+            return "OrderingError.SeatRefused({})".format(str(self))
+    _UniffiTempOrderingError.SeatRefused = SeatRefused # type: ignore
+    class BadPush(_UniffiTempOrderingError):
+        """
+        A push message that says nothing new, or is none.
+"""
+
+        def __init__(self):
+            pass
+
+        def __repr__(self):
+            return "OrderingError.BadPush({})".format(str(self))
+    _UniffiTempOrderingError.BadPush = BadPush # type: ignore
+    class Refused(_UniffiTempOrderingError):
+        """
+        The server refused for another reason.
+"""
+
+        def __init__(self, code, detail):
+            super().__init__(", ".join([
+                "code={!r}".format(code),
+                "detail={!r}".format(detail),
+            ]))
+            self.code = code
+            self.detail = detail
+
+        def __repr__(self):
+            return "OrderingError.Refused({})".format(str(self))
+    _UniffiTempOrderingError.Refused = Refused # type: ignore
+    class Call(_UniffiTempOrderingError):
+        """
+        The network or the server failed: try again.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "OrderingError.Call({})".format(str(self))
+    _UniffiTempOrderingError.Call = Call # type: ignore
+    class Platform(_UniffiTempOrderingError):
+        """
+        The platform failed; `Locked` means: try again after the device has been unlocked.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "OrderingError.Platform({})".format(str(self))
+    _UniffiTempOrderingError.Platform = Platform # type: ignore
+    class Storage(_UniffiTempOrderingError):
+        """
+        The files failed; nothing was sent.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "OrderingError.Storage({})".format(str(self))
+    _UniffiTempOrderingError.Storage = Storage # type: ignore
+
+OrderingError = _UniffiTempOrderingError # type: ignore
+del _UniffiTempOrderingError
+
+
+class _UniffiFfiConverterTypeOrderingError(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderingError.NotEnrolled(
+            )
+        if variant == 2:
+            return OrderingError.NoMenu(
+            )
+        if variant == 3:
+            return OrderingError.NoStatus(
+            )
+        if variant == 4:
+            return OrderingError.NoSuchItem(
+            )
+        if variant == 5:
+            return OrderingError.NoSuchLine(
+            )
+        if variant == 6:
+            return OrderingError.BadCart(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 7:
+            return OrderingError.CardNumber(
+            )
+        if variant == 8:
+            return OrderingError.HasProblems(
+            )
+        if variant == 9:
+            return OrderingError.NotHeld(
+            )
+        if variant == 10:
+            return OrderingError.NotReviewed(
+            )
+        if variant == 11:
+            return OrderingError.Unresolved(
+                noren_rules._UniffiFfiConverterTypeOrderId.read(buf),
+            )
+        if variant == 12:
+            return OrderingError.NoSuchOrder(
+            )
+        if variant == 13:
+            return OrderingError.NoSuchFavourite(
+            )
+        if variant == 14:
+            return OrderingError.NeedsSeat(
+            )
+        if variant == 15:
+            return OrderingError.SeatRefused(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 16:
+            return OrderingError.BadPush(
+            )
+        if variant == 17:
+            return OrderingError.Refused(
+                noren_rules._UniffiFfiConverterTypeReason.read(buf),
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 18:
+            return OrderingError.Call(
+                _UniffiFfiConverterTypeCallError.read(buf),
+            )
+        if variant == 19:
+            return OrderingError.Platform(
+                _UniffiFfiConverterTypePlatformError.read(buf),
+            )
+        if variant == 20:
+            return OrderingError.Storage(
+                _UniffiFfiConverterTypeStorageError.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if isinstance(value, OrderingError.NotEnrolled):
+            return
+        if isinstance(value, OrderingError.NoMenu):
+            return
+        if isinstance(value, OrderingError.NoStatus):
+            return
+        if isinstance(value, OrderingError.NoSuchItem):
+            return
+        if isinstance(value, OrderingError.NoSuchLine):
+            return
+        if isinstance(value, OrderingError.BadCart):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, OrderingError.CardNumber):
+            return
+        if isinstance(value, OrderingError.HasProblems):
+            return
+        if isinstance(value, OrderingError.NotHeld):
+            return
+        if isinstance(value, OrderingError.NotReviewed):
+            return
+        if isinstance(value, OrderingError.Unresolved):
+            noren_rules._UniffiFfiConverterTypeOrderId.check_lower(value.order)
+            return
+        if isinstance(value, OrderingError.NoSuchOrder):
+            return
+        if isinstance(value, OrderingError.NoSuchFavourite):
+            return
+        if isinstance(value, OrderingError.NeedsSeat):
+            return
+        if isinstance(value, OrderingError.SeatRefused):
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, OrderingError.BadPush):
+            return
+        if isinstance(value, OrderingError.Refused):
+            noren_rules._UniffiFfiConverterTypeReason.check_lower(value.code)
+            _UniffiFfiConverterString.check_lower(value.detail)
+            return
+        if isinstance(value, OrderingError.Call):
+            _UniffiFfiConverterTypeCallError.check_lower(value.error)
+            return
+        if isinstance(value, OrderingError.Platform):
+            _UniffiFfiConverterTypePlatformError.check_lower(value.error)
+            return
+        if isinstance(value, OrderingError.Storage):
+            _UniffiFfiConverterTypeStorageError.check_lower(value.error)
+            return
+
+    @staticmethod
+    def write(value, buf):
+        if isinstance(value, OrderingError.NotEnrolled):
+            buf.write_i32(1)
+        if isinstance(value, OrderingError.NoMenu):
+            buf.write_i32(2)
+        if isinstance(value, OrderingError.NoStatus):
+            buf.write_i32(3)
+        if isinstance(value, OrderingError.NoSuchItem):
+            buf.write_i32(4)
+        if isinstance(value, OrderingError.NoSuchLine):
+            buf.write_i32(5)
+        if isinstance(value, OrderingError.BadCart):
+            buf.write_i32(6)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, OrderingError.CardNumber):
+            buf.write_i32(7)
+        if isinstance(value, OrderingError.HasProblems):
+            buf.write_i32(8)
+        if isinstance(value, OrderingError.NotHeld):
+            buf.write_i32(9)
+        if isinstance(value, OrderingError.NotReviewed):
+            buf.write_i32(10)
+        if isinstance(value, OrderingError.Unresolved):
+            buf.write_i32(11)
+            noren_rules._UniffiFfiConverterTypeOrderId.write(value.order, buf)
+        if isinstance(value, OrderingError.NoSuchOrder):
+            buf.write_i32(12)
+        if isinstance(value, OrderingError.NoSuchFavourite):
+            buf.write_i32(13)
+        if isinstance(value, OrderingError.NeedsSeat):
+            buf.write_i32(14)
+        if isinstance(value, OrderingError.SeatRefused):
+            buf.write_i32(15)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, OrderingError.BadPush):
+            buf.write_i32(16)
+        if isinstance(value, OrderingError.Refused):
+            buf.write_i32(17)
+            noren_rules._UniffiFfiConverterTypeReason.write(value.code, buf)
+            _UniffiFfiConverterString.write(value.detail, buf)
+        if isinstance(value, OrderingError.Call):
+            buf.write_i32(18)
+            _UniffiFfiConverterTypeCallError.write(value.error, buf)
+        if isinstance(value, OrderingError.Platform):
+            buf.write_i32(19)
+            _UniffiFfiConverterTypePlatformError.write(value.error, buf)
+        if isinstance(value, OrderingError.Storage):
+            buf.write_i32(20)
             _UniffiFfiConverterTypeStorageError.write(value.error, buf)
 
 
@@ -11480,6 +14982,215 @@ class _UniffiFfiConverterTypeRegionLimit(_UniffiConverterRustBuffer):
             buf.write_i32(1)
         if value == RegionLimit.ANDROID:
             buf.write_i32(2)
+
+
+
+
+
+
+
+
+class SlotHoldOutcome:
+    """
+    What became of a wish for a slot.
+"""
+    def __init__(self):
+        raise RuntimeError("SlotHoldOutcome cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class HELD:
+        """
+        It is held.
+"""
+
+        def __init__(self, order:noren_rules.OrderId, held:HeldSlot):
+            self.order = order
+
+            """
+        For this order.
+"""
+
+            self.held = held
+
+            """
+        When, and until when it is held.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotHoldOutcome.HELD(order={}, held={})".format(self.order, self.held)
+        def __eq__(self, other):
+            if not isinstance(other, SlotHoldOutcome):
+                return NotImplemented
+            if not other.is_HELD():
+                return False
+            if self.order != other.order:
+                return False
+            if self.held != other.held:
+                return False
+            return True
+
+    @dataclass
+    class REFUSED:
+        """
+        It is not to be had.
+"""
+
+        def __init__(self, refusal:noren_rules.SlotRefusal, words_ja:str, words_en:str):
+            self.refusal = refusal
+
+            """
+        Why, with other times, or none for that day.
+"""
+
+            self.words_ja = words_ja
+
+            """
+        In words, in Japanese.
+"""
+
+            self.words_en = words_en
+
+            """
+        In English.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotHoldOutcome.REFUSED(refusal={}, words_ja={}, words_en={})".format(self.refusal, self.words_ja, self.words_en)
+        def __eq__(self, other):
+            if not isinstance(other, SlotHoldOutcome):
+                return NotImplemented
+            if not other.is_REFUSED():
+                return False
+            if self.refusal != other.refusal:
+                return False
+            if self.words_ja != other.words_ja:
+                return False
+            if self.words_en != other.words_en:
+                return False
+            return True
+
+    @dataclass
+    class CHANGED:
+        """
+        The cart does not fit the menu of today: nothing is held.
+"""
+
+        def __init__(self, changes:typing.List[CartChangeView]):
+            self.changes = changes
+
+            """
+        What is not as it was seen.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotHoldOutcome.CHANGED(changes={})".format(self.changes)
+        def __eq__(self, other):
+            if not isinstance(other, SlotHoldOutcome):
+                return NotImplemented
+            if not other.is_CHANGED():
+                return False
+            if self.changes != other.changes:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_HELD(self) -> bool:
+        return isinstance(self, SlotHoldOutcome.HELD)
+    def is_held(self) -> bool:
+        return isinstance(self, SlotHoldOutcome.HELD)
+    def is_REFUSED(self) -> bool:
+        return isinstance(self, SlotHoldOutcome.REFUSED)
+    def is_refused(self) -> bool:
+        return isinstance(self, SlotHoldOutcome.REFUSED)
+    def is_CHANGED(self) -> bool:
+        return isinstance(self, SlotHoldOutcome.CHANGED)
+    def is_changed(self) -> bool:
+        return isinstance(self, SlotHoldOutcome.CHANGED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+SlotHoldOutcome.HELD = type("SlotHoldOutcome.HELD", (SlotHoldOutcome.HELD, SlotHoldOutcome,), {})  # type: ignore
+SlotHoldOutcome.REFUSED = type("SlotHoldOutcome.REFUSED", (SlotHoldOutcome.REFUSED, SlotHoldOutcome,), {})  # type: ignore
+SlotHoldOutcome.CHANGED = type("SlotHoldOutcome.CHANGED", (SlotHoldOutcome.CHANGED, SlotHoldOutcome,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeSlotHoldOutcome(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return SlotHoldOutcome.HELD(
+                noren_rules._UniffiFfiConverterTypeOrderId.read(buf),
+                _UniffiFfiConverterTypeHeldSlot.read(buf),
+            )
+        if variant == 2:
+            return SlotHoldOutcome.REFUSED(
+                noren_rules._UniffiFfiConverterTypeSlotRefusal.read(buf),
+                _UniffiFfiConverterString.read(buf),
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 3:
+            return SlotHoldOutcome.CHANGED(
+                _UniffiFfiConverterSequenceTypeCartChangeView.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_HELD():
+            noren_rules._UniffiFfiConverterTypeOrderId.check_lower(value.order)
+            _UniffiFfiConverterTypeHeldSlot.check_lower(value.held)
+            return
+        if value.is_REFUSED():
+            noren_rules._UniffiFfiConverterTypeSlotRefusal.check_lower(value.refusal)
+            _UniffiFfiConverterString.check_lower(value.words_ja)
+            _UniffiFfiConverterString.check_lower(value.words_en)
+            return
+        if value.is_CHANGED():
+            _UniffiFfiConverterSequenceTypeCartChangeView.check_lower(value.changes)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_HELD():
+            buf.write_i32(1)
+            noren_rules._UniffiFfiConverterTypeOrderId.write(value.order, buf)
+            _UniffiFfiConverterTypeHeldSlot.write(value.held, buf)
+        if value.is_REFUSED():
+            buf.write_i32(2)
+            noren_rules._UniffiFfiConverterTypeSlotRefusal.write(value.refusal, buf)
+            _UniffiFfiConverterString.write(value.words_ja, buf)
+            _UniffiFfiConverterString.write(value.words_en, buf)
+        if value.is_CHANGED():
+            buf.write_i32(3)
+            _UniffiFfiConverterSequenceTypeCartChangeView.write(value.changes, buf)
 
 
 
@@ -12472,6 +16183,37 @@ class _UniffiFfiConverterTypeSecureStore:
     def write(cls, value: SecureStore, buf: _UniffiRustBuffer):
         buf.write_u64(cls.lower(value))
 
+class _UniffiFfiConverterMapStringString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, items):
+        for (key, value) in items.items():
+            _UniffiFfiConverterString.check_lower(key)
+            _UniffiFfiConverterString.check_lower(value)
+
+    @classmethod
+    def write(cls, items, buf):
+        buf.write_i32(len(items))
+        for (key, value) in items.items():
+            _UniffiFfiConverterString.write(key, buf)
+            _UniffiFfiConverterString.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative map size")
+
+        # It would be nice to use a dict comprehension,
+        # but in Python 3.7 and before the evaluation order is not according to spec,
+        # so we we're reading the value before the key.
+        # This loop makes the order explicit: first reading the key, then the value.
+        d = {}
+        for i in range(count):
+            key = _UniffiFfiConverterString.read(buf)
+            val = _UniffiFfiConverterString.read(buf)
+            d[key] = val
+        return d
+
 __all__ = [
     "InternalError",
     "Symbology",
@@ -12482,6 +16224,8 @@ __all__ = [
     "ServerErasure",
     "HoldStanding",
     "IntentState",
+    "Observation",
+    "Journey",
     "NextStep",
     "TransportError",
     "CallError",
@@ -12497,14 +16241,17 @@ __all__ = [
     "HoldsError",
     "MemberError",
     "MemberState",
-    "Observation",
     "OpenError",
+    "OrderStepOutcome",
+    "OrderingError",
     "OutboxError",
     "PlacesError",
     "PurchasesError",
     "RegionLimit",
+    "SlotHoldOutcome",
     "StockError",
     "Submission",
+    "AllergenNote",
     "AreaReport",
     "UsedCouponView",
     "UnusedCouponView",
@@ -12512,6 +16259,15 @@ __all__ = [
     "ModuleMatrix",
     "TrustedTime",
     "CardView",
+    "CartChangeView",
+    "CartProblemView",
+    "CartTotals",
+    "LineAllergens",
+    "CartCheck",
+    "CartHandoff",
+    "CartOf",
+    "HeldSlot",
+    "CartView",
     "ChannelPrice",
     "CheckInNotice",
     "CheckInView",
@@ -12522,12 +16278,14 @@ __all__ = [
     "WatchedRegion",
     "RegionPlan",
     "CheckInReport",
+    "CheckoutWish",
     "ConditionView",
     "CouponSituation",
     "CouponsReport",
     "FileSize",
     "LostItem",
     "Diagnostics",
+    "FavouriteCart",
     "ProductSummary",
     "FavouriteView",
     "FavouritesReport",
@@ -12542,23 +16300,44 @@ __all__ = [
     "HoldTrip",
     "HoldWish",
     "IntentView",
+    "JourneyPoint",
+    "JourneyQuestion",
     "MatrixRow",
+    "MenuItemView",
+    "MenuItemDetail",
+    "MenuSectionView",
+    "StoreStatus",
+    "MenuView",
     "MonthTotal",
     "TenantView",
     "PlaceView",
     "PlaceNear",
     "NearPage",
+    "OrderQuestionView",
+    "OrderReview",
+    "OrderTrip",
+    "PlacedOrder",
+    "OrdersPage",
     "OwnReview",
+    "PickupSlotsView",
+    "PickupWindow",
     "PlacePage",
+    "PlaceWish",
     "Presentation",
     "VariantView",
     "VariantMatrix",
     "ProductView",
     "RankedView",
     "RankingView",
+    "ReorderedCart",
     "ReviewsView",
     "ScanView",
+    "SelfBasketTotal",
+    "SelfBasketView",
     "SendReport",
+    "SlotSuggestion",
+    "StoreLeftOut",
+    "SlotSuggestions",
     "StampView",
     "StampCardView",
     "StoreAnswer",

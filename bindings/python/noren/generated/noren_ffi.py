@@ -533,13 +533,29 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_func_card_terminal_text() != 13698:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_accept_prices() != 60460:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_add_to_cart() != 47180:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_avoid_allergens() != 20805:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_avoided_allergens() != 25006:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation() != 47594:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_best_set() != 16408:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_card() != 16594:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_cart() != 35751:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_carts() != 18521:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_change_cart_line() != 30994:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_check_asset() != 61458:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_check_cart() != 62348:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt() != 18100:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -547,9 +563,13 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_claim() != 39400:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_clear_cart() != 11358:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned() != 2774:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_coupons() != 17814:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_declare_age() != 18541:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 8825:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -579,6 +599,8 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon() != 9421:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_hold_slot() != 28579:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_holds() != 5102:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 27955:
@@ -587,9 +609,15 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_limit_regions() != 61159:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_line_allergens() != 20025:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_link() != 3395:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_member() != 40543:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_menu() != 31896:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_menu_item() != 31:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_month_totals() != 52015:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -603,11 +631,21 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way() != 26141:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders() != 2806:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_order() != 48880:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_orders() != 3280:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_pause() != 63914:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_pickup_slots() != 815:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_pin_store() != 60040:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_place() != 5857:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_place_order() != 33598:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_places_within() != 2723:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -633,6 +671,10 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_member() != 38362:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_menu() != 36345:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_orders() != 45247:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_places() != 13115:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_products() != 30901:
@@ -643,13 +685,23 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 52905:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_store_status() != 42326:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_release_hold() != 61344:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_release_slot() != 41529:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_release_when_away() != 32066:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_remove_from_cart() != 32676:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resolve() != 29691:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_resolve_order() != 15796:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resume() != 10604:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_review_order() != 2254:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_reviews() != 43636:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -669,6 +721,12 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_send_due() != 49170:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_handoff() != 4604:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_note() != 20775:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity() != 26742:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards() != 60346:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_still_coming() != 50535:
@@ -677,7 +735,15 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_stock_stores() != 37076:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_store_status() != 10389:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots() != 41941:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold() != 21988:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_take_cart_to() != 5590:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_take_order_push() != 2273:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_take_push() != 36258:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -733,6 +799,18 @@ _UniffiLib.uniffi_noren_ffi_checksum_func_card_svg.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_func_card_terminal_text.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_func_card_terminal_text.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_accept_prices.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_accept_prices.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_add_to_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_add_to_cart.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoid_allergens.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoid_allergens.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoided_allergens.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoided_allergens.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation.restype = ctypes.c_uint16
@@ -742,9 +820,21 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_best_set.restype = ctypes.c_
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_cart.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_carts.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_carts.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_change_cart_line.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_change_cart_line.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_asset.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_asset.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_cart.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_in_by_receipt.restype = ctypes.c_uint16
@@ -754,12 +844,18 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_check_ins.restype = ctypes.c
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_claim.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_claim.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_clear_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_clear_cart.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupon_not_scanned.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupons.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_coupons.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_declare_age.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_declare_age.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_diagnostics.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_diagnostics.restype = ctypes.c_uint16
@@ -802,6 +898,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold.restype = ctypes.c_uint
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_back_coupon.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_slot.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_hold_slot.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_holds.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_holds.restype = ctypes.c_uint16
@@ -814,12 +913,21 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_like.restype = ctypes.c_uint
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_limit_regions.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_limit_regions.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_line_allergens.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_line_allergens.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_link.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_link.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_member.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_member.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_menu.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_menu.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_menu_item.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_menu_item.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_month_totals.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_month_totals.restype = ctypes.c_uint16
@@ -838,15 +946,30 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_observe.restype = ctypes.c_u
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_order.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_order.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_orders.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_orders.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pickup_slots.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pickup_slots.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pin_store.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pin_store.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place_order.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_place_order.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_places_within.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_places_within.restype = ctypes.c_uint16
@@ -883,6 +1006,12 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_holds.restype = ctyp
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_member.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_member.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_menu.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_menu.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_orders.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_orders.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_places.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_places.restype = ctypes.c_uint16
@@ -898,18 +1027,33 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews.restype = ct
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_store_status.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_store_status.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_hold.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_hold.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_slot.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_slot.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_when_away.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_when_away.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_remove_from_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_remove_from_cart.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve_order.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve_order.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resume.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resume.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reviews.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reviews.restype = ctypes.c_uint16
@@ -937,6 +1081,15 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products_online.resty
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_set_cart_handoff.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_set_cart_handoff.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_set_cart_note.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_set_cart_note.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.restype = ctypes.c_uint16
@@ -949,9 +1102,21 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stock_in.restype = ctypes.c_
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stock_stores.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stock_stores.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_store_status.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_store_status.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_cart_to.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_cart_to.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_order_push.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_order_push.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_push.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_take_push.restype = ctypes.c_uint16
@@ -992,6 +1157,30 @@ _UniffiLib.uniffi_noren_ffi_fn_func_card_terminal_text.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_func_card_terminal_text.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_accept_prices.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_accept_prices.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_to_cart.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_to_cart.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoid_allergens.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoid_allergens.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoided_allergens.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoided_allergens.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_begin_presentation.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1011,6 +1200,25 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_cart.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_cart.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_carts.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_carts.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_change_cart_line.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.c_uint32,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_change_cart_line.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1018,6 +1226,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_cart.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_cart.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_in_by_receipt.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1035,6 +1250,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_claim.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_claim.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_clear_cart.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_clear_cart.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupon_not_scanned.argtypes = (
     ctypes.c_uint64,
     ctypes.c_uint64,
@@ -1047,6 +1268,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_declare_age.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_declare_age.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1129,6 +1357,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_back_coupon.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_slot.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_slot.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_holds.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1155,6 +1390,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_limit_regions.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_limit_regions.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_allergens.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_allergens.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_link.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1166,6 +1408,22 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_member.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_member.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu_item.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu_item.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_month_totals.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1203,11 +1461,35 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_order.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_order.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_orders.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_orders.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_slots.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_slots.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pin_store.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1221,6 +1503,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_place.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_place.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_place_order.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_place_order.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_places_within.argtypes = (
     ctypes.c_uint64,
     ctypes.c_double,
@@ -1290,6 +1579,17 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_member.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_member.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_menu.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_menu.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_orders.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_orders.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_places.argtypes = (
     ctypes.c_uint64,
     ctypes.c_double,
@@ -1322,29 +1622,61 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_store_status.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_store_status.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_hold.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_hold.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_slot.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_slot.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away.argtypes = (
     ctypes.c_uint64,
     ctypes.c_int8,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.c_uint32,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve_order.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve_order.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1404,6 +1736,29 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_send_due.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_send_due.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_handoff.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_handoff.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_note.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.c_uint32,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_note.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_quantity.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.c_uint32,
+    ctypes.c_uint32,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_quantity.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1429,12 +1784,37 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_stores.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stock_stores.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_store_status.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_store_status.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_suggest_slots.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_suggest_slots.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_back_hold.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_back_hold.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_cart_to.argtypes = (
+    ctypes.c_uint64,
+    noren_core._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_cart_to.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_order_push.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_order_push.restype = ctypes.c_int8
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_push.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1968,6 +2348,8 @@ class _UniffiFfiConverterTypePosition(_UniffiConverterRustBuffer):
 
 
 
+
+
 # NorenError
 # We want to define each variant as a nested class that's also a subclass,
 # which is tricky in Python.  To accomplish this we're going to create each
@@ -2113,6 +2495,20 @@ class NorenError:  # type: ignore
         def __repr__(self):
             return "NorenError.Holds({})".format(str(self))
     _UniffiTempNorenError.Holds = Holds # type: ignore
+    class Ordering(_UniffiTempNorenError):
+        """
+        Menus, carts and orders.
+"""
+
+        def __init__(self, error):
+            super().__init__(", ".join([
+                "error={!r}".format(error),
+            ]))
+            self.error = error
+
+        def __repr__(self):
+            return "NorenError.Ordering({})".format(str(self))
+    _UniffiTempNorenError.Ordering = Ordering # type: ignore
     class Outbox(_UniffiTempNorenError):
         """
         The outbox.
@@ -2226,21 +2622,25 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
                 noren_core._UniffiFfiConverterTypeHoldsError.read(buf),
             )
         if variant == 10:
+            return NorenError.Ordering(
+                noren_core._UniffiFfiConverterTypeOrderingError.read(buf),
+            )
+        if variant == 11:
             return NorenError.Outbox(
                 noren_core._UniffiFfiConverterTypeOutboxError.read(buf),
             )
-        if variant == 11:
+        if variant == 12:
             return NorenError.Forget(
                 noren_core._UniffiFfiConverterTypeForgetError.read(buf),
             )
-        if variant == 12:
+        if variant == 13:
             return NorenError.Storage(
                 noren_core._UniffiFfiConverterTypeStorageError.read(buf),
             )
-        if variant == 13:
+        if variant == 14:
             return NorenError.Cancelled(
             )
-        if variant == 14:
+        if variant == 15:
             return NorenError.Runtime(
                 _UniffiFfiConverterString.read(buf),
             )
@@ -2274,6 +2674,9 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
             return
         if isinstance(value, NorenError.Holds):
             noren_core._UniffiFfiConverterTypeHoldsError.check_lower(value.error)
+            return
+        if isinstance(value, NorenError.Ordering):
+            noren_core._UniffiFfiConverterTypeOrderingError.check_lower(value.error)
             return
         if isinstance(value, NorenError.Outbox):
             noren_core._UniffiFfiConverterTypeOutboxError.check_lower(value.error)
@@ -2319,20 +2722,54 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
         if isinstance(value, NorenError.Holds):
             buf.write_i32(9)
             noren_core._UniffiFfiConverterTypeHoldsError.write(value.error, buf)
-        if isinstance(value, NorenError.Outbox):
+        if isinstance(value, NorenError.Ordering):
             buf.write_i32(10)
+            noren_core._UniffiFfiConverterTypeOrderingError.write(value.error, buf)
+        if isinstance(value, NorenError.Outbox):
+            buf.write_i32(11)
             noren_core._UniffiFfiConverterTypeOutboxError.write(value.error, buf)
         if isinstance(value, NorenError.Forget):
-            buf.write_i32(11)
+            buf.write_i32(12)
             noren_core._UniffiFfiConverterTypeForgetError.write(value.error, buf)
         if isinstance(value, NorenError.Storage):
-            buf.write_i32(12)
+            buf.write_i32(13)
             noren_core._UniffiFfiConverterTypeStorageError.write(value.error, buf)
         if isinstance(value, NorenError.Cancelled):
-            buf.write_i32(13)
-        if isinstance(value, NorenError.Runtime):
             buf.write_i32(14)
+        if isinstance(value, NorenError.Runtime):
+            buf.write_i32(15)
             _UniffiFfiConverterString.write(value.reason, buf)
+
+
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeAllergenId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeAllergenId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeAllergenId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeAllergenId.read(buf) for i in range(count)
+        ]
 
 
 
@@ -2369,6 +2806,42 @@ class _UniffiFfiConverterSequenceTypeBasketLine(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterSequenceTypeCartView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCartView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCartView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeCartView.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u32"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**32
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u32()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u32(value)
+
 
 
 class _UniffiFfiConverterBytes(_UniffiConverterRustBuffer):
@@ -2390,6 +2863,10 @@ class _UniffiFfiConverterBytes(_UniffiConverterRustBuffer):
     def write(value, buf):
         buf.write_i32(len(value))
         buf.write(value)
+
+
+
+
 
 
 
@@ -2619,6 +3096,44 @@ class _UniffiFfiConverterSequenceTypeCouponView(_UniffiConverterRustBuffer):
             noren_core._UniffiFfiConverterTypeCouponView.read(buf) for i in range(count)
         ]
 
+class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u8"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**8
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u8()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u8(value)
+
+class _UniffiFfiConverterOptionalUInt8(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterUInt8.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterUInt8.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterUInt8.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
 
 
 
@@ -2806,19 +3321,6 @@ class _UniffiFfiConverterOptionalInt64(_UniffiConverterRustBuffer):
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
-class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u32"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**32
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u32()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u32(value)
-
 
 
 
@@ -2858,6 +3360,10 @@ class _UniffiFfiConverterOptionalTypePosition(_UniffiConverterRustBuffer):
 
 
 
+
+
+
+
 class _UniffiFfiConverterSequenceTypeStoreId(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -2880,6 +3386,64 @@ class _UniffiFfiConverterSequenceTypeStoreId(_UniffiConverterRustBuffer):
         return [
             noren_rules._UniffiFfiConverterTypeStoreId.read(buf) for i in range(count)
         ]
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeAllergenNote(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeAllergenNote.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeAllergenNote.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeAllergenNote.read(buf) for i in range(count)
+        ]
+
+
+
+class _UniffiFfiConverterOptionalTypeHandoffMode(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeHandoffMode.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeHandoffMode.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeHandoffMode.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
 
 
 
@@ -3027,6 +3591,43 @@ class _UniffiFfiConverterSequenceTypeHoldTrip(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterSequenceTypeOrderTrip(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeOrderTrip.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeOrderTrip.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeOrderTrip.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 
 
@@ -3109,6 +3710,8 @@ class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
 
 
 
+
+
 class _UniffiFfiConverterSequenceTypeProductSummary(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -3131,6 +3734,8 @@ class _UniffiFfiConverterSequenceTypeProductSummary(_UniffiConverterRustBuffer):
         return [
             noren_core._UniffiFfiConverterTypeProductSummary.read(buf) for i in range(count)
         ]
+
+
 
 
 
@@ -3213,6 +3818,35 @@ class _UniffiFfiConverterSequenceTypeStockStoreView(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterSequenceTypeStoreStatus(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeStoreStatus.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeStoreStatus.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeStoreStatus.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+
 
 
 class _UniffiFfiConverterSequenceTypeIntentView(_UniffiConverterRustBuffer):
@@ -3238,25 +3872,44 @@ class _UniffiFfiConverterSequenceTypeIntentView(_UniffiConverterRustBuffer):
             noren_core._UniffiFfiConverterTypeIntentView.read(buf) for i in range(count)
         ]
 
-class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u8"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**8
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u8()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u8(value)
-
 
 class AppCoreProtocol(typing.Protocol):
     """
     The app core of one member on one device. Open one a directory, keep it for the life of the process.
 """
 
+    def accept_prices(self, of: noren_core.CartOf) -> noren_core.CartView:
+        """
+        The person has seen the prices of now, and says yes. Local, durable.
+
+        # Errors
+        As for `add_to_cart`; `NoMenu`.
+"""
+        raise NotImplementedError
+    def add_to_cart(self, of: noren_core.CartOf,line: noren_rules.CartLine) -> noren_core.CartView:
+        """
+        Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
+
+        # Errors
+        `Ordering`: `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def avoid_allergens(self, allergens: typing.List[noren_rules.AllergenId]) -> None:
+        """
+        What the person must not eat, by the ids of the allergen table. Sealed on the device; sent with an order only where they say so. Local, durable.
+
+        # Errors
+        `Ordering`: `BadCart`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def avoided_allergens(self, ) -> typing.List[noren_rules.AllergenId]:
+        """
+        What the person avoids. Local.
+
+        # Errors
+        `Ordering`: `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
+"""
+        raise NotImplementedError
     def begin_presentation(self, ) -> noren_core.Presentation:
         """
         The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
@@ -3281,12 +3934,45 @@ class AppCoreProtocol(typing.Protocol):
         `Member`: `NotEnrolled`, `Platform`, `NotDrawable`.
 """
         raise NotImplementedError
+    def cart(self, of: noren_core.CartOf) -> noren_core.CartView:
+        """
+        The cart, empty where there is none. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def carts(self, ) -> typing.List[noren_core.CartView]:
+        """
+        Every cart with something in it, by store. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def change_cart_line(self, of: noren_core.CartOf,line: int,to: noren_rules.CartLine) -> noren_core.CartView:
+        """
+        Puts another line in the place of one (from 0): other modifiers, another note. Local, durable.
+
+        # Errors
+        As for `add_to_cart`; `NoSuchLine`.
+"""
+        raise NotImplementedError
     def check_asset(self, asset: noren_rules.AssetInfo,bytes: bytes) -> None:
         """
         Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
 
         # Errors
         `Catalogue`: `BadAsset`.
+"""
+        raise NotImplementedError
+    def check_cart(self, of: noren_core.CartOf,wish: noren_core.CheckoutWish) -> noren_core.CartCheck:
+        """
+        Holds the cart against the menu and status on the phone: what does not fit, what is not as it was seen, what it comes to with the best coupons
+        and the points, and what a person who avoids something should read. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `NoMenu`, `Storage`.
 """
         raise NotImplementedError
     def check_in_by_receipt(self, code: str) -> noren_core.NewCheckIn:
@@ -3313,6 +3999,14 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `ClaimRefused`…; `Cancelled`.
 """
         raise NotImplementedError
+    def clear_cart(self, of: noren_core.CartOf) -> noren_core.CartView:
+        """
+        Empties the cart. A slot that is held for it runs out by itself, unless it is released. Local, durable.
+
+        # Errors
+        `Ordering`: `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def coupon_not_scanned(self, serial: int) -> None:
         """
         The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
@@ -3328,6 +4022,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Coupons`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def declare_age(self, of: noren_core.CartOf,age: typing.Optional[int]) -> noren_core.CartView:
+        """
+        The age that the person declares, where something asks for one; it is checked at hand-over. Local, durable.
+
+        # Errors
+        As for `add_to_cart`.
 """
         raise NotImplementedError
     def diagnostics(self, ) -> noren_core.Diagnostics:
@@ -3445,6 +4147,14 @@ class AppCoreProtocol(typing.Protocol):
         `Coupons`: `Storage`.
 """
         raise NotImplementedError
+    async def hold_slot(self, of: noren_core.CartOf,time: noren_rules.PickupTime,cancel: typing.Optional[CancelToken]) -> noren_core.SlotHoldOutcome:
+        """
+        Asks the store to keep the kitchen's time for this cart while the person pays. Again, it answers as before; another cart or time moves it.
+
+        # Errors
+        `Ordering`: `NoMenu`, `HasProblems`, `Unresolved`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
     def holds(self, ) -> noren_core.HoldPage:
         """
         Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
@@ -3477,6 +4187,14 @@ class AppCoreProtocol(typing.Protocol):
         `CheckIn`: `Storage`.
 """
         raise NotImplementedError
+    def line_allergens(self, store: noren_rules.StoreId,line: noren_rules.CartLine) -> typing.List[noren_core.AllergenNote]:
+        """
+        What a line, as it is chosen so far, holds of every listed allergen, and of what the person avoids. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `Storage`.
+"""
+        raise NotImplementedError
     async def link(self, link: noren_rules.Link,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Joins the history of a card number or an account of the online shop to this member.
@@ -3491,6 +4209,22 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         None of its own.
+"""
+        raise NotImplementedError
+    def menu(self, store: noren_rules.StoreId,handoff: typing.Optional[noren_rules.HandoffMode],at_ms: typing.Optional[int]) -> noren_core.MenuView:
+        """
+        A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `Storage`.
+"""
+        raise NotImplementedError
+    def menu_item(self, store: noren_rules.StoreId,item: noren_rules.MenuItemId,handoff: typing.Optional[noren_rules.HandoffMode]) -> noren_core.MenuItemDetail:
+        """
+        An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
 """
         raise NotImplementedError
     def month_totals(self, ) -> typing.List[noren_core.MonthTotal]:
@@ -3541,12 +4275,45 @@ class AppCoreProtocol(typing.Protocol):
         `Holds`: `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
+    def on_the_way_to_orders(self, observations: typing.List[noren_core.Observation]) -> typing.List[noren_core.OrderTrip]:
+        """
+        Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
+        position leaves the phone. Local, durable.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def order(self, order: noren_rules.OrderId) -> noren_core.PlacedOrder:
+        """
+        One order. Local.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def orders(self, ) -> noren_core.OrdersPage:
+        """
+        Orders, newest first, with pickup codes and call numbers. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def pause(self, ) -> None:
         """
         Before the system suspends the app: closes the databases so that no file lock is held. The card still shows.
 
         # Errors
         `Storage`; the databases are closed all the same.
+"""
+        raise NotImplementedError
+    def pickup_slots(self, of: noren_core.CartOf,window: noren_core.PickupWindow) -> noren_core.PickupSlotsView:
+        """
+        When the cart could be ready: as soon as possible, and the times of a window, by what the server last said is booked. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `NoMenu`, `NoStatus`, `Storage`.
 """
         raise NotImplementedError
     def pin_store(self, store: noren_rules.StoreId,pinned: bool) -> None:
@@ -3563,6 +4330,15 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Places`: `NoSuchPlace`, `Storage`.
+"""
+        raise NotImplementedError
+    def place_order(self, order: noren_rules.OrderId,wish: noren_core.PlaceWish) -> noren_core.PlacedOrder:
+        """
+        The tap: orders what the review of this id has shown. Durable before this returns; `resolve_order` sends it and says what became of it, and so
+        does `send_due`. However often it is tapped, it is one order. Local.
+
+        # Errors
+        `Ordering`: `NotReviewed`, `NotHeld`, `NeedsSeat`, `CardNumber`, `BadCart`, `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`.
 """
         raise NotImplementedError
     def places_within(self, lat_deg: float,lon_deg: float,radius_m: int) -> noren_core.NearPage:
@@ -3661,6 +4437,22 @@ class AppCoreProtocol(typing.Protocol):
         `Member`; `Cancelled`. What is shown stays as it was.
 """
         raise NotImplementedError
+    async def refresh_menu(self, store: noren_rules.StoreId,cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Fetches a store's menu, with its kitchen, taxes and allergens, if it has changed. True when it has.
+
+        # Errors
+        `Ordering`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
+    async def refresh_orders(self, cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Asks for the orders, if anything has changed. True when something is different.
+
+        # Errors
+        `Ordering`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
     async def refresh_places(self, lat_deg: float,lon_deg: float,cancel: typing.Optional[CancelToken]) -> noren_core.AreaReport:
         """
         Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
@@ -3703,12 +4495,29 @@ class AppCoreProtocol(typing.Protocol):
         `Stock`; `Cancelled`. What is known stays readable.
 """
         raise NotImplementedError
+    async def refresh_store_status(self, stores: typing.List[noren_rules.StoreId],cancel: typing.Optional[CancelToken]) -> typing.List[noren_rules.StoreId]:
+        """
+        Asks what is sold out, booked and paused in stores, by the minute while someone looks; without a store, in all whose menu is on the phone.
+        Answers those that take no orders.
+
+        # Errors
+        `Ordering`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
     async def release_hold(self, hold: noren_rules.HoldId,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Not coming: the piece is free again.
 
         # Errors
         `Holds`: `NoSuchHold`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
+    async def release_slot(self, of: noren_core.CartOf,cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        The person does not order: the kitchen's time is free again. True when something was held.
+
+        # Errors
+        `Ordering`; `Cancelled`: it runs out by itself then.
 """
         raise NotImplementedError
     def release_when_away(self, wanted: bool) -> None:
@@ -3719,6 +4528,14 @@ class AppCoreProtocol(typing.Protocol):
         `Holds`: `Storage`.
 """
         raise NotImplementedError
+    def remove_from_cart(self, of: noren_core.CartOf,line: int) -> noren_core.CartView:
+        """
+        Takes a line out. Local, durable.
+
+        # Errors
+        As for `change_cart_line`.
+"""
+        raise NotImplementedError
     async def resolve(self, key: noren_rules.IdempotencyKey,cancel: typing.Optional[CancelToken]) -> noren_core.IntentState:
         """
         Asks the server what became of an intent that may have arrived.
@@ -3727,12 +4544,28 @@ class AppCoreProtocol(typing.Protocol):
         `Outbox`; `Cancelled`.
 """
         raise NotImplementedError
+    async def resolve_order(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.PlacedOrder:
+        """
+        Sends an order that was placed, or asks what became of it; still unknown where no answer comes.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`: it stays in the outbox.
+"""
+        raise NotImplementedError
     def resume(self, ) -> None:
         """
         After `pause`.
 
         # Errors
         None of its own.
+"""
+        raise NotImplementedError
+    def review_order(self, of: noren_core.CartOf,wish: noren_core.CheckoutWish) -> noren_core.OrderReview:
+        """
+        The last screen before the tap: show all its rows, then `place_order` orders exactly this. Local, durable.
+
+        # Errors
+        `Ordering`: `HasProblems`, `NotHeld`, `BadCart`, `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def reviews(self, product: noren_rules.ProductId) -> noren_core.ReviewsView:
@@ -3810,6 +4643,30 @@ class AppCoreProtocol(typing.Protocol):
         `Outbox`; `Cancelled`.
 """
         raise NotImplementedError
+    def set_cart_handoff(self, of: noren_core.CartOf,handoff: noren_core.CartHandoff) -> noren_core.CartView:
+        """
+        How it is handed over and where it is eaten. Local, durable.
+
+        # Errors
+        As for `add_to_cart`.
+"""
+        raise NotImplementedError
+    def set_cart_note(self, of: noren_core.CartOf,line: int,note: str) -> noren_core.CartView:
+        """
+        A word to the kitchen, at most 200 characters; empty for none. Local, durable.
+
+        # Errors
+        As for `change_cart_line`.
+"""
+        raise NotImplementedError
+    def set_cart_quantity(self, of: noren_core.CartOf,line: int,quantity: int) -> noren_core.CartView:
+        """
+        So many pieces of a line; with 0 it goes. Local, durable.
+
+        # Errors
+        As for `change_cart_line`.
+"""
+        raise NotImplementedError
     def stamp_cards(self, ) -> typing.List[noren_core.StampCardView]:
         """
         Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
@@ -3842,12 +4699,45 @@ class AppCoreProtocol(typing.Protocol):
         `Stock`: `Storage`.
 """
         raise NotImplementedError
+    def store_status(self, stores: typing.List[noren_rules.StoreId]) -> typing.List[noren_core.StoreStatus]:
+        """
+        What changes by the minute in stores, as it was heard last. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+        raise NotImplementedError
+    def suggest_slots(self, question: noren_core.JourneyQuestion) -> noren_core.SlotSuggestions:
+        """
+        Which stores could make the cart, and when, on the way that the person goes; the best first. Where the phone is stays on the phone. Local:
+        `refresh_store_status` without a store brings what is booked.
+
+        # Errors
+        `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def take_back_hold(self, key: noren_rules.IdempotencyKey) -> None:
         """
         Takes a wish away that was never sent, was refused, or is over. Local, durable.
 
         # Errors
         `Holds`: `MayHaveArrived`, `NoSuchHold`, `Storage`.
+"""
+        raise NotImplementedError
+    def take_cart_to(self, of: noren_core.CartOf,store: noren_rules.StoreId) -> noren_core.CartView:
+        """
+        Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. Local, durable.
+
+        # Errors
+        `Ordering`: `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def take_order_push(self, text: str) -> bool:
+        """
+        What a push message about an order carries: where it stands, at once and with no network. True when it was news. Local, durable.
+
+        # Errors
+        `Ordering`: `BadPush`, `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def take_push(self, text: str) -> noren_core.ConditionView:
@@ -3929,6 +4819,90 @@ class AppCore(AppCoreProtocol):
         inst = cls.__new__(cls)
         inst._handle = handle
         return inst
+    def accept_prices(self, of: noren_core.CartOf) -> noren_core.CartView:
+        """
+        The person has seen the prices of now, and says yes. Local, durable.
+
+        # Errors
+        As for `add_to_cart`; `NoMenu`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_accept_prices,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def add_to_cart(self, of: noren_core.CartOf,line: noren_rules.CartLine) -> noren_core.CartView:
+        """
+        Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
+
+        # Errors
+        `Ordering`: `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        noren_rules._UniffiFfiConverterTypeCartLine.check_lower(line)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            noren_rules._UniffiFfiConverterTypeCartLine.lower(line),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_to_cart,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def avoid_allergens(self, allergens: typing.List[noren_rules.AllergenId]) -> None:
+        """
+        What the person must not eat, by the ids of the allergen table. Sealed on the device; sent with an order only where they say so. Local, durable.
+
+        # Errors
+        `Ordering`: `BadCart`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterSequenceTypeAllergenId.check_lower(allergens)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeAllergenId.lower(allergens),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoid_allergens,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def avoided_allergens(self, ) -> typing.List[noren_rules.AllergenId]:
+        """
+        What the person avoids. Local.
+
+        # Errors
+        `Ordering`: `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeAllergenId.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoided_allergens,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def begin_presentation(self, ) -> noren_core.Presentation:
         """
         The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
@@ -3995,6 +4969,72 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def cart(self, of: noren_core.CartOf) -> noren_core.CartView:
+        """
+        The cart, empty where there is none. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_cart,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def carts(self, ) -> typing.List[noren_core.CartView]:
+        """
+        Every cart with something in it, by store. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_carts,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def change_cart_line(self, of: noren_core.CartOf,line: int,to: noren_rules.CartLine) -> noren_core.CartView:
+        """
+        Puts another line in the place of one (from 0): other modifiers, another note. Local, durable.
+
+        # Errors
+        As for `add_to_cart`; `NoSuchLine`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        _UniffiFfiConverterUInt32.check_lower(line)
+
+        noren_rules._UniffiFfiConverterTypeCartLine.check_lower(to)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            _UniffiFfiConverterUInt32.lower(line),
+            noren_rules._UniffiFfiConverterTypeCartLine.lower(to),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_change_cart_line,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def check_asset(self, asset: noren_rules.AssetInfo,bytes: bytes) -> None:
         """
         Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
@@ -4016,6 +5056,31 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_asset,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def check_cart(self, of: noren_core.CartOf,wish: noren_core.CheckoutWish) -> noren_core.CartCheck:
+        """
+        Holds the cart against the menu and status on the phone: what does not fit, what is not as it was seen, what it comes to with the best coupons
+        and the points, and what a person who avoids something should read. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `NoMenu`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        noren_core._UniffiFfiConverterTypeCheckoutWish.check_lower(wish)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            noren_core._UniffiFfiConverterTypeCheckoutWish.lower(wish),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartCheck.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_cart,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -4084,6 +5149,27 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    def clear_cart(self, of: noren_core.CartOf) -> noren_core.CartView:
+        """
+        Empties the cart. A slot that is held for it runs out by itself, unless it is released. Local, durable.
+
+        # Errors
+        `Ordering`: `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_clear_cart,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def coupon_not_scanned(self, serial: int) -> None:
         """
         The member says that no till has read a coupon that was shown: it can be shown again. If a till did take it, the backend finds the second
@@ -4124,6 +5210,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_coupons,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def declare_age(self, of: noren_core.CartOf,age: typing.Optional[int]) -> noren_core.CartView:
+        """
+        The age that the person declares, where something asks for one; it is checked at hand-over. Local, durable.
+
+        # Errors
+        As for `add_to_cart`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        _UniffiFfiConverterOptionalUInt8.check_lower(age)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            _UniffiFfiConverterOptionalUInt8.lower(age),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_declare_age,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -4438,6 +5548,35 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def hold_slot(self, of: noren_core.CartOf,time: noren_rules.PickupTime,cancel: typing.Optional[CancelToken]) -> noren_core.SlotHoldOutcome:
+        """
+        Asks the store to keep the kitchen's time for this cart while the person pays. Again, it answers as before; another cart or time moves it.
+
+        # Errors
+        `Ordering`: `NoMenu`, `HasProblems`, `Unresolved`, `Refused`…; `Cancelled`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        noren_rules._UniffiFfiConverterTypePickupTime.check_lower(time)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            noren_rules._UniffiFfiConverterTypePickupTime.lower(time),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeSlotHoldOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_slot(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def holds(self, ) -> noren_core.HoldPage:
         """
         Holds and wishes, newest first: live ones, and those that ended within 24 hours. Local.
@@ -4528,6 +5667,30 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def line_allergens(self, store: noren_rules.StoreId,line: noren_rules.CartLine) -> typing.List[noren_core.AllergenNote]:
+        """
+        What a line, as it is chosen so far, holds of every listed allergen, and of what the person avoids. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        noren_rules._UniffiFfiConverterTypeCartLine.check_lower(line)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            noren_rules._UniffiFfiConverterTypeCartLine.lower(line),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeAllergenNote.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_allergens,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     async def link(self, link: noren_rules.Link,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Joins the history of a card number or an account of the online shop to this member.
@@ -4569,6 +5732,60 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_member,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def menu(self, store: noren_rules.StoreId,handoff: typing.Optional[noren_rules.HandoffMode],at_ms: typing.Optional[int]) -> noren_core.MenuView:
+        """
+        A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        _UniffiFfiConverterOptionalTypeHandoffMode.check_lower(handoff)
+
+        _UniffiFfiConverterOptionalInt64.check_lower(at_ms)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            _UniffiFfiConverterOptionalTypeHandoffMode.lower(handoff),
+            _UniffiFfiConverterOptionalInt64.lower(at_ms),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeMenuView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def menu_item(self, store: noren_rules.StoreId,item: noren_rules.MenuItemId,handoff: typing.Optional[noren_rules.HandoffMode]) -> noren_core.MenuItemDetail:
+        """
+        An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        noren_rules._UniffiFfiConverterTypeMenuItemId.check_lower(item)
+
+        _UniffiFfiConverterOptionalTypeHandoffMode.check_lower(handoff)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            noren_rules._UniffiFfiConverterTypeMenuItemId.lower(item),
+            _UniffiFfiConverterOptionalTypeHandoffMode.lower(handoff),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeMenuItemDetail.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu_item,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -4706,6 +5923,67 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def on_the_way_to_orders(self, observations: typing.List[noren_core.Observation]) -> typing.List[noren_core.OrderTrip]:
+        """
+        Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
+        position leaves the phone. Local, durable.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterSequenceTypeObservation.check_lower(observations)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeObservation.lower(observations),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeOrderTrip.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def order(self, order: noren_rules.OrderId) -> noren_core.PlacedOrder:
+        """
+        One order. Local.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypePlacedOrder.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_order,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def orders(self, ) -> noren_core.OrdersPage:
+        """
+        Orders, newest first, with pickup codes and call numbers. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrdersPage.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_orders,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def pause(self, ) -> None:
         """
         Before the system suspends the app: closes the databases so that no file lock is held. The card still shows.
@@ -4721,6 +5999,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def pickup_slots(self, of: noren_core.CartOf,window: noren_core.PickupWindow) -> noren_core.PickupSlotsView:
+        """
+        When the cart could be ready: as soon as possible, and the times of a window, by what the server last said is booked. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `NoMenu`, `NoStatus`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        noren_core._UniffiFfiConverterTypePickupWindow.check_lower(window)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            noren_core._UniffiFfiConverterTypePickupWindow.lower(window),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypePickupSlotsView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_slots,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -4766,6 +6068,31 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_place,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def place_order(self, order: noren_rules.OrderId,wish: noren_core.PlaceWish) -> noren_core.PlacedOrder:
+        """
+        The tap: orders what the review of this id has shown. Durable before this returns; `resolve_order` sends it and says what became of it, and so
+        does `send_due`. However often it is tapped, it is one order. Local.
+
+        # Errors
+        `Ordering`: `NotReviewed`, `NotHeld`, `NeedsSeat`, `CardNumber`, `BadCart`, `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        noren_core._UniffiFfiConverterTypePlaceWish.check_lower(wish)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            noren_core._UniffiFfiConverterTypePlaceWish.lower(wish),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypePlacedOrder.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_place_order,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -5037,6 +6364,55 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    async def refresh_menu(self, store: noren_rules.StoreId,cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Fetches a store's menu, with its kitchen, taxes and allergens, if it has changed. True when it has.
+
+        # Errors
+        `Ordering`; `Cancelled`. What is known stays readable.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterBoolean.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_menu(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_i8,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def refresh_orders(self, cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        Asks for the orders, if anything has changed. True when something is different.
+
+        # Errors
+        `Ordering`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterBoolean.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_orders(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_i8,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def refresh_places(self, lat_deg: float,lon_deg: float,cancel: typing.Optional[CancelToken]) -> noren_core.AreaReport:
         """
         Asks the server what is newer around a position: places and rules of coupons. It learns tiles of about 110 km, never the position.
@@ -5175,6 +6551,33 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    async def refresh_store_status(self, stores: typing.List[noren_rules.StoreId],cancel: typing.Optional[CancelToken]) -> typing.List[noren_rules.StoreId]:
+        """
+        Asks what is sold out, booked and paused in stores, by the minute while someone looks; without a store, in all whose menu is on the phone.
+        Answers those that take no orders.
+
+        # Errors
+        `Ordering`; `Cancelled`. What is known stays readable.
+"""
+
+        _UniffiFfiConverterSequenceTypeStoreId.check_lower(stores)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeStoreId.lower(stores),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeStoreId.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_store_status(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def release_hold(self, hold: noren_rules.HoldId,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Not coming: the piece is free again.
@@ -5201,6 +6604,32 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    async def release_slot(self, of: noren_core.CartOf,cancel: typing.Optional[CancelToken]) -> bool:
+        """
+        The person does not order: the kitchen's time is free again. True when something was held.
+
+        # Errors
+        `Ordering`; `Cancelled`: it runs out by itself then.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterBoolean.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_slot(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_i8,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_i8,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def release_when_away(self, wanted: bool) -> None:
         """
         Whether a hold is released by itself when the way has clearly led away; without it that is only proposed. Local, durable.
@@ -5219,6 +6648,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def remove_from_cart(self, of: noren_core.CartOf,line: int) -> noren_core.CartView:
+        """
+        Takes a line out. Local, durable.
+
+        # Errors
+        As for `change_cart_line`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        _UniffiFfiConverterUInt32.check_lower(line)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            _UniffiFfiConverterUInt32.lower(line),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -5248,6 +6701,32 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    async def resolve_order(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.PlacedOrder:
+        """
+        Sends an order that was placed, or asks what became of it; still unknown where no answer comes.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`: it stays in the outbox.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypePlacedOrder.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve_order(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def resume(self, ) -> None:
         """
         After `pause`.
@@ -5263,6 +6742,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resume,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def review_order(self, of: noren_core.CartOf,wish: noren_core.CheckoutWish) -> noren_core.OrderReview:
+        """
+        The last screen before the tap: show all its rows, then `place_order` orders exactly this. Local, durable.
+
+        # Errors
+        `Ordering`: `HasProblems`, `NotHeld`, `BadCart`, `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        noren_core._UniffiFfiConverterTypeCheckoutWish.check_lower(wish)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            noren_core._UniffiFfiConverterTypeCheckoutWish.lower(wish),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderReview.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -5483,6 +6986,84 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    def set_cart_handoff(self, of: noren_core.CartOf,handoff: noren_core.CartHandoff) -> noren_core.CartView:
+        """
+        How it is handed over and where it is eaten. Local, durable.
+
+        # Errors
+        As for `add_to_cart`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        noren_core._UniffiFfiConverterTypeCartHandoff.check_lower(handoff)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            noren_core._UniffiFfiConverterTypeCartHandoff.lower(handoff),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_handoff,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def set_cart_note(self, of: noren_core.CartOf,line: int,note: str) -> noren_core.CartView:
+        """
+        A word to the kitchen, at most 200 characters; empty for none. Local, durable.
+
+        # Errors
+        As for `change_cart_line`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        _UniffiFfiConverterUInt32.check_lower(line)
+
+        _UniffiFfiConverterString.check_lower(note)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            _UniffiFfiConverterUInt32.lower(line),
+            _UniffiFfiConverterString.lower(note),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_note,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def set_cart_quantity(self, of: noren_core.CartOf,line: int,quantity: int) -> noren_core.CartView:
+        """
+        So many pieces of a line; with 0 it goes. Local, durable.
+
+        # Errors
+        As for `change_cart_line`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        _UniffiFfiConverterUInt32.check_lower(line)
+
+        _UniffiFfiConverterUInt32.check_lower(quantity)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            _UniffiFfiConverterUInt32.lower(line),
+            _UniffiFfiConverterUInt32.lower(quantity),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_quantity,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def stamp_cards(self, ) -> typing.List[noren_core.StampCardView]:
         """
         Stamp cards, with the stamps of check-ins that the backend has not heard of yet. Local.
@@ -5575,6 +7156,49 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def store_status(self, stores: typing.List[noren_rules.StoreId]) -> typing.List[noren_core.StoreStatus]:
+        """
+        What changes by the minute in stores, as it was heard last. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+
+        _UniffiFfiConverterSequenceTypeStoreId.check_lower(stores)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterSequenceTypeStoreId.lower(stores),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeStoreStatus.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_store_status,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def suggest_slots(self, question: noren_core.JourneyQuestion) -> noren_core.SlotSuggestions:
+        """
+        Which stores could make the cart, and when, on the way that the person goes; the best first. Where the phone is stays on the phone. Local:
+        `refresh_store_status` without a store brings what is booked.
+
+        # Errors
+        `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeJourneyQuestion.check_lower(question)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeJourneyQuestion.lower(question),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeSlotSuggestions.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_suggest_slots,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def take_back_hold(self, key: noren_rules.IdempotencyKey) -> None:
         """
         Takes a wish away that was never sent, was refused, or is over. Local, durable.
@@ -5593,6 +7217,51 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_back_hold,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def take_cart_to(self, of: noren_core.CartOf,store: noren_rules.StoreId) -> noren_core.CartView:
+        """
+        Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. Local, durable.
+
+        # Errors
+        `Ordering`: `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+"""
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeCartView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_cart_to,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def take_order_push(self, text: str) -> bool:
+        """
+        What a push message about an order carries: where it stands, at once and with no network. True when it was news. Local, durable.
+
+        # Errors
+        `Ordering`: `BadPush`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(text)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(text),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterBoolean.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_order_push,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)

@@ -563,6 +563,134 @@ _uniffi_check_contract_api_version(_UniffiLib)
 # Public interface members begin here.
 
 
+class _UniffiFfiConverterString:
+    @staticmethod
+    def check_lower(value):
+        if not isinstance(value, str):
+            raise TypeError("argument must be str, not {}".format(type(value).__name__))
+        return value
+
+    @staticmethod
+    def read(buf):
+        size = buf.read_i32()
+        if size < 0:
+            raise InternalError("Unexpected negative string length")
+        utf8_bytes = buf.read(size)
+        return utf8_bytes.decode("utf-8")
+
+    @staticmethod
+    def write(value, buf):
+        utf8_bytes = value.encode("utf-8")
+        buf.write_i32(len(utf8_bytes))
+        buf.write(utf8_bytes)
+
+    @staticmethod
+    def lift(buf):
+        with buf.consume_with_stream() as stream:
+            return stream.read(stream.remaining()).decode("utf-8")
+
+    @staticmethod
+    def lower(value):
+        with _UniffiRustBuffer.alloc_with_builder() as builder:
+            builder.write(value.encode("utf-8"))
+            return builder.finalize()
+
+
+class _UniffiFfiConverterTypeSku:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+Sku = str
+
+
+class _UniffiFfiConverterMapStringString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, items):
+        for (key, value) in items.items():
+            _UniffiFfiConverterString.check_lower(key)
+            _UniffiFfiConverterString.check_lower(value)
+
+    @classmethod
+    def write(cls, items, buf):
+        buf.write_i32(len(items))
+        for (key, value) in items.items():
+            _UniffiFfiConverterString.write(key, buf)
+            _UniffiFfiConverterString.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative map size")
+
+        # It would be nice to use a dict comprehension,
+        # but in Python 3.7 and before the evaluation order is not according to spec,
+        # so we we're reading the value before the key.
+        # This loop makes the order explicit: first reading the key, then the value.
+        d = {}
+        for i in range(count):
+            key = _UniffiFfiConverterString.read(buf)
+            val = _UniffiFfiConverterString.read(buf)
+            d[key] = val
+        return d
+
+
+class _UniffiFfiConverterTypeTexts:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterMapStringString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterMapStringString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterMapStringString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterMapStringString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterMapStringString.lower(value)
+
+
+Texts = dict[str, str]
+
+
+class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "i64"
+    VALUE_MIN = -2**63
+    VALUE_MAX = 2**63
+
+    @staticmethod
+    def read(buf):
+        return buf.read_i64()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i64(value)
+
 class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
     CLASS_NAME = "u32"
     VALUE_MIN = 0
@@ -575,6 +703,349 @@ class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
     @staticmethod
     def write(value, buf):
         buf.write_u32(value)
+
+class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterString.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterString.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterString.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class AddOn:
+    """
+    Something to take along.
+"""
+    def __init__(self, *, sku:Sku, titles:Texts, price_minor:int, currency:str, available:int, shelf:typing.Optional[str]):
+        self.sku = sku
+        self.titles = titles
+        self.price_minor = price_minor
+        self.currency = currency
+        self.available = available
+        self.shelf = shelf
+
+
+
+
+    def __str__(self):
+        return "AddOn(sku={}, titles={}, price_minor={}, currency={}, available={}, shelf={})".format(self.sku, self.titles, self.price_minor, self.currency, self.available, self.shelf)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.titles != other.titles:
+            return False
+        if self.price_minor != other.price_minor:
+            return False
+        if self.currency != other.currency:
+            return False
+        if self.available != other.available:
+            return False
+        if self.shelf != other.shelf:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeAddOn(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return AddOn(
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            titles=_UniffiFfiConverterTypeTexts.read(buf),
+            price_minor=_UniffiFfiConverterInt64.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+            available=_UniffiFfiConverterUInt32.read(buf),
+            shelf=_UniffiFfiConverterOptionalString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterTypeTexts.check_lower(value.titles)
+        _UniffiFfiConverterInt64.check_lower(value.price_minor)
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterUInt32.check_lower(value.available)
+        _UniffiFfiConverterOptionalString.check_lower(value.shelf)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterTypeTexts.write(value.titles, buf)
+        _UniffiFfiConverterInt64.write(value.price_minor, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterUInt32.write(value.available, buf)
+        _UniffiFfiConverterOptionalString.write(value.shelf, buf)
+
+class _UniffiFfiConverterSequenceTypeAddOn(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeAddOn.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeAddOn.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeAddOn.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class AddOns:
+    """
+    What lies on the shelves of the store where an order is fetched.
+"""
+    def __init__(self, *, add_ons:typing.List[AddOn], as_of_ms:int):
+        self.add_ons = add_ons
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "AddOns(add_ons={}, as_of_ms={})".format(self.add_ons, self.as_of_ms)
+    def __eq__(self, other):
+        if self.add_ons != other.add_ons:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeAddOns(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return AddOns(
+            add_ons=_UniffiFfiConverterSequenceTypeAddOn.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeAddOn.check_lower(value.add_ons)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeAddOn.write(value.add_ons, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+
+
+class _UniffiFfiConverterTypeAllergenId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+AllergenId = str
+
+
+
+
+
+
+
+class AllergenLevel(enum.Enum):
+    """
+    How an allergen is to be named on a label.
+"""
+
+    MANDATORY = 0
+    """
+    特定原材料 (表示義務).
+"""
+
+    RECOMMENDED = 1
+    """
+    特定原材料に準ずるもの (表示推奨).
+"""
+
+    REMOVED = 2
+    """
+    No longer on the list.
+"""
+
+
+
+class _UniffiFfiConverterTypeAllergenLevel(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return AllergenLevel.MANDATORY
+        if variant == 2:
+            return AllergenLevel.RECOMMENDED
+        if variant == 3:
+            return AllergenLevel.REMOVED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == AllergenLevel.MANDATORY:
+            return
+        if value == AllergenLevel.RECOMMENDED:
+            return
+        if value == AllergenLevel.REMOVED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == AllergenLevel.MANDATORY:
+            buf.write_i32(1)
+        if value == AllergenLevel.RECOMMENDED:
+            buf.write_i32(2)
+        if value == AllergenLevel.REMOVED:
+            buf.write_i32(3)
+
+
+
+@dataclass
+class AllergenRow:
+    """
+    An allergen's level, from a day on.
+"""
+    def __init__(self, *, allergen:AllergenId, title:Texts, level:AllergenLevel, from_date:str):
+        self.allergen = allergen
+        self.title = title
+        self.level = level
+        self.from_date = from_date
+
+
+
+
+    def __str__(self):
+        return "AllergenRow(allergen={}, title={}, level={}, from_date={})".format(self.allergen, self.title, self.level, self.from_date)
+    def __eq__(self, other):
+        if self.allergen != other.allergen:
+            return False
+        if self.title != other.title:
+            return False
+        if self.level != other.level:
+            return False
+        if self.from_date != other.from_date:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeAllergenRow(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return AllergenRow(
+            allergen=_UniffiFfiConverterTypeAllergenId.read(buf),
+            title=_UniffiFfiConverterTypeTexts.read(buf),
+            level=_UniffiFfiConverterTypeAllergenLevel.read(buf),
+            from_date=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeAllergenId.check_lower(value.allergen)
+        _UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterTypeAllergenLevel.check_lower(value.level)
+        _UniffiFfiConverterString.check_lower(value.from_date)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeAllergenId.write(value.allergen, buf)
+        _UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterTypeAllergenLevel.write(value.level, buf)
+        _UniffiFfiConverterString.write(value.from_date, buf)
+
+class _UniffiFfiConverterSequenceTypeAllergenRow(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeAllergenRow.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeAllergenRow.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeAllergenRow.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class AllergenTable:
+    """
+    Allergens with their dates.
+"""
+    def __init__(self, *, rows:typing.List[AllergenRow]):
+        self.rows = rows
+
+
+
+
+    def __str__(self):
+        return "AllergenTable(rows={})".format(self.rows)
+    def __eq__(self, other):
+        if self.rows != other.rows:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeAllergenTable(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return AllergenTable(
+            rows=_UniffiFfiConverterSequenceTypeAllergenRow.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeAllergenRow.check_lower(value.rows)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeAllergenRow.write(value.rows, buf)
 
 class _UniffiFfiConverterOptionalUInt32(_UniffiConverterRustBuffer):
     @classmethod
@@ -700,38 +1171,6 @@ class _UniffiFfiConverterTypeAssetKind(_UniffiConverterRustBuffer):
 
 
 
-class _UniffiFfiConverterString:
-    @staticmethod
-    def check_lower(value):
-        if not isinstance(value, str):
-            raise TypeError("argument must be str, not {}".format(type(value).__name__))
-        return value
-
-    @staticmethod
-    def read(buf):
-        size = buf.read_i32()
-        if size < 0:
-            raise InternalError("Unexpected negative string length")
-        utf8_bytes = buf.read(size)
-        return utf8_bytes.decode("utf-8")
-
-    @staticmethod
-    def write(value, buf):
-        utf8_bytes = value.encode("utf-8")
-        buf.write_i32(len(utf8_bytes))
-        buf.write(utf8_bytes)
-
-    @staticmethod
-    def lift(buf):
-        with buf.consume_with_stream() as stream:
-            return stream.read(stream.remaining()).decode("utf-8")
-
-    @staticmethod
-    def lower(value):
-        with _UniffiRustBuffer.alloc_with_builder() as builder:
-            builder.write(value.encode("utf-8"))
-            return builder.finalize()
-
 class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
     CLASS_NAME = "u64"
     VALUE_MIN = 0
@@ -744,32 +1183,6 @@ class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
     @staticmethod
     def write(value, buf):
         buf.write_u64(value)
-
-
-class _UniffiFfiConverterTypeSku:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-Sku = str
-
 
 class _UniffiFfiConverterOptionalTypeSku(_UniffiConverterRustBuffer):
     @classmethod
@@ -891,19 +1304,6 @@ class _UniffiFfiConverterTypeStoreId:
 StoreId = str
 
 
-class _UniffiFfiConverterInt64(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "i64"
-    VALUE_MIN = -2**63
-    VALUE_MAX = 2**63
-
-    @staticmethod
-    def read(buf):
-        return buf.read_i64()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_i64(value)
-
 @dataclass
 class BackInStock:
     """
@@ -948,31 +1348,6 @@ class _UniffiFfiConverterTypeBackInStock(_UniffiConverterRustBuffer):
         _UniffiFfiConverterTypeSku.write(value.sku, buf)
         _UniffiFfiConverterTypeStoreId.write(value.store, buf)
         _UniffiFfiConverterInt64.write(value.at_ms, buf)
-
-class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterString.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterString.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterString.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
 
 class _UniffiFfiConverterOptionalInt64(_UniffiConverterRustBuffer):
     @classmethod
@@ -1062,6 +1437,1896 @@ class _UniffiFfiConverterTypeBasketLine(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalUInt32.write(value.tax_permille, buf)
         _UniffiFfiConverterOptionalInt64.write(value.greatest_discount_minor, buf)
 
+@dataclass
+class BasketPiece:
+    """
+    Something with its number.
+"""
+    def __init__(self, *, sku:Sku, quantity:int):
+        self.sku = sku
+        self.quantity = quantity
+
+
+
+
+    def __str__(self):
+        return "BasketPiece(sku={}, quantity={})".format(self.sku, self.quantity)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeBasketPiece(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return BasketPiece(
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+
+@dataclass
+class CancelTerms:
+    """
+    How the person can get out of it.
+"""
+    def __init__(self, *, until_ms:typing.Optional[int], text:Texts):
+        self.until_ms = until_ms
+        self.text = text
+
+
+
+
+    def __str__(self):
+        return "CancelTerms(until_ms={}, text={})".format(self.until_ms, self.text)
+    def __eq__(self, other):
+        if self.until_ms != other.until_ms:
+            return False
+        if self.text != other.text:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCancelTerms(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CancelTerms(
+            until_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            text=_UniffiFfiConverterTypeTexts.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+        _UniffiFfiConverterTypeTexts.check_lower(value.text)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+        _UniffiFfiConverterTypeTexts.write(value.text, buf)
+
+
+
+
+
+
+class HandoffMode(enum.Enum):
+    """
+    How an order reaches the person (受渡方法).
+"""
+
+    COUNTER_PICKUP = 0
+    """
+    At the counter or the pickup shelf (店頭受取); eaten there or taken away, as the diner says.
+"""
+
+    CURBSIDE = 1
+    """
+    Brought to the car (駐車場受取).
+"""
+
+    DRIVE_THRU = 2
+    """
+    At the window (ドライブスルー).
+"""
+
+    DINE_IN = 3
+    """
+    Brought to the seat (店内飲食).
+"""
+
+    DELIVERY = 4
+    """
+    Brought home (配達).
+"""
+
+    STORE_PICKUP = 5
+    """
+    Goods of the online shop, fetched in a store (店舗受取): pieces are reserved there, no kitchen works.
+"""
+
+    LOCKER = 6
+    """
+    From a locker (ロッカー): nobody sees who takes it.
+"""
+
+
+
+class _UniffiFfiConverterTypeHandoffMode(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return HandoffMode.COUNTER_PICKUP
+        if variant == 2:
+            return HandoffMode.CURBSIDE
+        if variant == 3:
+            return HandoffMode.DRIVE_THRU
+        if variant == 4:
+            return HandoffMode.DINE_IN
+        if variant == 5:
+            return HandoffMode.DELIVERY
+        if variant == 6:
+            return HandoffMode.STORE_PICKUP
+        if variant == 7:
+            return HandoffMode.LOCKER
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == HandoffMode.COUNTER_PICKUP:
+            return
+        if value == HandoffMode.CURBSIDE:
+            return
+        if value == HandoffMode.DRIVE_THRU:
+            return
+        if value == HandoffMode.DINE_IN:
+            return
+        if value == HandoffMode.DELIVERY:
+            return
+        if value == HandoffMode.STORE_PICKUP:
+            return
+        if value == HandoffMode.LOCKER:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == HandoffMode.COUNTER_PICKUP:
+            buf.write_i32(1)
+        if value == HandoffMode.CURBSIDE:
+            buf.write_i32(2)
+        if value == HandoffMode.DRIVE_THRU:
+            buf.write_i32(3)
+        if value == HandoffMode.DINE_IN:
+            buf.write_i32(4)
+        if value == HandoffMode.DELIVERY:
+            buf.write_i32(5)
+        if value == HandoffMode.STORE_PICKUP:
+            buf.write_i32(6)
+        if value == HandoffMode.LOCKER:
+            buf.write_i32(7)
+
+
+
+
+
+
+
+
+class TaxHandoff(enum.Enum):
+    """
+    Where food is eaten, as far as the tax asks; said by the diner at the order.
+"""
+
+    EAT_IN = 0
+    """
+    At the store's tables (店内飲食), those of a food court too.
+"""
+
+    TAKE_OUT = 1
+    """
+    Taken away (持ち帰り): counter, curbside, drive-through, locker.
+"""
+
+    DELIVERY = 2
+    """
+    Brought (出前・宅配). Not catering, where someone serves: that is eaten in.
+"""
+
+
+
+class _UniffiFfiConverterTypeTaxHandoff(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return TaxHandoff.EAT_IN
+        if variant == 2:
+            return TaxHandoff.TAKE_OUT
+        if variant == 3:
+            return TaxHandoff.DELIVERY
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == TaxHandoff.EAT_IN:
+            return
+        if value == TaxHandoff.TAKE_OUT:
+            return
+        if value == TaxHandoff.DELIVERY:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == TaxHandoff.EAT_IN:
+            buf.write_i32(1)
+        if value == TaxHandoff.TAKE_OUT:
+            buf.write_i32(2)
+        if value == TaxHandoff.DELIVERY:
+            buf.write_i32(3)
+
+
+
+
+class _UniffiFfiConverterTypeMenuItemId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+MenuItemId = str
+
+
+
+class _UniffiFfiConverterTypeModifierGroupId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+ModifierGroupId = str
+
+
+
+class _UniffiFfiConverterTypeModifierId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+ModifierId = str
+
+
+@dataclass
+class CartModifier:
+    """
+    A modifier that is chosen, with what is chosen of the groups that it opens.
+"""
+    def __init__(self, *, group:ModifierGroupId, modifier:ModifierId, quantity:int, modifiers:typing.List["CartModifier"]):
+        self.group = group
+        self.modifier = modifier
+        self.quantity = quantity
+        self.modifiers = modifiers
+
+
+
+
+    def __str__(self):
+        return "CartModifier(group={}, modifier={}, quantity={}, modifiers={})".format(self.group, self.modifier, self.quantity, self.modifiers)
+    def __eq__(self, other):
+        if self.group != other.group:
+            return False
+        if self.modifier != other.modifier:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.modifiers != other.modifiers:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartModifier(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartModifier(
+            group=_UniffiFfiConverterTypeModifierGroupId.read(buf),
+            modifier=_UniffiFfiConverterTypeModifierId.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+            modifiers=_UniffiFfiConverterSequenceTypeCartModifier.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeModifierGroupId.check_lower(value.group)
+        _UniffiFfiConverterTypeModifierId.check_lower(value.modifier)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterSequenceTypeCartModifier.check_lower(value.modifiers)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeModifierGroupId.write(value.group, buf)
+        _UniffiFfiConverterTypeModifierId.write(value.modifier, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterSequenceTypeCartModifier.write(value.modifiers, buf)
+
+class _UniffiFfiConverterSequenceTypeCartModifier(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeCartModifier.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeCartModifier.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeCartModifier.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterOptionalTypeTaxHandoff(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeTaxHandoff.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeTaxHandoff.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeTaxHandoff.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class CartLine:
+    """
+    A line of a cart.
+"""
+    def __init__(self, *, item:MenuItemId, modifiers:typing.List["CartModifier"], quantity:int, note:str, tax_handoff:typing.Optional[TaxHandoff], seen_minor:typing.Optional[int]):
+        self.item = item
+        self.modifiers = modifiers
+        self.quantity = quantity
+        self.note = note
+        self.tax_handoff = tax_handoff
+        self.seen_minor = seen_minor
+
+
+
+
+    def __str__(self):
+        return "CartLine(item={}, modifiers={}, quantity={}, note={}, tax_handoff={}, seen_minor={})".format(self.item, self.modifiers, self.quantity, self.note, self.tax_handoff, self.seen_minor)
+    def __eq__(self, other):
+        if self.item != other.item:
+            return False
+        if self.modifiers != other.modifiers:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.note != other.note:
+            return False
+        if self.tax_handoff != other.tax_handoff:
+            return False
+        if self.seen_minor != other.seen_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartLine(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartLine(
+            item=_UniffiFfiConverterTypeMenuItemId.read(buf),
+            modifiers=_UniffiFfiConverterSequenceTypeCartModifier.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+            note=_UniffiFfiConverterString.read(buf),
+            tax_handoff=_UniffiFfiConverterOptionalTypeTaxHandoff.read(buf),
+            seen_minor=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeMenuItemId.check_lower(value.item)
+        _UniffiFfiConverterSequenceTypeCartModifier.check_lower(value.modifiers)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterString.check_lower(value.note)
+        _UniffiFfiConverterOptionalTypeTaxHandoff.check_lower(value.tax_handoff)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.seen_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeMenuItemId.write(value.item, buf)
+        _UniffiFfiConverterSequenceTypeCartModifier.write(value.modifiers, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterString.write(value.note, buf)
+        _UniffiFfiConverterOptionalTypeTaxHandoff.write(value.tax_handoff, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.seen_minor, buf)
+
+class _UniffiFfiConverterSequenceTypeCartLine(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeCartLine.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeCartLine.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeCartLine.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u8"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**8
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u8()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u8(value)
+
+class _UniffiFfiConverterOptionalUInt8(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterUInt8.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterUInt8.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterUInt8.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class Cart:
+    """
+    A cart.
+"""
+    def __init__(self, *, handoff:HandoffMode, tax_handoff:TaxHandoff, lines:typing.List[CartLine], declared_age:typing.Optional[int]):
+        self.handoff = handoff
+        self.tax_handoff = tax_handoff
+        self.lines = lines
+        self.declared_age = declared_age
+
+
+
+
+    def __str__(self):
+        return "Cart(handoff={}, tax_handoff={}, lines={}, declared_age={})".format(self.handoff, self.tax_handoff, self.lines, self.declared_age)
+    def __eq__(self, other):
+        if self.handoff != other.handoff:
+            return False
+        if self.tax_handoff != other.tax_handoff:
+            return False
+        if self.lines != other.lines:
+            return False
+        if self.declared_age != other.declared_age:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCart(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Cart(
+            handoff=_UniffiFfiConverterTypeHandoffMode.read(buf),
+            tax_handoff=_UniffiFfiConverterTypeTaxHandoff.read(buf),
+            lines=_UniffiFfiConverterSequenceTypeCartLine.read(buf),
+            declared_age=_UniffiFfiConverterOptionalUInt8.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+        _UniffiFfiConverterTypeTaxHandoff.check_lower(value.tax_handoff)
+        _UniffiFfiConverterSequenceTypeCartLine.check_lower(value.lines)
+        _UniffiFfiConverterOptionalUInt8.check_lower(value.declared_age)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+        _UniffiFfiConverterTypeTaxHandoff.write(value.tax_handoff, buf)
+        _UniffiFfiConverterSequenceTypeCartLine.write(value.lines, buf)
+        _UniffiFfiConverterOptionalUInt8.write(value.declared_age, buf)
+
+class _UniffiFfiConverterSequenceTypeModifierId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeModifierId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeModifierId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeModifierId.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class MenuThing:
+    """
+    What can be sold out.
+"""
+    def __init__(self):
+        raise RuntimeError("MenuThing cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class ITEM:
+        """
+        An item.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"MenuThing.ITEM{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, MenuThing):
+                return NotImplemented
+            if not other.is_ITEM():
+                return False
+            return self._values == other._values
+
+    @dataclass
+    class MODIFIER:
+        """
+        A modifier, in every group that has it.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"MenuThing.MODIFIER{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, MenuThing):
+                return NotImplemented
+            if not other.is_MODIFIER():
+                return False
+            return self._values == other._values
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_ITEM(self) -> bool:
+        return isinstance(self, MenuThing.ITEM)
+    def is_item(self) -> bool:
+        return isinstance(self, MenuThing.ITEM)
+    def is_MODIFIER(self) -> bool:
+        return isinstance(self, MenuThing.MODIFIER)
+    def is_modifier(self) -> bool:
+        return isinstance(self, MenuThing.MODIFIER)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+MenuThing.ITEM = type("MenuThing.ITEM", (MenuThing.ITEM, MenuThing,), {})  # type: ignore
+MenuThing.MODIFIER = type("MenuThing.MODIFIER", (MenuThing.MODIFIER, MenuThing,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeMenuThing(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return MenuThing.ITEM(
+                _UniffiFfiConverterTypeMenuItemId.read(buf),
+            )
+        if variant == 2:
+            return MenuThing.MODIFIER(
+                _UniffiFfiConverterTypeModifierId.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_ITEM():
+            _UniffiFfiConverterTypeMenuItemId.check_lower(value._values[0])
+            return
+        if value.is_MODIFIER():
+            _UniffiFfiConverterTypeModifierId.check_lower(value._values[0])
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_ITEM():
+            buf.write_i32(1)
+            _UniffiFfiConverterTypeMenuItemId.write(value._values[0], buf)
+        if value.is_MODIFIER():
+            buf.write_i32(2)
+            _UniffiFfiConverterTypeModifierId.write(value._values[0], buf)
+
+
+
+
+
+
+
+
+class CartProblemKind:
+    """
+    What does not fit.
+"""
+    def __init__(self):
+        raise RuntimeError("CartProblemKind cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class EMPTY:
+        """
+        Nothing is in it.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.EMPTY()".format()
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_EMPTY():
+                return False
+            return True
+
+    @dataclass
+    class TOO_MANY_LINES:
+        """
+        Too many lines.
+"""
+
+        def __init__(self, most:int):
+            self.most = most
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.TOO_MANY_LINES(most={})".format(self.most)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_TOO_MANY_LINES():
+                return False
+            if self.most != other.most:
+                return False
+            return True
+
+    @dataclass
+    class TOO_MANY_PIECES:
+        """
+        Too many pieces in all.
+"""
+
+        def __init__(self, most:int):
+            self.most = most
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.TOO_MANY_PIECES(most={})".format(self.most)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_TOO_MANY_PIECES():
+                return False
+            if self.most != other.most:
+                return False
+            return True
+
+    @dataclass
+    class QUANTITY:
+        """
+        None, or more than a line may have.
+"""
+
+        def __init__(self, has:int, most:int):
+            self.has = has
+
+            """
+        What was asked.
+"""
+
+            self.most = most
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.QUANTITY(has={}, most={})".format(self.has, self.most)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_QUANTITY():
+                return False
+            if self.has != other.has:
+                return False
+            if self.most != other.most:
+                return False
+            return True
+
+    @dataclass
+    class ITEM_LIMIT:
+        """
+        More than one order may have of an item.
+"""
+
+        def __init__(self, item:MenuItemId, has:int, most:int):
+            self.item = item
+
+            """
+        The item.
+"""
+
+            self.has = has
+
+            """
+        Pieces in all lines.
+"""
+
+            self.most = most
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.ITEM_LIMIT(item={}, has={}, most={})".format(self.item, self.has, self.most)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_ITEM_LIMIT():
+                return False
+            if self.item != other.item:
+                return False
+            if self.has != other.has:
+                return False
+            if self.most != other.most:
+                return False
+            return True
+
+    @dataclass
+    class NOTE_TOO_LONG:
+        """
+        The note is too long.
+"""
+
+        def __init__(self, has:int, most:int):
+            self.has = has
+
+            """
+        Its characters.
+"""
+
+            self.most = most
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.NOTE_TOO_LONG(has={}, most={})".format(self.has, self.most)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_NOTE_TOO_LONG():
+                return False
+            if self.has != other.has:
+                return False
+            if self.most != other.most:
+                return False
+            return True
+
+    @dataclass
+    class TAX_HANDOFF:
+        """
+        What is eaten where does not go with the hand-over.
+"""
+
+        def __init__(self, handoff:HandoffMode):
+            self.handoff = handoff
+
+            """
+        The hand-over.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.TAX_HANDOFF(handoff={})".format(self.handoff)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_TAX_HANDOFF():
+                return False
+            if self.handoff != other.handoff:
+                return False
+            return True
+
+    @dataclass
+    class UNKNOWN_ITEM:
+        """
+        The menu has no such item.
+"""
+
+        def __init__(self, item:MenuItemId):
+            self.item = item
+
+            """
+        The item.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.UNKNOWN_ITEM(item={})".format(self.item)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_UNKNOWN_ITEM():
+                return False
+            if self.item != other.item:
+                return False
+            return True
+
+    @dataclass
+    class NOT_FOR_HANDOFF:
+        """
+        The item is not sold for this hand-over.
+"""
+
+        def __init__(self, item:MenuItemId, handoff:HandoffMode):
+            self.item = item
+
+            """
+        The item.
+"""
+
+            self.handoff = handoff
+
+            """
+        The hand-over.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.NOT_FOR_HANDOFF(item={}, handoff={})".format(self.item, self.handoff)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_NOT_FOR_HANDOFF():
+                return False
+            if self.item != other.item:
+                return False
+            if self.handoff != other.handoff:
+                return False
+            return True
+
+    @dataclass
+    class NOT_AT_THIS_TIME:
+        """
+        The item is not sold at the time of the hand-over.
+"""
+
+        def __init__(self, item:MenuItemId):
+            self.item = item
+
+            """
+        The item.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.NOT_AT_THIS_TIME(item={})".format(self.item)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_NOT_AT_THIS_TIME():
+                return False
+            if self.item != other.item:
+                return False
+            return True
+
+    @dataclass
+    class SOLD_OUT:
+        """
+        Sold out.
+"""
+
+        def __init__(self, thing:MenuThing, until_ms:typing.Optional[int]):
+            self.thing = thing
+
+            """
+        What.
+"""
+
+            self.until_ms = until_ms
+
+            """
+        First millisecond of a hand-over at which there is some again, where the store said so.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.SOLD_OUT(thing={}, until_ms={})".format(self.thing, self.until_ms)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_SOLD_OUT():
+                return False
+            if self.thing != other.thing:
+                return False
+            if self.until_ms != other.until_ms:
+                return False
+            return True
+
+    @dataclass
+    class UNKNOWN_GROUP:
+        """
+        The item, or the modifier around it, does not open such a group.
+"""
+
+        def __init__(self, group:ModifierGroupId):
+            self.group = group
+
+            """
+        The group.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.UNKNOWN_GROUP(group={})".format(self.group)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_UNKNOWN_GROUP():
+                return False
+            if self.group != other.group:
+                return False
+            return True
+
+    @dataclass
+    class UNKNOWN_MODIFIER:
+        """
+        The group has no such modifier.
+"""
+
+        def __init__(self, group:ModifierGroupId, modifier:ModifierId):
+            self.group = group
+
+            """
+        The group.
+"""
+
+            self.modifier = modifier
+
+            """
+        The modifier.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.UNKNOWN_MODIFIER(group={}, modifier={})".format(self.group, self.modifier)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_UNKNOWN_MODIFIER():
+                return False
+            if self.group != other.group:
+                return False
+            if self.modifier != other.modifier:
+                return False
+            return True
+
+    @dataclass
+    class TOO_FEW:
+        """
+        Too little is chosen of a group.
+"""
+
+        def __init__(self, group:ModifierGroupId, missing:int, min:int):
+            self.group = group
+
+            """
+        The group.
+"""
+
+            self.missing = missing
+
+            """
+        How many are missing.
+"""
+
+            self.min = min
+
+            """
+        The least.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.TOO_FEW(group={}, missing={}, min={})".format(self.group, self.missing, self.min)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_TOO_FEW():
+                return False
+            if self.group != other.group:
+                return False
+            if self.missing != other.missing:
+                return False
+            if self.min != other.min:
+                return False
+            return True
+
+    @dataclass
+    class TOO_MANY:
+        """
+        Too much is chosen of a group.
+"""
+
+        def __init__(self, group:ModifierGroupId, has:int, max:int):
+            self.group = group
+
+            """
+        The group.
+"""
+
+            self.has = has
+
+            """
+        How many are chosen.
+"""
+
+            self.max = max
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.TOO_MANY(group={}, has={}, max={})".format(self.group, self.has, self.max)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_TOO_MANY():
+                return False
+            if self.group != other.group:
+                return False
+            if self.has != other.has:
+                return False
+            if self.max != other.max:
+                return False
+            return True
+
+    @dataclass
+    class MODIFIER_QUANTITY:
+        """
+        None, or more than there may be, of one modifier; or the same one in two entries.
+"""
+
+        def __init__(self, group:ModifierGroupId, modifier:ModifierId, has:int, most:int):
+            self.group = group
+
+            """
+        The group.
+"""
+
+            self.modifier = modifier
+
+            """
+        The modifier.
+"""
+
+            self.has = has
+
+            """
+        How many are chosen.
+"""
+
+            self.most = most
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.MODIFIER_QUANTITY(group={}, modifier={}, has={}, most={})".format(self.group, self.modifier, self.has, self.most)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_MODIFIER_QUANTITY():
+                return False
+            if self.group != other.group:
+                return False
+            if self.modifier != other.modifier:
+                return False
+            if self.has != other.has:
+                return False
+            if self.most != other.most:
+                return False
+            return True
+
+    @dataclass
+    class TOO_MANY_MODIFIERS:
+        """
+        More modifiers, or deeper ones, than a line may have.
+"""
+
+        def __init__(self, most:int):
+            self.most = most
+
+            """
+        The most.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.TOO_MANY_MODIFIERS(most={})".format(self.most)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_TOO_MANY_MODIFIERS():
+                return False
+            if self.most != other.most:
+                return False
+            return True
+
+    @dataclass
+    class AGE_NOT_DECLARED:
+        """
+        One must be older, and the person has not declared that age.
+"""
+
+        def __init__(self, least_age:int):
+            self.least_age = least_age
+
+            """
+        The least age.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.AGE_NOT_DECLARED(least_age={})".format(self.least_age)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_AGE_NOT_DECLARED():
+                return False
+            if self.least_age != other.least_age:
+                return False
+            return True
+
+    @dataclass
+    class UNATTENDED:
+        """
+        An age must be checked, and nobody does at this hand-over.
+"""
+
+        def __init__(self, least_age:int, handoff:HandoffMode):
+            self.least_age = least_age
+
+            """
+        The least age.
+"""
+
+            self.handoff = handoff
+
+            """
+        The hand-over.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartProblemKind.UNATTENDED(least_age={}, handoff={})".format(self.least_age, self.handoff)
+        def __eq__(self, other):
+            if not isinstance(other, CartProblemKind):
+                return NotImplemented
+            if not other.is_UNATTENDED():
+                return False
+            if self.least_age != other.least_age:
+                return False
+            if self.handoff != other.handoff:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_EMPTY(self) -> bool:
+        return isinstance(self, CartProblemKind.EMPTY)
+    def is_empty(self) -> bool:
+        return isinstance(self, CartProblemKind.EMPTY)
+    def is_TOO_MANY_LINES(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY_LINES)
+    def is_too_many_lines(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY_LINES)
+    def is_TOO_MANY_PIECES(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY_PIECES)
+    def is_too_many_pieces(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY_PIECES)
+    def is_QUANTITY(self) -> bool:
+        return isinstance(self, CartProblemKind.QUANTITY)
+    def is_quantity(self) -> bool:
+        return isinstance(self, CartProblemKind.QUANTITY)
+    def is_ITEM_LIMIT(self) -> bool:
+        return isinstance(self, CartProblemKind.ITEM_LIMIT)
+    def is_item_limit(self) -> bool:
+        return isinstance(self, CartProblemKind.ITEM_LIMIT)
+    def is_NOTE_TOO_LONG(self) -> bool:
+        return isinstance(self, CartProblemKind.NOTE_TOO_LONG)
+    def is_note_too_long(self) -> bool:
+        return isinstance(self, CartProblemKind.NOTE_TOO_LONG)
+    def is_TAX_HANDOFF(self) -> bool:
+        return isinstance(self, CartProblemKind.TAX_HANDOFF)
+    def is_tax_handoff(self) -> bool:
+        return isinstance(self, CartProblemKind.TAX_HANDOFF)
+    def is_UNKNOWN_ITEM(self) -> bool:
+        return isinstance(self, CartProblemKind.UNKNOWN_ITEM)
+    def is_unknown_item(self) -> bool:
+        return isinstance(self, CartProblemKind.UNKNOWN_ITEM)
+    def is_NOT_FOR_HANDOFF(self) -> bool:
+        return isinstance(self, CartProblemKind.NOT_FOR_HANDOFF)
+    def is_not_for_handoff(self) -> bool:
+        return isinstance(self, CartProblemKind.NOT_FOR_HANDOFF)
+    def is_NOT_AT_THIS_TIME(self) -> bool:
+        return isinstance(self, CartProblemKind.NOT_AT_THIS_TIME)
+    def is_not_at_this_time(self) -> bool:
+        return isinstance(self, CartProblemKind.NOT_AT_THIS_TIME)
+    def is_SOLD_OUT(self) -> bool:
+        return isinstance(self, CartProblemKind.SOLD_OUT)
+    def is_sold_out(self) -> bool:
+        return isinstance(self, CartProblemKind.SOLD_OUT)
+    def is_UNKNOWN_GROUP(self) -> bool:
+        return isinstance(self, CartProblemKind.UNKNOWN_GROUP)
+    def is_unknown_group(self) -> bool:
+        return isinstance(self, CartProblemKind.UNKNOWN_GROUP)
+    def is_UNKNOWN_MODIFIER(self) -> bool:
+        return isinstance(self, CartProblemKind.UNKNOWN_MODIFIER)
+    def is_unknown_modifier(self) -> bool:
+        return isinstance(self, CartProblemKind.UNKNOWN_MODIFIER)
+    def is_TOO_FEW(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_FEW)
+    def is_too_few(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_FEW)
+    def is_TOO_MANY(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY)
+    def is_too_many(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY)
+    def is_MODIFIER_QUANTITY(self) -> bool:
+        return isinstance(self, CartProblemKind.MODIFIER_QUANTITY)
+    def is_modifier_quantity(self) -> bool:
+        return isinstance(self, CartProblemKind.MODIFIER_QUANTITY)
+    def is_TOO_MANY_MODIFIERS(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY_MODIFIERS)
+    def is_too_many_modifiers(self) -> bool:
+        return isinstance(self, CartProblemKind.TOO_MANY_MODIFIERS)
+    def is_AGE_NOT_DECLARED(self) -> bool:
+        return isinstance(self, CartProblemKind.AGE_NOT_DECLARED)
+    def is_age_not_declared(self) -> bool:
+        return isinstance(self, CartProblemKind.AGE_NOT_DECLARED)
+    def is_UNATTENDED(self) -> bool:
+        return isinstance(self, CartProblemKind.UNATTENDED)
+    def is_unattended(self) -> bool:
+        return isinstance(self, CartProblemKind.UNATTENDED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+CartProblemKind.EMPTY = type("CartProblemKind.EMPTY", (CartProblemKind.EMPTY, CartProblemKind,), {})  # type: ignore
+CartProblemKind.TOO_MANY_LINES = type("CartProblemKind.TOO_MANY_LINES", (CartProblemKind.TOO_MANY_LINES, CartProblemKind,), {})  # type: ignore
+CartProblemKind.TOO_MANY_PIECES = type("CartProblemKind.TOO_MANY_PIECES", (CartProblemKind.TOO_MANY_PIECES, CartProblemKind,), {})  # type: ignore
+CartProblemKind.QUANTITY = type("CartProblemKind.QUANTITY", (CartProblemKind.QUANTITY, CartProblemKind,), {})  # type: ignore
+CartProblemKind.ITEM_LIMIT = type("CartProblemKind.ITEM_LIMIT", (CartProblemKind.ITEM_LIMIT, CartProblemKind,), {})  # type: ignore
+CartProblemKind.NOTE_TOO_LONG = type("CartProblemKind.NOTE_TOO_LONG", (CartProblemKind.NOTE_TOO_LONG, CartProblemKind,), {})  # type: ignore
+CartProblemKind.TAX_HANDOFF = type("CartProblemKind.TAX_HANDOFF", (CartProblemKind.TAX_HANDOFF, CartProblemKind,), {})  # type: ignore
+CartProblemKind.UNKNOWN_ITEM = type("CartProblemKind.UNKNOWN_ITEM", (CartProblemKind.UNKNOWN_ITEM, CartProblemKind,), {})  # type: ignore
+CartProblemKind.NOT_FOR_HANDOFF = type("CartProblemKind.NOT_FOR_HANDOFF", (CartProblemKind.NOT_FOR_HANDOFF, CartProblemKind,), {})  # type: ignore
+CartProblemKind.NOT_AT_THIS_TIME = type("CartProblemKind.NOT_AT_THIS_TIME", (CartProblemKind.NOT_AT_THIS_TIME, CartProblemKind,), {})  # type: ignore
+CartProblemKind.SOLD_OUT = type("CartProblemKind.SOLD_OUT", (CartProblemKind.SOLD_OUT, CartProblemKind,), {})  # type: ignore
+CartProblemKind.UNKNOWN_GROUP = type("CartProblemKind.UNKNOWN_GROUP", (CartProblemKind.UNKNOWN_GROUP, CartProblemKind,), {})  # type: ignore
+CartProblemKind.UNKNOWN_MODIFIER = type("CartProblemKind.UNKNOWN_MODIFIER", (CartProblemKind.UNKNOWN_MODIFIER, CartProblemKind,), {})  # type: ignore
+CartProblemKind.TOO_FEW = type("CartProblemKind.TOO_FEW", (CartProblemKind.TOO_FEW, CartProblemKind,), {})  # type: ignore
+CartProblemKind.TOO_MANY = type("CartProblemKind.TOO_MANY", (CartProblemKind.TOO_MANY, CartProblemKind,), {})  # type: ignore
+CartProblemKind.MODIFIER_QUANTITY = type("CartProblemKind.MODIFIER_QUANTITY", (CartProblemKind.MODIFIER_QUANTITY, CartProblemKind,), {})  # type: ignore
+CartProblemKind.TOO_MANY_MODIFIERS = type("CartProblemKind.TOO_MANY_MODIFIERS", (CartProblemKind.TOO_MANY_MODIFIERS, CartProblemKind,), {})  # type: ignore
+CartProblemKind.AGE_NOT_DECLARED = type("CartProblemKind.AGE_NOT_DECLARED", (CartProblemKind.AGE_NOT_DECLARED, CartProblemKind,), {})  # type: ignore
+CartProblemKind.UNATTENDED = type("CartProblemKind.UNATTENDED", (CartProblemKind.UNATTENDED, CartProblemKind,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeCartProblemKind(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CartProblemKind.EMPTY(
+            )
+        if variant == 2:
+            return CartProblemKind.TOO_MANY_LINES(
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 3:
+            return CartProblemKind.TOO_MANY_PIECES(
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 4:
+            return CartProblemKind.QUANTITY(
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 5:
+            return CartProblemKind.ITEM_LIMIT(
+                _UniffiFfiConverterTypeMenuItemId.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 6:
+            return CartProblemKind.NOTE_TOO_LONG(
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 7:
+            return CartProblemKind.TAX_HANDOFF(
+                _UniffiFfiConverterTypeHandoffMode.read(buf),
+            )
+        if variant == 8:
+            return CartProblemKind.UNKNOWN_ITEM(
+                _UniffiFfiConverterTypeMenuItemId.read(buf),
+            )
+        if variant == 9:
+            return CartProblemKind.NOT_FOR_HANDOFF(
+                _UniffiFfiConverterTypeMenuItemId.read(buf),
+                _UniffiFfiConverterTypeHandoffMode.read(buf),
+            )
+        if variant == 10:
+            return CartProblemKind.NOT_AT_THIS_TIME(
+                _UniffiFfiConverterTypeMenuItemId.read(buf),
+            )
+        if variant == 11:
+            return CartProblemKind.SOLD_OUT(
+                _UniffiFfiConverterTypeMenuThing.read(buf),
+                _UniffiFfiConverterOptionalInt64.read(buf),
+            )
+        if variant == 12:
+            return CartProblemKind.UNKNOWN_GROUP(
+                _UniffiFfiConverterTypeModifierGroupId.read(buf),
+            )
+        if variant == 13:
+            return CartProblemKind.UNKNOWN_MODIFIER(
+                _UniffiFfiConverterTypeModifierGroupId.read(buf),
+                _UniffiFfiConverterTypeModifierId.read(buf),
+            )
+        if variant == 14:
+            return CartProblemKind.TOO_FEW(
+                _UniffiFfiConverterTypeModifierGroupId.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 15:
+            return CartProblemKind.TOO_MANY(
+                _UniffiFfiConverterTypeModifierGroupId.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 16:
+            return CartProblemKind.MODIFIER_QUANTITY(
+                _UniffiFfiConverterTypeModifierGroupId.read(buf),
+                _UniffiFfiConverterTypeModifierId.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 17:
+            return CartProblemKind.TOO_MANY_MODIFIERS(
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 18:
+            return CartProblemKind.AGE_NOT_DECLARED(
+                _UniffiFfiConverterUInt8.read(buf),
+            )
+        if variant == 19:
+            return CartProblemKind.UNATTENDED(
+                _UniffiFfiConverterUInt8.read(buf),
+                _UniffiFfiConverterTypeHandoffMode.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_EMPTY():
+            return
+        if value.is_TOO_MANY_LINES():
+            _UniffiFfiConverterUInt32.check_lower(value.most)
+            return
+        if value.is_TOO_MANY_PIECES():
+            _UniffiFfiConverterUInt32.check_lower(value.most)
+            return
+        if value.is_QUANTITY():
+            _UniffiFfiConverterUInt32.check_lower(value.has)
+            _UniffiFfiConverterUInt32.check_lower(value.most)
+            return
+        if value.is_ITEM_LIMIT():
+            _UniffiFfiConverterTypeMenuItemId.check_lower(value.item)
+            _UniffiFfiConverterUInt32.check_lower(value.has)
+            _UniffiFfiConverterUInt32.check_lower(value.most)
+            return
+        if value.is_NOTE_TOO_LONG():
+            _UniffiFfiConverterUInt32.check_lower(value.has)
+            _UniffiFfiConverterUInt32.check_lower(value.most)
+            return
+        if value.is_TAX_HANDOFF():
+            _UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+            return
+        if value.is_UNKNOWN_ITEM():
+            _UniffiFfiConverterTypeMenuItemId.check_lower(value.item)
+            return
+        if value.is_NOT_FOR_HANDOFF():
+            _UniffiFfiConverterTypeMenuItemId.check_lower(value.item)
+            _UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+            return
+        if value.is_NOT_AT_THIS_TIME():
+            _UniffiFfiConverterTypeMenuItemId.check_lower(value.item)
+            return
+        if value.is_SOLD_OUT():
+            _UniffiFfiConverterTypeMenuThing.check_lower(value.thing)
+            _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+            return
+        if value.is_UNKNOWN_GROUP():
+            _UniffiFfiConverterTypeModifierGroupId.check_lower(value.group)
+            return
+        if value.is_UNKNOWN_MODIFIER():
+            _UniffiFfiConverterTypeModifierGroupId.check_lower(value.group)
+            _UniffiFfiConverterTypeModifierId.check_lower(value.modifier)
+            return
+        if value.is_TOO_FEW():
+            _UniffiFfiConverterTypeModifierGroupId.check_lower(value.group)
+            _UniffiFfiConverterUInt32.check_lower(value.missing)
+            _UniffiFfiConverterUInt32.check_lower(value.min)
+            return
+        if value.is_TOO_MANY():
+            _UniffiFfiConverterTypeModifierGroupId.check_lower(value.group)
+            _UniffiFfiConverterUInt32.check_lower(value.has)
+            _UniffiFfiConverterUInt32.check_lower(value.max)
+            return
+        if value.is_MODIFIER_QUANTITY():
+            _UniffiFfiConverterTypeModifierGroupId.check_lower(value.group)
+            _UniffiFfiConverterTypeModifierId.check_lower(value.modifier)
+            _UniffiFfiConverterUInt32.check_lower(value.has)
+            _UniffiFfiConverterUInt32.check_lower(value.most)
+            return
+        if value.is_TOO_MANY_MODIFIERS():
+            _UniffiFfiConverterUInt32.check_lower(value.most)
+            return
+        if value.is_AGE_NOT_DECLARED():
+            _UniffiFfiConverterUInt8.check_lower(value.least_age)
+            return
+        if value.is_UNATTENDED():
+            _UniffiFfiConverterUInt8.check_lower(value.least_age)
+            _UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_EMPTY():
+            buf.write_i32(1)
+        if value.is_TOO_MANY_LINES():
+            buf.write_i32(2)
+            _UniffiFfiConverterUInt32.write(value.most, buf)
+        if value.is_TOO_MANY_PIECES():
+            buf.write_i32(3)
+            _UniffiFfiConverterUInt32.write(value.most, buf)
+        if value.is_QUANTITY():
+            buf.write_i32(4)
+            _UniffiFfiConverterUInt32.write(value.has, buf)
+            _UniffiFfiConverterUInt32.write(value.most, buf)
+        if value.is_ITEM_LIMIT():
+            buf.write_i32(5)
+            _UniffiFfiConverterTypeMenuItemId.write(value.item, buf)
+            _UniffiFfiConverterUInt32.write(value.has, buf)
+            _UniffiFfiConverterUInt32.write(value.most, buf)
+        if value.is_NOTE_TOO_LONG():
+            buf.write_i32(6)
+            _UniffiFfiConverterUInt32.write(value.has, buf)
+            _UniffiFfiConverterUInt32.write(value.most, buf)
+        if value.is_TAX_HANDOFF():
+            buf.write_i32(7)
+            _UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+        if value.is_UNKNOWN_ITEM():
+            buf.write_i32(8)
+            _UniffiFfiConverterTypeMenuItemId.write(value.item, buf)
+        if value.is_NOT_FOR_HANDOFF():
+            buf.write_i32(9)
+            _UniffiFfiConverterTypeMenuItemId.write(value.item, buf)
+            _UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+        if value.is_NOT_AT_THIS_TIME():
+            buf.write_i32(10)
+            _UniffiFfiConverterTypeMenuItemId.write(value.item, buf)
+        if value.is_SOLD_OUT():
+            buf.write_i32(11)
+            _UniffiFfiConverterTypeMenuThing.write(value.thing, buf)
+            _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+        if value.is_UNKNOWN_GROUP():
+            buf.write_i32(12)
+            _UniffiFfiConverterTypeModifierGroupId.write(value.group, buf)
+        if value.is_UNKNOWN_MODIFIER():
+            buf.write_i32(13)
+            _UniffiFfiConverterTypeModifierGroupId.write(value.group, buf)
+            _UniffiFfiConverterTypeModifierId.write(value.modifier, buf)
+        if value.is_TOO_FEW():
+            buf.write_i32(14)
+            _UniffiFfiConverterTypeModifierGroupId.write(value.group, buf)
+            _UniffiFfiConverterUInt32.write(value.missing, buf)
+            _UniffiFfiConverterUInt32.write(value.min, buf)
+        if value.is_TOO_MANY():
+            buf.write_i32(15)
+            _UniffiFfiConverterTypeModifierGroupId.write(value.group, buf)
+            _UniffiFfiConverterUInt32.write(value.has, buf)
+            _UniffiFfiConverterUInt32.write(value.max, buf)
+        if value.is_MODIFIER_QUANTITY():
+            buf.write_i32(16)
+            _UniffiFfiConverterTypeModifierGroupId.write(value.group, buf)
+            _UniffiFfiConverterTypeModifierId.write(value.modifier, buf)
+            _UniffiFfiConverterUInt32.write(value.has, buf)
+            _UniffiFfiConverterUInt32.write(value.most, buf)
+        if value.is_TOO_MANY_MODIFIERS():
+            buf.write_i32(17)
+            _UniffiFfiConverterUInt32.write(value.most, buf)
+        if value.is_AGE_NOT_DECLARED():
+            buf.write_i32(18)
+            _UniffiFfiConverterUInt8.write(value.least_age, buf)
+        if value.is_UNATTENDED():
+            buf.write_i32(19)
+            _UniffiFfiConverterUInt8.write(value.least_age, buf)
+            _UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+
+
+
+@dataclass
+class CartProblem:
+    """
+    Something that does not fit.
+"""
+    def __init__(self, *, line:typing.Optional[int], within:typing.List[ModifierId], kind:CartProblemKind):
+        self.line = line
+        self.within = within
+        self.kind = kind
+
+
+
+
+    def __str__(self):
+        return "CartProblem(line={}, within={}, kind={})".format(self.line, self.within, self.kind)
+    def __eq__(self, other):
+        if self.line != other.line:
+            return False
+        if self.within != other.within:
+            return False
+        if self.kind != other.kind:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeCartProblem(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return CartProblem(
+            line=_UniffiFfiConverterOptionalUInt32.read(buf),
+            within=_UniffiFfiConverterSequenceTypeModifierId.read(buf),
+            kind=_UniffiFfiConverterTypeCartProblemKind.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.line)
+        _UniffiFfiConverterSequenceTypeModifierId.check_lower(value.within)
+        _UniffiFfiConverterTypeCartProblemKind.check_lower(value.kind)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalUInt32.write(value.line, buf)
+        _UniffiFfiConverterSequenceTypeModifierId.write(value.within, buf)
+        _UniffiFfiConverterTypeCartProblemKind.write(value.kind, buf)
+
+@dataclass
+class DeliveryAddress:
+    """
+    Where a delivery goes. Erased with the member.
+"""
+    def __init__(self, *, name:str, postal_code:str, address:str, note:str):
+        self.name = name
+        self.postal_code = postal_code
+        self.address = address
+        self.note = note
+
+
+
+
+    def __str__(self):
+        return "DeliveryAddress(name={}, postal_code={}, address={}, note={})".format(self.name, self.postal_code, self.address, self.note)
+    def __eq__(self, other):
+        if self.name != other.name:
+            return False
+        if self.postal_code != other.postal_code:
+            return False
+        if self.address != other.address:
+            return False
+        if self.note != other.note:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeDeliveryAddress(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return DeliveryAddress(
+            name=_UniffiFfiConverterString.read(buf),
+            postal_code=_UniffiFfiConverterString.read(buf),
+            address=_UniffiFfiConverterString.read(buf),
+            note=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.name)
+        _UniffiFfiConverterString.check_lower(value.postal_code)
+        _UniffiFfiConverterString.check_lower(value.address)
+        _UniffiFfiConverterString.check_lower(value.note)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.name, buf)
+        _UniffiFfiConverterString.write(value.postal_code, buf)
+        _UniffiFfiConverterString.write(value.address, buf)
+        _UniffiFfiConverterString.write(value.note, buf)
+
 class _UniffiFfiConverterSequenceTypeStoreId(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -1129,6 +3394,218 @@ class _UniffiFfiConverterTypeFavourite(_UniffiConverterRustBuffer):
         _UniffiFfiConverterTypeSku.write(value.sku, buf)
         _UniffiFfiConverterSequenceTypeStoreId.write(value.watch, buf)
         _UniffiFfiConverterInt64.write(value.since_ms, buf)
+
+class _UniffiFfiConverterBoolean:
+    @classmethod
+    def check_lower(cls, value):
+        return not not value
+
+    @classmethod
+    def lower(cls, value):
+        return 1 if value else 0
+
+    @staticmethod
+    def lift(value):
+        return value != 0
+
+    @classmethod
+    def read(cls, buf):
+        return cls.lift(buf.read_u8())
+
+    @classmethod
+    def write(cls, value, buf):
+        buf.write_u8(value)
+
+
+
+
+
+
+class StockSource(enum.Enum):
+    """
+    Where a store's levels come from: what an answer is worth.
+"""
+
+    POS_FEED = 0
+    """
+    Tills and movements as they happen.
+"""
+
+    BATCH = 1
+    """
+    Files of another system, now and then.
+"""
+
+    COUNT = 2
+    """
+    Counts alone.
+"""
+
+
+
+class _UniffiFfiConverterTypeStockSource(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return StockSource.POS_FEED
+        if variant == 2:
+            return StockSource.BATCH
+        if variant == 3:
+            return StockSource.COUNT
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == StockSource.POS_FEED:
+            return
+        if value == StockSource.BATCH:
+            return
+        if value == StockSource.COUNT:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == StockSource.POS_FEED:
+            buf.write_i32(1)
+        if value == StockSource.BATCH:
+            buf.write_i32(2)
+        if value == StockSource.COUNT:
+            buf.write_i32(3)
+
+
+
+@dataclass
+class HoldAlternative:
+    """
+    A store that has it.
+"""
+    def __init__(self, *, store:StoreId, is_ec:bool, available:int, as_of_ms:int, source:StockSource, distance_m:typing.Optional[int]):
+        self.store = store
+        self.is_ec = is_ec
+        self.available = available
+        self.as_of_ms = as_of_ms
+        self.source = source
+        self.distance_m = distance_m
+
+
+
+
+    def __str__(self):
+        return "HoldAlternative(store={}, is_ec={}, available={}, as_of_ms={}, source={}, distance_m={})".format(self.store, self.is_ec, self.available, self.as_of_ms, self.source, self.distance_m)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.is_ec != other.is_ec:
+            return False
+        if self.available != other.available:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        if self.source != other.source:
+            return False
+        if self.distance_m != other.distance_m:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return HoldAlternative(
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            is_ec=_UniffiFfiConverterBoolean.read(buf),
+            available=_UniffiFfiConverterUInt32.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+            source=_UniffiFfiConverterTypeStockSource.read(buf),
+            distance_m=_UniffiFfiConverterOptionalUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterBoolean.check_lower(value.is_ec)
+        _UniffiFfiConverterUInt32.check_lower(value.available)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+        _UniffiFfiConverterTypeStockSource.check_lower(value.source)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.distance_m)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterBoolean.write(value.is_ec, buf)
+        _UniffiFfiConverterUInt32.write(value.available, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+        _UniffiFfiConverterTypeStockSource.write(value.source, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.distance_m, buf)
+
+class _UniffiFfiConverterSequenceTypeHoldAlternative(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeHoldAlternative.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeHoldAlternative.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeHoldAlternative.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class GoodsShort:
+    """
+    Goods of which there are not enough.
+"""
+    def __init__(self, *, sku:Sku, available:typing.Optional[int], alternatives:typing.List[HoldAlternative]):
+        self.sku = sku
+        self.available = available
+        self.alternatives = alternatives
+
+
+
+
+    def __str__(self):
+        return "GoodsShort(sku={}, available={}, alternatives={})".format(self.sku, self.available, self.alternatives)
+    def __eq__(self, other):
+        if self.sku != other.sku:
+            return False
+        if self.available != other.available:
+            return False
+        if self.alternatives != other.alternatives:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeGoodsShort(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return GoodsShort(
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            available=_UniffiFfiConverterOptionalUInt32.read(buf),
+            alternatives=_UniffiFfiConverterSequenceTypeHoldAlternative.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.available)
+        _UniffiFfiConverterSequenceTypeHoldAlternative.check_lower(value.alternatives)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.available, buf)
+        _UniffiFfiConverterSequenceTypeHoldAlternative.write(value.alternatives, buf)
 
 @dataclass
 class Gs1Element:
@@ -1529,150 +4006,6 @@ class _UniffiFfiConverterTypeHold(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalString.write(value.shelf_number, buf)
         _UniffiFfiConverterString.write(value.call, buf)
 
-class _UniffiFfiConverterBoolean:
-    @classmethod
-    def check_lower(cls, value):
-        return not not value
-
-    @classmethod
-    def lower(cls, value):
-        return 1 if value else 0
-
-    @staticmethod
-    def lift(value):
-        return value != 0
-
-    @classmethod
-    def read(cls, buf):
-        return cls.lift(buf.read_u8())
-
-    @classmethod
-    def write(cls, value, buf):
-        buf.write_u8(value)
-
-
-
-
-
-
-class StockSource(enum.Enum):
-    """
-    Where a store's levels come from: what an answer is worth.
-"""
-
-    POS_FEED = 0
-    """
-    Tills and movements as they happen.
-"""
-
-    BATCH = 1
-    """
-    Files of another system, now and then.
-"""
-
-    COUNT = 2
-    """
-    Counts alone.
-"""
-
-
-
-class _UniffiFfiConverterTypeStockSource(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return StockSource.POS_FEED
-        if variant == 2:
-            return StockSource.BATCH
-        if variant == 3:
-            return StockSource.COUNT
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == StockSource.POS_FEED:
-            return
-        if value == StockSource.BATCH:
-            return
-        if value == StockSource.COUNT:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == StockSource.POS_FEED:
-            buf.write_i32(1)
-        if value == StockSource.BATCH:
-            buf.write_i32(2)
-        if value == StockSource.COUNT:
-            buf.write_i32(3)
-
-
-
-@dataclass
-class HoldAlternative:
-    """
-    A store that has it.
-"""
-    def __init__(self, *, store:StoreId, is_ec:bool, available:int, as_of_ms:int, source:StockSource, distance_m:typing.Optional[int]):
-        self.store = store
-        self.is_ec = is_ec
-        self.available = available
-        self.as_of_ms = as_of_ms
-        self.source = source
-        self.distance_m = distance_m
-
-
-
-
-    def __str__(self):
-        return "HoldAlternative(store={}, is_ec={}, available={}, as_of_ms={}, source={}, distance_m={})".format(self.store, self.is_ec, self.available, self.as_of_ms, self.source, self.distance_m)
-    def __eq__(self, other):
-        if self.store != other.store:
-            return False
-        if self.is_ec != other.is_ec:
-            return False
-        if self.available != other.available:
-            return False
-        if self.as_of_ms != other.as_of_ms:
-            return False
-        if self.source != other.source:
-            return False
-        if self.distance_m != other.distance_m:
-            return False
-        return True
-
-class _UniffiFfiConverterTypeHoldAlternative(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        return HoldAlternative(
-            store=_UniffiFfiConverterTypeStoreId.read(buf),
-            is_ec=_UniffiFfiConverterBoolean.read(buf),
-            available=_UniffiFfiConverterUInt32.read(buf),
-            as_of_ms=_UniffiFfiConverterInt64.read(buf),
-            source=_UniffiFfiConverterTypeStockSource.read(buf),
-            distance_m=_UniffiFfiConverterOptionalUInt32.read(buf),
-        )
-
-    @staticmethod
-    def check_lower(value):
-        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
-        _UniffiFfiConverterBoolean.check_lower(value.is_ec)
-        _UniffiFfiConverterUInt32.check_lower(value.available)
-        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
-        _UniffiFfiConverterTypeStockSource.check_lower(value.source)
-        _UniffiFfiConverterOptionalUInt32.check_lower(value.distance_m)
-
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
-        _UniffiFfiConverterBoolean.write(value.is_ec, buf)
-        _UniffiFfiConverterUInt32.write(value.available, buf)
-        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
-        _UniffiFfiConverterTypeStockSource.write(value.source, buf)
-        _UniffiFfiConverterOptionalUInt32.write(value.distance_m, buf)
-
 @dataclass
 class InStoreCode:
     """
@@ -1769,240 +4102,62 @@ class _UniffiFfiConverterTypeIssuer(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.name, buf)
         _UniffiFfiConverterOptionalString.write(value.registration_number, buf)
 
-
-
-
-
-
-class TaxHandoff(enum.Enum):
-    """
-    Where food is eaten, as far as the tax asks; said by the diner at the order.
-"""
-
-    EAT_IN = 0
-    """
-    At the store's tables (店内飲食), those of a food court too.
-"""
-
-    TAKE_OUT = 1
-    """
-    Taken away (持ち帰り): counter, curbside, drive-through, locker.
-"""
-
-    DELIVERY = 2
-    """
-    Brought (出前・宅配). Not catering, where someone serves: that is eaten in.
-"""
-
-
-
-class _UniffiFfiConverterTypeTaxHandoff(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return TaxHandoff.EAT_IN
-        if variant == 2:
-            return TaxHandoff.TAKE_OUT
-        if variant == 3:
-            return TaxHandoff.DELIVERY
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == TaxHandoff.EAT_IN:
-            return
-        if value == TaxHandoff.TAKE_OUT:
-            return
-        if value == TaxHandoff.DELIVERY:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == TaxHandoff.EAT_IN:
-            buf.write_i32(1)
-        if value == TaxHandoff.TAKE_OUT:
-            buf.write_i32(2)
-        if value == TaxHandoff.DELIVERY:
-            buf.write_i32(3)
-
-
-
-class _UniffiFfiConverterOptionalTypeTaxHandoff(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            _UniffiFfiConverterTypeTaxHandoff.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        _UniffiFfiConverterTypeTaxHandoff.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return _UniffiFfiConverterTypeTaxHandoff.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
-
 @dataclass
-class MenuPrice:
+class JourneyParts:
     """
-    A price, tax included (総額表示).
+    What speaks against a slot, each by itself, in milliseconds; what is uncertain is taken at its mean.
 """
-    def __init__(self, *, handoff:typing.Optional[TaxHandoff], amount_minor:int):
-        self.handoff = handoff
-        self.amount_minor = amount_minor
+    def __init__(self, *, wait_ms:int, shelf_ms:int, detour_ms:int, late_ms:int, load_ms:int):
+        self.wait_ms = wait_ms
+        self.shelf_ms = shelf_ms
+        self.detour_ms = detour_ms
+        self.late_ms = late_ms
+        self.load_ms = load_ms
 
 
 
 
     def __str__(self):
-        return "MenuPrice(handoff={}, amount_minor={})".format(self.handoff, self.amount_minor)
+        return "JourneyParts(wait_ms={}, shelf_ms={}, detour_ms={}, late_ms={}, load_ms={})".format(self.wait_ms, self.shelf_ms, self.detour_ms, self.late_ms, self.load_ms)
     def __eq__(self, other):
-        if self.handoff != other.handoff:
+        if self.wait_ms != other.wait_ms:
             return False
-        if self.amount_minor != other.amount_minor:
+        if self.shelf_ms != other.shelf_ms:
+            return False
+        if self.detour_ms != other.detour_ms:
+            return False
+        if self.late_ms != other.late_ms:
+            return False
+        if self.load_ms != other.load_ms:
             return False
         return True
 
-class _UniffiFfiConverterTypeMenuPrice(_UniffiConverterRustBuffer):
+class _UniffiFfiConverterTypeJourneyParts(_UniffiConverterRustBuffer):
     @staticmethod
     def read(buf):
-        return MenuPrice(
-            handoff=_UniffiFfiConverterOptionalTypeTaxHandoff.read(buf),
-            amount_minor=_UniffiFfiConverterInt64.read(buf),
+        return JourneyParts(
+            wait_ms=_UniffiFfiConverterInt64.read(buf),
+            shelf_ms=_UniffiFfiConverterInt64.read(buf),
+            detour_ms=_UniffiFfiConverterInt64.read(buf),
+            late_ms=_UniffiFfiConverterInt64.read(buf),
+            load_ms=_UniffiFfiConverterInt64.read(buf),
         )
 
     @staticmethod
     def check_lower(value):
-        _UniffiFfiConverterOptionalTypeTaxHandoff.check_lower(value.handoff)
-        _UniffiFfiConverterInt64.check_lower(value.amount_minor)
+        _UniffiFfiConverterInt64.check_lower(value.wait_ms)
+        _UniffiFfiConverterInt64.check_lower(value.shelf_ms)
+        _UniffiFfiConverterInt64.check_lower(value.detour_ms)
+        _UniffiFfiConverterInt64.check_lower(value.late_ms)
+        _UniffiFfiConverterInt64.check_lower(value.load_ms)
 
     @staticmethod
     def write(value, buf):
-        _UniffiFfiConverterOptionalTypeTaxHandoff.write(value.handoff, buf)
-        _UniffiFfiConverterInt64.write(value.amount_minor, buf)
-
-@dataclass
-class MixedSet:
-    """
-    A set of food and other things that are sold together at one price, and not apart by the same offer (一体資産: 菓子と玩具). A set that the
-    customer puts together is none: its parts have prices and rates of their own.
-"""
-    def __init__(self, *, food_minor:int, whole_minor:int):
-        self.food_minor = food_minor
-        self.whole_minor = whole_minor
-
-
-
-
-    def __str__(self):
-        return "MixedSet(food_minor={}, whole_minor={})".format(self.food_minor, self.whole_minor)
-    def __eq__(self, other):
-        if self.food_minor != other.food_minor:
-            return False
-        if self.whole_minor != other.whole_minor:
-            return False
-        return True
-
-class _UniffiFfiConverterTypeMixedSet(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        return MixedSet(
-            food_minor=_UniffiFfiConverterInt64.read(buf),
-            whole_minor=_UniffiFfiConverterInt64.read(buf),
-        )
-
-    @staticmethod
-    def check_lower(value):
-        _UniffiFfiConverterInt64.check_lower(value.food_minor)
-        _UniffiFfiConverterInt64.check_lower(value.whole_minor)
-
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterInt64.write(value.food_minor, buf)
-        _UniffiFfiConverterInt64.write(value.whole_minor, buf)
-
-class _UniffiFfiConverterUInt8(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u8"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**8
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u8()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u8(value)
-
-class _UniffiFfiConverterUInt16(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u16"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**16
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u16()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u16(value)
-
-@dataclass
-class OpeningSpan:
-    """
-    One span of a weekly plan.
-"""
-    def __init__(self, *, weekday:int, opens_min:int, closes_min:int):
-        self.weekday = weekday
-        self.opens_min = opens_min
-        self.closes_min = closes_min
-
-
-
-
-    def __str__(self):
-        return "OpeningSpan(weekday={}, opens_min={}, closes_min={})".format(self.weekday, self.opens_min, self.closes_min)
-    def __eq__(self, other):
-        if self.weekday != other.weekday:
-            return False
-        if self.opens_min != other.opens_min:
-            return False
-        if self.closes_min != other.closes_min:
-            return False
-        return True
-
-class _UniffiFfiConverterTypeOpeningSpan(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        return OpeningSpan(
-            weekday=_UniffiFfiConverterUInt8.read(buf),
-            opens_min=_UniffiFfiConverterUInt16.read(buf),
-            closes_min=_UniffiFfiConverterUInt16.read(buf),
-        )
-
-    @staticmethod
-    def check_lower(value):
-        _UniffiFfiConverterUInt8.check_lower(value.weekday)
-        _UniffiFfiConverterUInt16.check_lower(value.opens_min)
-        _UniffiFfiConverterUInt16.check_lower(value.closes_min)
-
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterUInt8.write(value.weekday, buf)
-        _UniffiFfiConverterUInt16.write(value.opens_min, buf)
-        _UniffiFfiConverterUInt16.write(value.closes_min, buf)
+        _UniffiFfiConverterInt64.write(value.wait_ms, buf)
+        _UniffiFfiConverterInt64.write(value.shelf_ms, buf)
+        _UniffiFfiConverterInt64.write(value.detour_ms, buf)
+        _UniffiFfiConverterInt64.write(value.late_ms, buf)
+        _UniffiFfiConverterInt64.write(value.load_ms, buf)
 
 @dataclass
 class PickupSlot:
@@ -2060,6 +4215,5079 @@ class _UniffiFfiConverterTypePickupSlot(_UniffiConverterRustBuffer):
         _UniffiFfiConverterInt64.write(value.start_ms, buf)
         _UniffiFfiConverterUInt32.write(value.load_permille, buf)
         _UniffiFfiConverterInt64.write(value.nudge_points, buf)
+
+
+
+
+
+
+class JourneyPart(enum.Enum):
+    """
+    What tells one store from another.
+"""
+
+    WAIT = 0
+    """
+    The wait at the counter.
+"""
+
+    SHELF = 1
+    """
+    The wait on the shelf.
+"""
+
+    DETOUR = 2
+    """
+    The detour.
+"""
+
+    LATE = 3
+    """
+    Lateness.
+"""
+
+    LOAD = 4
+    """
+    How full the kitchen is.
+"""
+
+
+
+class _UniffiFfiConverterTypeJourneyPart(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return JourneyPart.WAIT
+        if variant == 2:
+            return JourneyPart.SHELF
+        if variant == 3:
+            return JourneyPart.DETOUR
+        if variant == 4:
+            return JourneyPart.LATE
+        if variant == 5:
+            return JourneyPart.LOAD
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == JourneyPart.WAIT:
+            return
+        if value == JourneyPart.SHELF:
+            return
+        if value == JourneyPart.DETOUR:
+            return
+        if value == JourneyPart.LATE:
+            return
+        if value == JourneyPart.LOAD:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == JourneyPart.WAIT:
+            buf.write_i32(1)
+        if value == JourneyPart.SHELF:
+            buf.write_i32(2)
+        if value == JourneyPart.DETOUR:
+            buf.write_i32(3)
+        if value == JourneyPart.LATE:
+            buf.write_i32(4)
+        if value == JourneyPart.LOAD:
+            buf.write_i32(5)
+
+
+
+
+
+
+
+
+class JourneyReason:
+    """
+    Why a store stands where it stands.
+"""
+    def __init__(self):
+        raise RuntimeError("JourneyReason cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class ONLY_ONE:
+        """
+        There is no other.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "JourneyReason.ONLY_ONE()".format()
+        def __eq__(self, other):
+            if not isinstance(other, JourneyReason):
+                return NotImplemented
+            if not other.is_ONLY_ONE():
+                return False
+            return True
+
+    @dataclass
+    class GAINS:
+        """
+        The first: by this it gains most on the second.
+"""
+
+        def __init__(self, part:JourneyPart, minutes:int):
+            self.part = part
+
+            """
+        By what.
+"""
+
+            self.minutes = minutes
+
+            """
+        By how many minutes, rounded.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "JourneyReason.GAINS(part={}, minutes={})".format(self.part, self.minutes)
+        def __eq__(self, other):
+            if not isinstance(other, JourneyReason):
+                return NotImplemented
+            if not other.is_GAINS():
+                return False
+            if self.part != other.part:
+                return False
+            if self.minutes != other.minutes:
+                return False
+            return True
+
+    @dataclass
+    class LOSES:
+        """
+        Not the first: by this it loses most on the first.
+"""
+
+        def __init__(self, part:JourneyPart, minutes:int):
+            self.part = part
+
+            """
+        By what.
+"""
+
+            self.minutes = minutes
+
+            """
+        By how many minutes, rounded.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "JourneyReason.LOSES(part={}, minutes={})".format(self.part, self.minutes)
+        def __eq__(self, other):
+            if not isinstance(other, JourneyReason):
+                return NotImplemented
+            if not other.is_LOSES():
+                return False
+            if self.part != other.part:
+                return False
+            if self.minutes != other.minutes:
+                return False
+            return True
+
+    @dataclass
+    class AS_GOOD:
+        """
+        As good as the one that it is held against.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "JourneyReason.AS_GOOD()".format()
+        def __eq__(self, other):
+            if not isinstance(other, JourneyReason):
+                return NotImplemented
+            if not other.is_AS_GOOD():
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_ONLY_ONE(self) -> bool:
+        return isinstance(self, JourneyReason.ONLY_ONE)
+    def is_only_one(self) -> bool:
+        return isinstance(self, JourneyReason.ONLY_ONE)
+    def is_GAINS(self) -> bool:
+        return isinstance(self, JourneyReason.GAINS)
+    def is_gains(self) -> bool:
+        return isinstance(self, JourneyReason.GAINS)
+    def is_LOSES(self) -> bool:
+        return isinstance(self, JourneyReason.LOSES)
+    def is_loses(self) -> bool:
+        return isinstance(self, JourneyReason.LOSES)
+    def is_AS_GOOD(self) -> bool:
+        return isinstance(self, JourneyReason.AS_GOOD)
+    def is_as_good(self) -> bool:
+        return isinstance(self, JourneyReason.AS_GOOD)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+JourneyReason.ONLY_ONE = type("JourneyReason.ONLY_ONE", (JourneyReason.ONLY_ONE, JourneyReason,), {})  # type: ignore
+JourneyReason.GAINS = type("JourneyReason.GAINS", (JourneyReason.GAINS, JourneyReason,), {})  # type: ignore
+JourneyReason.LOSES = type("JourneyReason.LOSES", (JourneyReason.LOSES, JourneyReason,), {})  # type: ignore
+JourneyReason.AS_GOOD = type("JourneyReason.AS_GOOD", (JourneyReason.AS_GOOD, JourneyReason,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeJourneyReason(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return JourneyReason.ONLY_ONE(
+            )
+        if variant == 2:
+            return JourneyReason.GAINS(
+                _UniffiFfiConverterTypeJourneyPart.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 3:
+            return JourneyReason.LOSES(
+                _UniffiFfiConverterTypeJourneyPart.read(buf),
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 4:
+            return JourneyReason.AS_GOOD(
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_ONLY_ONE():
+            return
+        if value.is_GAINS():
+            _UniffiFfiConverterTypeJourneyPart.check_lower(value.part)
+            _UniffiFfiConverterUInt32.check_lower(value.minutes)
+            return
+        if value.is_LOSES():
+            _UniffiFfiConverterTypeJourneyPart.check_lower(value.part)
+            _UniffiFfiConverterUInt32.check_lower(value.minutes)
+            return
+        if value.is_AS_GOOD():
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_ONLY_ONE():
+            buf.write_i32(1)
+        if value.is_GAINS():
+            buf.write_i32(2)
+            _UniffiFfiConverterTypeJourneyPart.write(value.part, buf)
+            _UniffiFfiConverterUInt32.write(value.minutes, buf)
+        if value.is_LOSES():
+            buf.write_i32(3)
+            _UniffiFfiConverterTypeJourneyPart.write(value.part, buf)
+            _UniffiFfiConverterUInt32.write(value.minutes, buf)
+        if value.is_AS_GOOD():
+            buf.write_i32(4)
+
+
+
+@dataclass
+class JourneySuggestion:
+    """
+    A store with its best slot.
+"""
+    def __init__(self, *, store:StoreId, slot:PickupSlot, arrives_ms:int, parts:JourneyParts, score_ms:int, reason:JourneyReason):
+        self.store = store
+        self.slot = slot
+        self.arrives_ms = arrives_ms
+        self.parts = parts
+        self.score_ms = score_ms
+        self.reason = reason
+
+
+
+
+    def __str__(self):
+        return "JourneySuggestion(store={}, slot={}, arrives_ms={}, parts={}, score_ms={}, reason={})".format(self.store, self.slot, self.arrives_ms, self.parts, self.score_ms, self.reason)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.slot != other.slot:
+            return False
+        if self.arrives_ms != other.arrives_ms:
+            return False
+        if self.parts != other.parts:
+            return False
+        if self.score_ms != other.score_ms:
+            return False
+        if self.reason != other.reason:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeJourneySuggestion(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return JourneySuggestion(
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            slot=_UniffiFfiConverterTypePickupSlot.read(buf),
+            arrives_ms=_UniffiFfiConverterInt64.read(buf),
+            parts=_UniffiFfiConverterTypeJourneyParts.read(buf),
+            score_ms=_UniffiFfiConverterInt64.read(buf),
+            reason=_UniffiFfiConverterTypeJourneyReason.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterTypePickupSlot.check_lower(value.slot)
+        _UniffiFfiConverterInt64.check_lower(value.arrives_ms)
+        _UniffiFfiConverterTypeJourneyParts.check_lower(value.parts)
+        _UniffiFfiConverterInt64.check_lower(value.score_ms)
+        _UniffiFfiConverterTypeJourneyReason.check_lower(value.reason)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterTypePickupSlot.write(value.slot, buf)
+        _UniffiFfiConverterInt64.write(value.arrives_ms, buf)
+        _UniffiFfiConverterTypeJourneyParts.write(value.parts, buf)
+        _UniffiFfiConverterInt64.write(value.score_ms, buf)
+        _UniffiFfiConverterTypeJourneyReason.write(value.reason, buf)
+
+
+class _UniffiFfiConverterTypeStationId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+StationId = str
+
+
+@dataclass
+class MakeStep:
+    """
+    Work at a station of the kitchen.
+"""
+    def __init__(self, *, station:StationId, seconds:int, batch:int):
+        self.station = station
+        self.seconds = seconds
+        self.batch = batch
+
+
+
+
+    def __str__(self):
+        return "MakeStep(station={}, seconds={}, batch={})".format(self.station, self.seconds, self.batch)
+    def __eq__(self, other):
+        if self.station != other.station:
+            return False
+        if self.seconds != other.seconds:
+            return False
+        if self.batch != other.batch:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMakeStep(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MakeStep(
+            station=_UniffiFfiConverterTypeStationId.read(buf),
+            seconds=_UniffiFfiConverterUInt32.read(buf),
+            batch=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStationId.check_lower(value.station)
+        _UniffiFfiConverterUInt32.check_lower(value.seconds)
+        _UniffiFfiConverterUInt32.check_lower(value.batch)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStationId.write(value.station, buf)
+        _UniffiFfiConverterUInt32.write(value.seconds, buf)
+        _UniffiFfiConverterUInt32.write(value.batch, buf)
+
+class _UniffiFfiConverterSequenceTypeHandoffMode(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeHandoffMode.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeHandoffMode.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeHandoffMode.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterInt16(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "i16"
+    VALUE_MIN = -2**15
+    VALUE_MAX = 2**15
+
+    @staticmethod
+    def read(buf):
+        return buf.read_i16()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i16(value)
+
+class _UniffiFfiConverterUInt16(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u16"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**16
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u16()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u16(value)
+
+@dataclass
+class TimeOfDay:
+    """
+    Hours of the day in which an offer holds (タイムセール), by the place's own clock.
+"""
+    def __init__(self, *, utc_offset_minutes:int, weekdays:int, from_minute:int, until_minute:int):
+        self.utc_offset_minutes = utc_offset_minutes
+        self.weekdays = weekdays
+        self.from_minute = from_minute
+        self.until_minute = until_minute
+
+
+
+
+    def __str__(self):
+        return "TimeOfDay(utc_offset_minutes={}, weekdays={}, from_minute={}, until_minute={})".format(self.utc_offset_minutes, self.weekdays, self.from_minute, self.until_minute)
+    def __eq__(self, other):
+        if self.utc_offset_minutes != other.utc_offset_minutes:
+            return False
+        if self.weekdays != other.weekdays:
+            return False
+        if self.from_minute != other.from_minute:
+            return False
+        if self.until_minute != other.until_minute:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeTimeOfDay(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return TimeOfDay(
+            utc_offset_minutes=_UniffiFfiConverterInt16.read(buf),
+            weekdays=_UniffiFfiConverterUInt8.read(buf),
+            from_minute=_UniffiFfiConverterUInt16.read(buf),
+            until_minute=_UniffiFfiConverterUInt16.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterInt16.check_lower(value.utc_offset_minutes)
+        _UniffiFfiConverterUInt8.check_lower(value.weekdays)
+        _UniffiFfiConverterUInt16.check_lower(value.from_minute)
+        _UniffiFfiConverterUInt16.check_lower(value.until_minute)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterInt16.write(value.utc_offset_minutes, buf)
+        _UniffiFfiConverterUInt8.write(value.weekdays, buf)
+        _UniffiFfiConverterUInt16.write(value.from_minute, buf)
+        _UniffiFfiConverterUInt16.write(value.until_minute, buf)
+
+class _UniffiFfiConverterSequenceTypeTimeOfDay(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeTimeOfDay.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeTimeOfDay.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeTimeOfDay.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceTypeMenuItemId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMenuItemId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMenuItemId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMenuItemId.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class MenuSection:
+    """
+    A part of the menu: which items, for which hand-over, at which time.
+"""
+    def __init__(self, *, title:Texts, handoffs:typing.List[HandoffMode], hours:typing.List[TimeOfDay], items:typing.List[MenuItemId]):
+        self.title = title
+        self.handoffs = handoffs
+        self.hours = hours
+        self.items = items
+
+
+
+
+    def __str__(self):
+        return "MenuSection(title={}, handoffs={}, hours={}, items={})".format(self.title, self.handoffs, self.hours, self.items)
+    def __eq__(self, other):
+        if self.title != other.title:
+            return False
+        if self.handoffs != other.handoffs:
+            return False
+        if self.hours != other.hours:
+            return False
+        if self.items != other.items:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuSection(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuSection(
+            title=_UniffiFfiConverterTypeTexts.read(buf),
+            handoffs=_UniffiFfiConverterSequenceTypeHandoffMode.read(buf),
+            hours=_UniffiFfiConverterSequenceTypeTimeOfDay.read(buf),
+            items=_UniffiFfiConverterSequenceTypeMenuItemId.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterSequenceTypeHandoffMode.check_lower(value.handoffs)
+        _UniffiFfiConverterSequenceTypeTimeOfDay.check_lower(value.hours)
+        _UniffiFfiConverterSequenceTypeMenuItemId.check_lower(value.items)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterSequenceTypeHandoffMode.write(value.handoffs, buf)
+        _UniffiFfiConverterSequenceTypeTimeOfDay.write(value.hours, buf)
+        _UniffiFfiConverterSequenceTypeMenuItemId.write(value.items, buf)
+
+class _UniffiFfiConverterSequenceTypeMenuSection(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMenuSection.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMenuSection.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMenuSection.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class MenuPrice:
+    """
+    A price, tax included (総額表示).
+"""
+    def __init__(self, *, handoff:typing.Optional[TaxHandoff], amount_minor:int):
+        self.handoff = handoff
+        self.amount_minor = amount_minor
+
+
+
+
+    def __str__(self):
+        return "MenuPrice(handoff={}, amount_minor={})".format(self.handoff, self.amount_minor)
+    def __eq__(self, other):
+        if self.handoff != other.handoff:
+            return False
+        if self.amount_minor != other.amount_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuPrice(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuPrice(
+            handoff=_UniffiFfiConverterOptionalTypeTaxHandoff.read(buf),
+            amount_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypeTaxHandoff.check_lower(value.handoff)
+        _UniffiFfiConverterInt64.check_lower(value.amount_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypeTaxHandoff.write(value.handoff, buf)
+        _UniffiFfiConverterInt64.write(value.amount_minor, buf)
+
+class _UniffiFfiConverterSequenceTypeMenuPrice(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMenuPrice.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMenuPrice.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMenuPrice.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class TaxClass(enum.Enum):
+    """
+    What an item is for the tax.
+"""
+
+    FOOD = 0
+    """
+    Food and drink in the sense of the Food Labelling Act, alcohol apart; みりん風調味料 (below 1 % of alcohol) is food.
+"""
+
+    ALCOHOL = 1
+    """
+    Alcohol in the sense of the Liquor Tax Act (1 % and more): 本みりん too.
+"""
+
+    GOODS = 2
+    """
+    Everything else: goods, quasi-drugs, cool packs that are charged for.
+"""
+
+    BAG = 3
+    """
+    A carrier bag that is charged for.
+"""
+
+    DELIVERY_FEE = 4
+    """
+    The fee for a delivery, where it is charged by itself.
+"""
+
+
+
+class _UniffiFfiConverterTypeTaxClass(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return TaxClass.FOOD
+        if variant == 2:
+            return TaxClass.ALCOHOL
+        if variant == 3:
+            return TaxClass.GOODS
+        if variant == 4:
+            return TaxClass.BAG
+        if variant == 5:
+            return TaxClass.DELIVERY_FEE
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == TaxClass.FOOD:
+            return
+        if value == TaxClass.ALCOHOL:
+            return
+        if value == TaxClass.GOODS:
+            return
+        if value == TaxClass.BAG:
+            return
+        if value == TaxClass.DELIVERY_FEE:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == TaxClass.FOOD:
+            buf.write_i32(1)
+        if value == TaxClass.ALCOHOL:
+            buf.write_i32(2)
+        if value == TaxClass.GOODS:
+            buf.write_i32(3)
+        if value == TaxClass.BAG:
+            buf.write_i32(4)
+        if value == TaxClass.DELIVERY_FEE:
+            buf.write_i32(5)
+
+
+
+@dataclass
+class MixedSet:
+    """
+    A set of food and other things that are sold together at one price, and not apart by the same offer (一体資産: 菓子と玩具). A set that the
+    customer puts together is none: its parts have prices and rates of their own.
+"""
+    def __init__(self, *, food_minor:int, whole_minor:int):
+        self.food_minor = food_minor
+        self.whole_minor = whole_minor
+
+
+
+
+    def __str__(self):
+        return "MixedSet(food_minor={}, whole_minor={})".format(self.food_minor, self.whole_minor)
+    def __eq__(self, other):
+        if self.food_minor != other.food_minor:
+            return False
+        if self.whole_minor != other.whole_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMixedSet(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MixedSet(
+            food_minor=_UniffiFfiConverterInt64.read(buf),
+            whole_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterInt64.check_lower(value.food_minor)
+        _UniffiFfiConverterInt64.check_lower(value.whole_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterInt64.write(value.food_minor, buf)
+        _UniffiFfiConverterInt64.write(value.whole_minor, buf)
+
+class _UniffiFfiConverterOptionalTypeMixedSet(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeMixedSet.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeMixedSet.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeMixedSet.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypeModifierGroupId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeModifierGroupId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeModifierGroupId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeModifierGroupId.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class AllergenState(enum.Enum):
+    """
+    What a dish holds of an allergen, the better news first.
+"""
+
+    FREE = 0
+    """
+    None of it, as far as the kitchen can say.
+"""
+
+    MAY_CONTAIN = 1
+    """
+    Not an ingredient; traces are possible (コンタミネーション).
+"""
+
+    UNKNOWN = 2
+    """
+    Nobody has said. Worse than traces: it may be an ingredient.
+"""
+
+    CONTAINS = 3
+    """
+    It is an ingredient.
+"""
+
+
+
+class _UniffiFfiConverterTypeAllergenState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return AllergenState.FREE
+        if variant == 2:
+            return AllergenState.MAY_CONTAIN
+        if variant == 3:
+            return AllergenState.UNKNOWN
+        if variant == 4:
+            return AllergenState.CONTAINS
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == AllergenState.FREE:
+            return
+        if value == AllergenState.MAY_CONTAIN:
+            return
+        if value == AllergenState.UNKNOWN:
+            return
+        if value == AllergenState.CONTAINS:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == AllergenState.FREE:
+            buf.write_i32(1)
+        if value == AllergenState.MAY_CONTAIN:
+            buf.write_i32(2)
+        if value == AllergenState.UNKNOWN:
+            buf.write_i32(3)
+        if value == AllergenState.CONTAINS:
+            buf.write_i32(4)
+
+
+
+class _UniffiFfiConverterMapTypeAllergenIdTypeAllergenState(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, items):
+        for (key, value) in items.items():
+            _UniffiFfiConverterTypeAllergenId.check_lower(key)
+            _UniffiFfiConverterTypeAllergenState.check_lower(value)
+
+    @classmethod
+    def write(cls, items, buf):
+        buf.write_i32(len(items))
+        for (key, value) in items.items():
+            _UniffiFfiConverterTypeAllergenId.write(key, buf)
+            _UniffiFfiConverterTypeAllergenState.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative map size")
+
+        # It would be nice to use a dict comprehension,
+        # but in Python 3.7 and before the evaluation order is not according to spec,
+        # so we we're reading the value before the key.
+        # This loop makes the order explicit: first reading the key, then the value.
+        d = {}
+        for i in range(count):
+            key = _UniffiFfiConverterTypeAllergenId.read(buf)
+            val = _UniffiFfiConverterTypeAllergenState.read(buf)
+            d[key] = val
+        return d
+
+@dataclass
+class StatedAllergens:
+    """
+    [`AllergenFacts`] as an app reads them.
+"""
+    def __init__(self, *, states:dict[AllergenId, AllergenState], checked_on:typing.Optional[str]):
+        self.states = states
+        self.checked_on = checked_on
+
+
+
+
+    def __str__(self):
+        return "StatedAllergens(states={}, checked_on={})".format(self.states, self.checked_on)
+    def __eq__(self, other):
+        if self.states != other.states:
+            return False
+        if self.checked_on != other.checked_on:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStatedAllergens(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StatedAllergens(
+            states=_UniffiFfiConverterMapTypeAllergenIdTypeAllergenState.read(buf),
+            checked_on=_UniffiFfiConverterOptionalString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterMapTypeAllergenIdTypeAllergenState.check_lower(value.states)
+        _UniffiFfiConverterOptionalString.check_lower(value.checked_on)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterMapTypeAllergenIdTypeAllergenState.write(value.states, buf)
+        _UniffiFfiConverterOptionalString.write(value.checked_on, buf)
+
+
+class _UniffiFfiConverterTypeAllergenFacts:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStatedAllergens.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterTypeStatedAllergens.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterTypeStatedAllergens.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterTypeStatedAllergens.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterTypeStatedAllergens.lower(value)
+
+
+AllergenFacts = StatedAllergens
+
+
+class _UniffiFfiConverterOptionalUInt16(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterUInt16.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterUInt16.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterUInt16.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypeMakeStep(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMakeStep.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMakeStep.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMakeStep.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class MenuItem:
+    """
+    What is sold.
+"""
+    def __init__(self, *, id:MenuItemId, sku:Sku, _class:typing.Optional[str], title:Texts, description:Texts, prices:typing.List[MenuPrice], tax_class:TaxClass, mixed_set:typing.Optional[MixedSet], groups:typing.List[ModifierGroupId], allergens:AllergenFacts, least_age:typing.Optional[int], most:typing.Optional[int], greatest_discount_permille:typing.Optional[int], make:typing.List[MakeStep]):
+        self.id = id
+        self.sku = sku
+        self._class = _class
+        self.title = title
+        self.description = description
+        self.prices = prices
+        self.tax_class = tax_class
+        self.mixed_set = mixed_set
+        self.groups = groups
+        self.allergens = allergens
+        self.least_age = least_age
+        self.most = most
+        self.greatest_discount_permille = greatest_discount_permille
+        self.make = make
+
+
+
+
+    def __str__(self):
+        return "MenuItem(id={}, sku={}, _class={}, title={}, description={}, prices={}, tax_class={}, mixed_set={}, groups={}, allergens={}, least_age={}, most={}, greatest_discount_permille={}, make={})".format(self.id, self.sku, self._class, self.title, self.description, self.prices, self.tax_class, self.mixed_set, self.groups, self.allergens, self.least_age, self.most, self.greatest_discount_permille, self.make)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.sku != other.sku:
+            return False
+        if self._class != other._class:
+            return False
+        if self.title != other.title:
+            return False
+        if self.description != other.description:
+            return False
+        if self.prices != other.prices:
+            return False
+        if self.tax_class != other.tax_class:
+            return False
+        if self.mixed_set != other.mixed_set:
+            return False
+        if self.groups != other.groups:
+            return False
+        if self.allergens != other.allergens:
+            return False
+        if self.least_age != other.least_age:
+            return False
+        if self.most != other.most:
+            return False
+        if self.greatest_discount_permille != other.greatest_discount_permille:
+            return False
+        if self.make != other.make:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuItem(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuItem(
+            id=_UniffiFfiConverterTypeMenuItemId.read(buf),
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            _class=_UniffiFfiConverterOptionalString.read(buf),
+            title=_UniffiFfiConverterTypeTexts.read(buf),
+            description=_UniffiFfiConverterTypeTexts.read(buf),
+            prices=_UniffiFfiConverterSequenceTypeMenuPrice.read(buf),
+            tax_class=_UniffiFfiConverterTypeTaxClass.read(buf),
+            mixed_set=_UniffiFfiConverterOptionalTypeMixedSet.read(buf),
+            groups=_UniffiFfiConverterSequenceTypeModifierGroupId.read(buf),
+            allergens=_UniffiFfiConverterTypeAllergenFacts.read(buf),
+            least_age=_UniffiFfiConverterOptionalUInt8.read(buf),
+            most=_UniffiFfiConverterOptionalUInt32.read(buf),
+            greatest_discount_permille=_UniffiFfiConverterOptionalUInt16.read(buf),
+            make=_UniffiFfiConverterSequenceTypeMakeStep.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeMenuItemId.check_lower(value.id)
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterOptionalString.check_lower(value._class)
+        _UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterTypeTexts.check_lower(value.description)
+        _UniffiFfiConverterSequenceTypeMenuPrice.check_lower(value.prices)
+        _UniffiFfiConverterTypeTaxClass.check_lower(value.tax_class)
+        _UniffiFfiConverterOptionalTypeMixedSet.check_lower(value.mixed_set)
+        _UniffiFfiConverterSequenceTypeModifierGroupId.check_lower(value.groups)
+        _UniffiFfiConverterTypeAllergenFacts.check_lower(value.allergens)
+        _UniffiFfiConverterOptionalUInt8.check_lower(value.least_age)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.most)
+        _UniffiFfiConverterOptionalUInt16.check_lower(value.greatest_discount_permille)
+        _UniffiFfiConverterSequenceTypeMakeStep.check_lower(value.make)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeMenuItemId.write(value.id, buf)
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterOptionalString.write(value._class, buf)
+        _UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterTypeTexts.write(value.description, buf)
+        _UniffiFfiConverterSequenceTypeMenuPrice.write(value.prices, buf)
+        _UniffiFfiConverterTypeTaxClass.write(value.tax_class, buf)
+        _UniffiFfiConverterOptionalTypeMixedSet.write(value.mixed_set, buf)
+        _UniffiFfiConverterSequenceTypeModifierGroupId.write(value.groups, buf)
+        _UniffiFfiConverterTypeAllergenFacts.write(value.allergens, buf)
+        _UniffiFfiConverterOptionalUInt8.write(value.least_age, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.most, buf)
+        _UniffiFfiConverterOptionalUInt16.write(value.greatest_discount_permille, buf)
+        _UniffiFfiConverterSequenceTypeMakeStep.write(value.make, buf)
+
+class _UniffiFfiConverterSequenceTypeMenuItem(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMenuItem.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMenuItem.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMenuItem.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterOptionalTypeTaxClass(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeTaxClass.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeTaxClass.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeTaxClass.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class Modifier:
+    """
+    A modifier: what can be chosen of a group (トッピング, サイズ).
+"""
+    def __init__(self, *, id:ModifierId, title:Texts, prices:typing.List[MenuPrice], most:int, default:int, groups:typing.List[ModifierGroupId], allergens:AllergenFacts, tax_class:typing.Optional[TaxClass], least_age:typing.Optional[int], make:typing.List[MakeStep]):
+        self.id = id
+        self.title = title
+        self.prices = prices
+        self.most = most
+        self.default = default
+        self.groups = groups
+        self.allergens = allergens
+        self.tax_class = tax_class
+        self.least_age = least_age
+        self.make = make
+
+
+
+
+    def __str__(self):
+        return "Modifier(id={}, title={}, prices={}, most={}, default={}, groups={}, allergens={}, tax_class={}, least_age={}, make={})".format(self.id, self.title, self.prices, self.most, self.default, self.groups, self.allergens, self.tax_class, self.least_age, self.make)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.title != other.title:
+            return False
+        if self.prices != other.prices:
+            return False
+        if self.most != other.most:
+            return False
+        if self.default != other.default:
+            return False
+        if self.groups != other.groups:
+            return False
+        if self.allergens != other.allergens:
+            return False
+        if self.tax_class != other.tax_class:
+            return False
+        if self.least_age != other.least_age:
+            return False
+        if self.make != other.make:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeModifier(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Modifier(
+            id=_UniffiFfiConverterTypeModifierId.read(buf),
+            title=_UniffiFfiConverterTypeTexts.read(buf),
+            prices=_UniffiFfiConverterSequenceTypeMenuPrice.read(buf),
+            most=_UniffiFfiConverterUInt32.read(buf),
+            default=_UniffiFfiConverterUInt32.read(buf),
+            groups=_UniffiFfiConverterSequenceTypeModifierGroupId.read(buf),
+            allergens=_UniffiFfiConverterTypeAllergenFacts.read(buf),
+            tax_class=_UniffiFfiConverterOptionalTypeTaxClass.read(buf),
+            least_age=_UniffiFfiConverterOptionalUInt8.read(buf),
+            make=_UniffiFfiConverterSequenceTypeMakeStep.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeModifierId.check_lower(value.id)
+        _UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterSequenceTypeMenuPrice.check_lower(value.prices)
+        _UniffiFfiConverterUInt32.check_lower(value.most)
+        _UniffiFfiConverterUInt32.check_lower(value.default)
+        _UniffiFfiConverterSequenceTypeModifierGroupId.check_lower(value.groups)
+        _UniffiFfiConverterTypeAllergenFacts.check_lower(value.allergens)
+        _UniffiFfiConverterOptionalTypeTaxClass.check_lower(value.tax_class)
+        _UniffiFfiConverterOptionalUInt8.check_lower(value.least_age)
+        _UniffiFfiConverterSequenceTypeMakeStep.check_lower(value.make)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeModifierId.write(value.id, buf)
+        _UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterSequenceTypeMenuPrice.write(value.prices, buf)
+        _UniffiFfiConverterUInt32.write(value.most, buf)
+        _UniffiFfiConverterUInt32.write(value.default, buf)
+        _UniffiFfiConverterSequenceTypeModifierGroupId.write(value.groups, buf)
+        _UniffiFfiConverterTypeAllergenFacts.write(value.allergens, buf)
+        _UniffiFfiConverterOptionalTypeTaxClass.write(value.tax_class, buf)
+        _UniffiFfiConverterOptionalUInt8.write(value.least_age, buf)
+        _UniffiFfiConverterSequenceTypeMakeStep.write(value.make, buf)
+
+class _UniffiFfiConverterSequenceTypeModifier(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeModifier.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeModifier.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeModifier.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class ModifierGroup:
+    """
+    A group of modifiers (オプション群).
+"""
+    def __init__(self, *, id:ModifierGroupId, title:Texts, min:int, max:int, modifiers:typing.List[Modifier]):
+        self.id = id
+        self.title = title
+        self.min = min
+        self.max = max
+        self.modifiers = modifiers
+
+
+
+
+    def __str__(self):
+        return "ModifierGroup(id={}, title={}, min={}, max={}, modifiers={})".format(self.id, self.title, self.min, self.max, self.modifiers)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.title != other.title:
+            return False
+        if self.min != other.min:
+            return False
+        if self.max != other.max:
+            return False
+        if self.modifiers != other.modifiers:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeModifierGroup(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return ModifierGroup(
+            id=_UniffiFfiConverterTypeModifierGroupId.read(buf),
+            title=_UniffiFfiConverterTypeTexts.read(buf),
+            min=_UniffiFfiConverterUInt32.read(buf),
+            max=_UniffiFfiConverterUInt32.read(buf),
+            modifiers=_UniffiFfiConverterSequenceTypeModifier.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeModifierGroupId.check_lower(value.id)
+        _UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterUInt32.check_lower(value.min)
+        _UniffiFfiConverterUInt32.check_lower(value.max)
+        _UniffiFfiConverterSequenceTypeModifier.check_lower(value.modifiers)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeModifierGroupId.write(value.id, buf)
+        _UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterUInt32.write(value.min, buf)
+        _UniffiFfiConverterUInt32.write(value.max, buf)
+        _UniffiFfiConverterSequenceTypeModifier.write(value.modifiers, buf)
+
+class _UniffiFfiConverterSequenceTypeModifierGroup(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeModifierGroup.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeModifierGroup.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeModifierGroup.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class Menu:
+    """
+    The menu of a store.
+"""
+    def __init__(self, *, store:StoreId, version:int, currency:str, sections:typing.List[MenuSection], items:typing.List[MenuItem], groups:typing.List[ModifierGroup]):
+        self.store = store
+        self.version = version
+        self.currency = currency
+        self.sections = sections
+        self.items = items
+        self.groups = groups
+
+
+
+
+    def __str__(self):
+        return "Menu(store={}, version={}, currency={}, sections={}, items={}, groups={})".format(self.store, self.version, self.currency, self.sections, self.items, self.groups)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.version != other.version:
+            return False
+        if self.currency != other.currency:
+            return False
+        if self.sections != other.sections:
+            return False
+        if self.items != other.items:
+            return False
+        if self.groups != other.groups:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenu(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Menu(
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            version=_UniffiFfiConverterUInt64.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+            sections=_UniffiFfiConverterSequenceTypeMenuSection.read(buf),
+            items=_UniffiFfiConverterSequenceTypeMenuItem.read(buf),
+            groups=_UniffiFfiConverterSequenceTypeModifierGroup.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterUInt64.check_lower(value.version)
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterSequenceTypeMenuSection.check_lower(value.sections)
+        _UniffiFfiConverterSequenceTypeMenuItem.check_lower(value.items)
+        _UniffiFfiConverterSequenceTypeModifierGroup.check_lower(value.groups)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterUInt64.write(value.version, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterSequenceTypeMenuSection.write(value.sections, buf)
+        _UniffiFfiConverterSequenceTypeMenuItem.write(value.items, buf)
+        _UniffiFfiConverterSequenceTypeModifierGroup.write(value.groups, buf)
+
+
+
+
+
+
+class StoreMode:
+    """
+    Whether the kitchen takes new orders (受付中, 混雑(延長), 受付停止). Accepted ones are not touched.
+"""
+    def __init__(self):
+        raise RuntimeError("StoreMode cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class ONLINE:
+        """
+        As planned.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "StoreMode.ONLINE()".format()
+        def __eq__(self, other):
+            if not isinstance(other, StoreMode):
+                return NotImplemented
+            if not other.is_ONLINE():
+                return False
+            return True
+
+    @dataclass
+    class BUSY:
+        """
+        Work on new orders begins so much later.
+"""
+
+        def __init__(self, delay_min:int):
+            self.delay_min = delay_min
+
+            """
+        In minutes.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "StoreMode.BUSY(delay_min={})".format(self.delay_min)
+        def __eq__(self, other):
+            if not isinstance(other, StoreMode):
+                return NotImplemented
+            if not other.is_BUSY():
+                return False
+            if self.delay_min != other.delay_min:
+                return False
+            return True
+
+    @dataclass
+    class PAUSED:
+        """
+        No work on new orders begins before; later times can be ordered.
+"""
+
+        def __init__(self, until_ms:typing.Optional[int]):
+            self.until_ms = until_ms
+
+            """
+        In milliseconds; `None` is the rest of the day.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "StoreMode.PAUSED(until_ms={})".format(self.until_ms)
+        def __eq__(self, other):
+            if not isinstance(other, StoreMode):
+                return NotImplemented
+            if not other.is_PAUSED():
+                return False
+            if self.until_ms != other.until_ms:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_ONLINE(self) -> bool:
+        return isinstance(self, StoreMode.ONLINE)
+    def is_online(self) -> bool:
+        return isinstance(self, StoreMode.ONLINE)
+    def is_BUSY(self) -> bool:
+        return isinstance(self, StoreMode.BUSY)
+    def is_busy(self) -> bool:
+        return isinstance(self, StoreMode.BUSY)
+    def is_PAUSED(self) -> bool:
+        return isinstance(self, StoreMode.PAUSED)
+    def is_paused(self) -> bool:
+        return isinstance(self, StoreMode.PAUSED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+StoreMode.ONLINE = type("StoreMode.ONLINE", (StoreMode.ONLINE, StoreMode,), {})  # type: ignore
+StoreMode.BUSY = type("StoreMode.BUSY", (StoreMode.BUSY, StoreMode,), {})  # type: ignore
+StoreMode.PAUSED = type("StoreMode.PAUSED", (StoreMode.PAUSED, StoreMode,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeStoreMode(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return StoreMode.ONLINE(
+            )
+        if variant == 2:
+            return StoreMode.BUSY(
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 3:
+            return StoreMode.PAUSED(
+                _UniffiFfiConverterOptionalInt64.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_ONLINE():
+            return
+        if value.is_BUSY():
+            _UniffiFfiConverterUInt32.check_lower(value.delay_min)
+            return
+        if value.is_PAUSED():
+            _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_ONLINE():
+            buf.write_i32(1)
+        if value.is_BUSY():
+            buf.write_i32(2)
+            _UniffiFfiConverterUInt32.write(value.delay_min, buf)
+        if value.is_PAUSED():
+            buf.write_i32(3)
+            _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+
+
+
+@dataclass
+class SoldOut:
+    """
+    Something is sold out (売切).
+"""
+    def __init__(self, *, thing:MenuThing, until_ms:typing.Optional[int]):
+        self.thing = thing
+        self.until_ms = until_ms
+
+
+
+
+    def __str__(self):
+        return "SoldOut(thing={}, until_ms={})".format(self.thing, self.until_ms)
+    def __eq__(self, other):
+        if self.thing != other.thing:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSoldOut(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SoldOut(
+            thing=_UniffiFfiConverterTypeMenuThing.read(buf),
+            until_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeMenuThing.check_lower(value.thing)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeMenuThing.write(value.thing, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+
+class _UniffiFfiConverterSequenceTypeSoldOut(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeSoldOut.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeSoldOut.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeSoldOut.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterSequenceUInt32(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterUInt32.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterUInt32.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterUInt32.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class StationLoad:
+    """
+    What is booked at a station.
+"""
+    def __init__(self, *, station:StationId, from_min:int, seconds:typing.List[int]):
+        self.station = station
+        self.from_min = from_min
+        self.seconds = seconds
+
+
+
+
+    def __str__(self):
+        return "StationLoad(station={}, from_min={}, seconds={})".format(self.station, self.from_min, self.seconds)
+    def __eq__(self, other):
+        if self.station != other.station:
+            return False
+        if self.from_min != other.from_min:
+            return False
+        if self.seconds != other.seconds:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeStationLoad(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return StationLoad(
+            station=_UniffiFfiConverterTypeStationId.read(buf),
+            from_min=_UniffiFfiConverterInt64.read(buf),
+            seconds=_UniffiFfiConverterSequenceUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStationId.check_lower(value.station)
+        _UniffiFfiConverterInt64.check_lower(value.from_min)
+        _UniffiFfiConverterSequenceUInt32.check_lower(value.seconds)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStationId.write(value.station, buf)
+        _UniffiFfiConverterInt64.write(value.from_min, buf)
+        _UniffiFfiConverterSequenceUInt32.write(value.seconds, buf)
+
+class _UniffiFfiConverterSequenceTypeStationLoad(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeStationLoad.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeStationLoad.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeStationLoad.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class MenuStatus:
+    """
+    What changes by the minute in a store. With its [`KitchenPlan`], a phone finds slots for its own cart without telling anybody what it looks at:
+    see [`crate::slots::KitchenBook::from_load`].
+"""
+    def __init__(self, *, store:StoreId, menu_version:int, mode:StoreMode, mode_since_ms:int, sold_out:typing.List[SoldOut], late_p90_min:int, load:typing.List[StationLoad], as_of_ms:int):
+        self.store = store
+        self.menu_version = menu_version
+        self.mode = mode
+        self.mode_since_ms = mode_since_ms
+        self.sold_out = sold_out
+        self.late_p90_min = late_p90_min
+        self.load = load
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "MenuStatus(store={}, menu_version={}, mode={}, mode_since_ms={}, sold_out={}, late_p90_min={}, load={}, as_of_ms={})".format(self.store, self.menu_version, self.mode, self.mode_since_ms, self.sold_out, self.late_p90_min, self.load, self.as_of_ms)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.menu_version != other.menu_version:
+            return False
+        if self.mode != other.mode:
+            return False
+        if self.mode_since_ms != other.mode_since_ms:
+            return False
+        if self.sold_out != other.sold_out:
+            return False
+        if self.late_p90_min != other.late_p90_min:
+            return False
+        if self.load != other.load:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuStatus(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuStatus(
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            menu_version=_UniffiFfiConverterUInt64.read(buf),
+            mode=_UniffiFfiConverterTypeStoreMode.read(buf),
+            mode_since_ms=_UniffiFfiConverterInt64.read(buf),
+            sold_out=_UniffiFfiConverterSequenceTypeSoldOut.read(buf),
+            late_p90_min=_UniffiFfiConverterUInt32.read(buf),
+            load=_UniffiFfiConverterSequenceTypeStationLoad.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterUInt64.check_lower(value.menu_version)
+        _UniffiFfiConverterTypeStoreMode.check_lower(value.mode)
+        _UniffiFfiConverterInt64.check_lower(value.mode_since_ms)
+        _UniffiFfiConverterSequenceTypeSoldOut.check_lower(value.sold_out)
+        _UniffiFfiConverterUInt32.check_lower(value.late_p90_min)
+        _UniffiFfiConverterSequenceTypeStationLoad.check_lower(value.load)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterUInt64.write(value.menu_version, buf)
+        _UniffiFfiConverterTypeStoreMode.write(value.mode, buf)
+        _UniffiFfiConverterInt64.write(value.mode_since_ms, buf)
+        _UniffiFfiConverterSequenceTypeSoldOut.write(value.sold_out, buf)
+        _UniffiFfiConverterUInt32.write(value.late_p90_min, buf)
+        _UniffiFfiConverterSequenceTypeStationLoad.write(value.load, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+
+class _UniffiFfiConverterSequenceTypeMenuStatus(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeMenuStatus.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeMenuStatus.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeMenuStatus.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class MenuStatuses:
+    """
+    What changes by the minute in the stores that were asked for. One that takes no orders is left out.
+"""
+    def __init__(self, *, stores:typing.List[MenuStatus], as_of_ms:int):
+        self.stores = stores
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "MenuStatuses(stores={}, as_of_ms={})".format(self.stores, self.as_of_ms)
+    def __eq__(self, other):
+        if self.stores != other.stores:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeMenuStatuses(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return MenuStatuses(
+            stores=_UniffiFfiConverterSequenceTypeMenuStatus.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeMenuStatus.check_lower(value.stores)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeMenuStatus.write(value.stores, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+
+@dataclass
+class OpeningSpan:
+    """
+    One span of a weekly plan.
+"""
+    def __init__(self, *, weekday:int, opens_min:int, closes_min:int):
+        self.weekday = weekday
+        self.opens_min = opens_min
+        self.closes_min = closes_min
+
+
+
+
+    def __str__(self):
+        return "OpeningSpan(weekday={}, opens_min={}, closes_min={})".format(self.weekday, self.opens_min, self.closes_min)
+    def __eq__(self, other):
+        if self.weekday != other.weekday:
+            return False
+        if self.opens_min != other.opens_min:
+            return False
+        if self.closes_min != other.closes_min:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOpeningSpan(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OpeningSpan(
+            weekday=_UniffiFfiConverterUInt8.read(buf),
+            opens_min=_UniffiFfiConverterUInt16.read(buf),
+            closes_min=_UniffiFfiConverterUInt16.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt8.check_lower(value.weekday)
+        _UniffiFfiConverterUInt16.check_lower(value.opens_min)
+        _UniffiFfiConverterUInt16.check_lower(value.closes_min)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt8.write(value.weekday, buf)
+        _UniffiFfiConverterUInt16.write(value.opens_min, buf)
+        _UniffiFfiConverterUInt16.write(value.closes_min, buf)
+
+
+class _UniffiFfiConverterTypeOrderId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+OrderId = str
+
+
+
+
+
+
+
+class OrderOf(enum.Enum):
+    """
+    What an order is of.
+"""
+
+    MENU = 0
+    """
+    The store's menu: the kitchen's time is booked.
+"""
+
+    GOODS = 1
+    """
+    Goods of the catalogue: pieces are reserved, in the store for a pickup, in the online shop for a delivery. The cart's items are the variants'
+    SKUs: see [`crate::menu::Menu::of_goods`].
+"""
+
+
+
+class _UniffiFfiConverterTypeOrderOf(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderOf.MENU
+        if variant == 2:
+            return OrderOf.GOODS
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == OrderOf.MENU:
+            return
+        if value == OrderOf.GOODS:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == OrderOf.MENU:
+            buf.write_i32(1)
+        if value == OrderOf.GOODS:
+            buf.write_i32(2)
+
+
+
+
+
+
+
+
+class OrderState(enum.Enum):
+    """
+    Where an order stands.
+"""
+
+    DRAFT = 0
+    """
+    Being put together.
+"""
+
+    SUBMITTED = 1
+    """
+    Sent; the store has not answered.
+"""
+
+    UNKNOWN = 2
+    """
+    Sent, and the answer was lost: it may or may not have arrived.
+"""
+
+    ACCEPTED = 3
+    """
+    The store makes it.
+"""
+
+    IN_PREPARATION = 4
+    """
+    The kitchen has begun.
+"""
+
+    READY = 5
+    """
+    It can be fetched.
+"""
+
+    PICKED_UP = 6
+    """
+    It was handed over.
+"""
+
+    COMPLETED = 7
+    """
+    All is done. Lines can still be given back.
+"""
+
+    CANCELED = 8
+    """
+    Cancelled by the person or the store.
+"""
+
+    REJECTED = 9
+    """
+    The store did not take it.
+"""
+
+    EXPIRED = 10
+    """
+    Nobody came (no-show).
+"""
+
+    FAILED = 11
+    """
+    It did not come about: not paid, or never arrived.
+"""
+
+
+
+class _UniffiFfiConverterTypeOrderState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderState.DRAFT
+        if variant == 2:
+            return OrderState.SUBMITTED
+        if variant == 3:
+            return OrderState.UNKNOWN
+        if variant == 4:
+            return OrderState.ACCEPTED
+        if variant == 5:
+            return OrderState.IN_PREPARATION
+        if variant == 6:
+            return OrderState.READY
+        if variant == 7:
+            return OrderState.PICKED_UP
+        if variant == 8:
+            return OrderState.COMPLETED
+        if variant == 9:
+            return OrderState.CANCELED
+        if variant == 10:
+            return OrderState.REJECTED
+        if variant == 11:
+            return OrderState.EXPIRED
+        if variant == 12:
+            return OrderState.FAILED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == OrderState.DRAFT:
+            return
+        if value == OrderState.SUBMITTED:
+            return
+        if value == OrderState.UNKNOWN:
+            return
+        if value == OrderState.ACCEPTED:
+            return
+        if value == OrderState.IN_PREPARATION:
+            return
+        if value == OrderState.READY:
+            return
+        if value == OrderState.PICKED_UP:
+            return
+        if value == OrderState.COMPLETED:
+            return
+        if value == OrderState.CANCELED:
+            return
+        if value == OrderState.REJECTED:
+            return
+        if value == OrderState.EXPIRED:
+            return
+        if value == OrderState.FAILED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == OrderState.DRAFT:
+            buf.write_i32(1)
+        if value == OrderState.SUBMITTED:
+            buf.write_i32(2)
+        if value == OrderState.UNKNOWN:
+            buf.write_i32(3)
+        if value == OrderState.ACCEPTED:
+            buf.write_i32(4)
+        if value == OrderState.IN_PREPARATION:
+            buf.write_i32(5)
+        if value == OrderState.READY:
+            buf.write_i32(6)
+        if value == OrderState.PICKED_UP:
+            buf.write_i32(7)
+        if value == OrderState.COMPLETED:
+            buf.write_i32(8)
+        if value == OrderState.CANCELED:
+            buf.write_i32(9)
+        if value == OrderState.REJECTED:
+            buf.write_i32(10)
+        if value == OrderState.EXPIRED:
+            buf.write_i32(11)
+        if value == OrderState.FAILED:
+            buf.write_i32(12)
+
+
+
+
+
+
+
+
+class OrderPayment:
+    """
+    Where the money stands, for the person.
+"""
+    def __init__(self):
+        raise RuntimeError("OrderPayment cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class AT_COUNTER:
+        """
+        To be paid at the counter.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.AT_COUNTER()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_AT_COUNTER():
+                return False
+            return True
+
+    @dataclass
+    class PENDING:
+        """
+        The provider is asked.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.PENDING()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_PENDING():
+                return False
+            return True
+
+    @dataclass
+    class STEP_UP:
+        """
+        The person has to do something at the provider (本人認証).
+"""
+
+        def __init__(self, url:str):
+            self.url = url
+
+            """
+        Where, as the provider says it.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.STEP_UP(url={})".format(self.url)
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_STEP_UP():
+                return False
+            if self.url != other.url:
+                return False
+            return True
+
+    @dataclass
+    class UNKNOWN:
+        """
+        The provider has not answered; it is asked again until it does. Nothing is charged twice.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.UNKNOWN()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_UNKNOWN():
+                return False
+            return True
+
+    @dataclass
+    class AUTHORISED:
+        """
+        Set aside.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.AUTHORISED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_AUTHORISED():
+                return False
+            return True
+
+    @dataclass
+    class PAID:
+        """
+        Taken, or collected.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.PAID()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_PAID():
+                return False
+            return True
+
+    @dataclass
+    class REFUSED:
+        """
+        The provider refused: another card, or the counter.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.REFUSED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_REFUSED():
+                return False
+            return True
+
+    @dataclass
+    class VOIDED:
+        """
+        Let go.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderPayment.VOIDED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderPayment):
+                return NotImplemented
+            if not other.is_VOIDED():
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_AT_COUNTER(self) -> bool:
+        return isinstance(self, OrderPayment.AT_COUNTER)
+    def is_at_counter(self) -> bool:
+        return isinstance(self, OrderPayment.AT_COUNTER)
+    def is_PENDING(self) -> bool:
+        return isinstance(self, OrderPayment.PENDING)
+    def is_pending(self) -> bool:
+        return isinstance(self, OrderPayment.PENDING)
+    def is_STEP_UP(self) -> bool:
+        return isinstance(self, OrderPayment.STEP_UP)
+    def is_step_up(self) -> bool:
+        return isinstance(self, OrderPayment.STEP_UP)
+    def is_UNKNOWN(self) -> bool:
+        return isinstance(self, OrderPayment.UNKNOWN)
+    def is_unknown(self) -> bool:
+        return isinstance(self, OrderPayment.UNKNOWN)
+    def is_AUTHORISED(self) -> bool:
+        return isinstance(self, OrderPayment.AUTHORISED)
+    def is_authorised(self) -> bool:
+        return isinstance(self, OrderPayment.AUTHORISED)
+    def is_PAID(self) -> bool:
+        return isinstance(self, OrderPayment.PAID)
+    def is_paid(self) -> bool:
+        return isinstance(self, OrderPayment.PAID)
+    def is_REFUSED(self) -> bool:
+        return isinstance(self, OrderPayment.REFUSED)
+    def is_refused(self) -> bool:
+        return isinstance(self, OrderPayment.REFUSED)
+    def is_VOIDED(self) -> bool:
+        return isinstance(self, OrderPayment.VOIDED)
+    def is_voided(self) -> bool:
+        return isinstance(self, OrderPayment.VOIDED)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+OrderPayment.AT_COUNTER = type("OrderPayment.AT_COUNTER", (OrderPayment.AT_COUNTER, OrderPayment,), {})  # type: ignore
+OrderPayment.PENDING = type("OrderPayment.PENDING", (OrderPayment.PENDING, OrderPayment,), {})  # type: ignore
+OrderPayment.STEP_UP = type("OrderPayment.STEP_UP", (OrderPayment.STEP_UP, OrderPayment,), {})  # type: ignore
+OrderPayment.UNKNOWN = type("OrderPayment.UNKNOWN", (OrderPayment.UNKNOWN, OrderPayment,), {})  # type: ignore
+OrderPayment.AUTHORISED = type("OrderPayment.AUTHORISED", (OrderPayment.AUTHORISED, OrderPayment,), {})  # type: ignore
+OrderPayment.PAID = type("OrderPayment.PAID", (OrderPayment.PAID, OrderPayment,), {})  # type: ignore
+OrderPayment.REFUSED = type("OrderPayment.REFUSED", (OrderPayment.REFUSED, OrderPayment,), {})  # type: ignore
+OrderPayment.VOIDED = type("OrderPayment.VOIDED", (OrderPayment.VOIDED, OrderPayment,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeOrderPayment(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderPayment.AT_COUNTER(
+            )
+        if variant == 2:
+            return OrderPayment.PENDING(
+            )
+        if variant == 3:
+            return OrderPayment.STEP_UP(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 4:
+            return OrderPayment.UNKNOWN(
+            )
+        if variant == 5:
+            return OrderPayment.AUTHORISED(
+            )
+        if variant == 6:
+            return OrderPayment.PAID(
+            )
+        if variant == 7:
+            return OrderPayment.REFUSED(
+            )
+        if variant == 8:
+            return OrderPayment.VOIDED(
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_AT_COUNTER():
+            return
+        if value.is_PENDING():
+            return
+        if value.is_STEP_UP():
+            _UniffiFfiConverterString.check_lower(value.url)
+            return
+        if value.is_UNKNOWN():
+            return
+        if value.is_AUTHORISED():
+            return
+        if value.is_PAID():
+            return
+        if value.is_REFUSED():
+            return
+        if value.is_VOIDED():
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_AT_COUNTER():
+            buf.write_i32(1)
+        if value.is_PENDING():
+            buf.write_i32(2)
+        if value.is_STEP_UP():
+            buf.write_i32(3)
+            _UniffiFfiConverterString.write(value.url, buf)
+        if value.is_UNKNOWN():
+            buf.write_i32(4)
+        if value.is_AUTHORISED():
+            buf.write_i32(5)
+        if value.is_PAID():
+            buf.write_i32(6)
+        if value.is_REFUSED():
+            buf.write_i32(7)
+        if value.is_VOIDED():
+            buf.write_i32(8)
+
+
+
+@dataclass
+class OrderLineView:
+    """
+    A line of an order.
+"""
+    def __init__(self, *, titles:Texts, sku:Sku, pieces:int, given_back:int, gross_minor:int):
+        self.titles = titles
+        self.sku = sku
+        self.pieces = pieces
+        self.given_back = given_back
+        self.gross_minor = gross_minor
+
+
+
+
+    def __str__(self):
+        return "OrderLineView(titles={}, sku={}, pieces={}, given_back={}, gross_minor={})".format(self.titles, self.sku, self.pieces, self.given_back, self.gross_minor)
+    def __eq__(self, other):
+        if self.titles != other.titles:
+            return False
+        if self.sku != other.sku:
+            return False
+        if self.pieces != other.pieces:
+            return False
+        if self.given_back != other.given_back:
+            return False
+        if self.gross_minor != other.gross_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderLineView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderLineView(
+            titles=_UniffiFfiConverterTypeTexts.read(buf),
+            sku=_UniffiFfiConverterTypeSku.read(buf),
+            pieces=_UniffiFfiConverterUInt32.read(buf),
+            given_back=_UniffiFfiConverterUInt32.read(buf),
+            gross_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeTexts.check_lower(value.titles)
+        _UniffiFfiConverterTypeSku.check_lower(value.sku)
+        _UniffiFfiConverterUInt32.check_lower(value.pieces)
+        _UniffiFfiConverterUInt32.check_lower(value.given_back)
+        _UniffiFfiConverterInt64.check_lower(value.gross_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeTexts.write(value.titles, buf)
+        _UniffiFfiConverterTypeSku.write(value.sku, buf)
+        _UniffiFfiConverterUInt32.write(value.pieces, buf)
+        _UniffiFfiConverterUInt32.write(value.given_back, buf)
+        _UniffiFfiConverterInt64.write(value.gross_minor, buf)
+
+class _UniffiFfiConverterSequenceTypeOrderLineView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeOrderLineView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeOrderLineView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeOrderLineView.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class RejectReason(enum.Enum):
+    """
+    Why an order is not taken.
+"""
+
+    CHANGED = 0
+    """
+    Price or stock changed meanwhile: a question to the person, see [`crate::cart::CartChange`].
+"""
+
+    SLOT_GONE = 1
+    """
+    The slot is gone: other times are offered.
+"""
+
+    STORE = 2
+    """
+    The store cannot take it.
+"""
+
+    NOT_ACCEPTED = 3
+    """
+    The store did not answer in time.
+"""
+
+
+
+class _UniffiFfiConverterTypeRejectReason(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return RejectReason.CHANGED
+        if variant == 2:
+            return RejectReason.SLOT_GONE
+        if variant == 3:
+            return RejectReason.STORE
+        if variant == 4:
+            return RejectReason.NOT_ACCEPTED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == RejectReason.CHANGED:
+            return
+        if value == RejectReason.SLOT_GONE:
+            return
+        if value == RejectReason.STORE:
+            return
+        if value == RejectReason.NOT_ACCEPTED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == RejectReason.CHANGED:
+            buf.write_i32(1)
+        if value == RejectReason.SLOT_GONE:
+            buf.write_i32(2)
+        if value == RejectReason.STORE:
+            buf.write_i32(3)
+        if value == RejectReason.NOT_ACCEPTED:
+            buf.write_i32(4)
+
+
+
+class _UniffiFfiConverterOptionalTypeRejectReason(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeRejectReason.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeRejectReason.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeRejectReason.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterOptionalTypeOrderId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeOrderId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeOrderId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeOrderId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class OrderView:
+    """
+    An order as it stands.
+"""
+    def __init__(self, *, id:OrderId, store:StoreId, of:OrderOf, handoff:HandoffMode, tax_handoff:TaxHandoff, state:OrderState, payment:OrderPayment, lines:typing.List[OrderLineView], currency:str, to_pay_minor:int, refunded_minor:int, placed_at_ms:int, promised_ms:int, late:bool, kept_until_ms:int, can_cancel:bool, call_number:typing.Optional[int], pickup_code:typing.Optional[str], shelf:typing.Optional[str], least_age:typing.Optional[int], rejected:typing.Optional[RejectReason], replaces:typing.Optional[OrderId], version:int, changed_at_ms:int):
+        self.id = id
+        self.store = store
+        self.of = of
+        self.handoff = handoff
+        self.tax_handoff = tax_handoff
+        self.state = state
+        self.payment = payment
+        self.lines = lines
+        self.currency = currency
+        self.to_pay_minor = to_pay_minor
+        self.refunded_minor = refunded_minor
+        self.placed_at_ms = placed_at_ms
+        self.promised_ms = promised_ms
+        self.late = late
+        self.kept_until_ms = kept_until_ms
+        self.can_cancel = can_cancel
+        self.call_number = call_number
+        self.pickup_code = pickup_code
+        self.shelf = shelf
+        self.least_age = least_age
+        self.rejected = rejected
+        self.replaces = replaces
+        self.version = version
+        self.changed_at_ms = changed_at_ms
+
+
+
+
+    def __str__(self):
+        return "OrderView(id={}, store={}, of={}, handoff={}, tax_handoff={}, state={}, payment={}, lines={}, currency={}, to_pay_minor={}, refunded_minor={}, placed_at_ms={}, promised_ms={}, late={}, kept_until_ms={}, can_cancel={}, call_number={}, pickup_code={}, shelf={}, least_age={}, rejected={}, replaces={}, version={}, changed_at_ms={})".format(self.id, self.store, self.of, self.handoff, self.tax_handoff, self.state, self.payment, self.lines, self.currency, self.to_pay_minor, self.refunded_minor, self.placed_at_ms, self.promised_ms, self.late, self.kept_until_ms, self.can_cancel, self.call_number, self.pickup_code, self.shelf, self.least_age, self.rejected, self.replaces, self.version, self.changed_at_ms)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.store != other.store:
+            return False
+        if self.of != other.of:
+            return False
+        if self.handoff != other.handoff:
+            return False
+        if self.tax_handoff != other.tax_handoff:
+            return False
+        if self.state != other.state:
+            return False
+        if self.payment != other.payment:
+            return False
+        if self.lines != other.lines:
+            return False
+        if self.currency != other.currency:
+            return False
+        if self.to_pay_minor != other.to_pay_minor:
+            return False
+        if self.refunded_minor != other.refunded_minor:
+            return False
+        if self.placed_at_ms != other.placed_at_ms:
+            return False
+        if self.promised_ms != other.promised_ms:
+            return False
+        if self.late != other.late:
+            return False
+        if self.kept_until_ms != other.kept_until_ms:
+            return False
+        if self.can_cancel != other.can_cancel:
+            return False
+        if self.call_number != other.call_number:
+            return False
+        if self.pickup_code != other.pickup_code:
+            return False
+        if self.shelf != other.shelf:
+            return False
+        if self.least_age != other.least_age:
+            return False
+        if self.rejected != other.rejected:
+            return False
+        if self.replaces != other.replaces:
+            return False
+        if self.version != other.version:
+            return False
+        if self.changed_at_ms != other.changed_at_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderView(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderView(
+            id=_UniffiFfiConverterTypeOrderId.read(buf),
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            of=_UniffiFfiConverterTypeOrderOf.read(buf),
+            handoff=_UniffiFfiConverterTypeHandoffMode.read(buf),
+            tax_handoff=_UniffiFfiConverterTypeTaxHandoff.read(buf),
+            state=_UniffiFfiConverterTypeOrderState.read(buf),
+            payment=_UniffiFfiConverterTypeOrderPayment.read(buf),
+            lines=_UniffiFfiConverterSequenceTypeOrderLineView.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+            to_pay_minor=_UniffiFfiConverterInt64.read(buf),
+            refunded_minor=_UniffiFfiConverterInt64.read(buf),
+            placed_at_ms=_UniffiFfiConverterInt64.read(buf),
+            promised_ms=_UniffiFfiConverterInt64.read(buf),
+            late=_UniffiFfiConverterBoolean.read(buf),
+            kept_until_ms=_UniffiFfiConverterInt64.read(buf),
+            can_cancel=_UniffiFfiConverterBoolean.read(buf),
+            call_number=_UniffiFfiConverterOptionalUInt16.read(buf),
+            pickup_code=_UniffiFfiConverterOptionalString.read(buf),
+            shelf=_UniffiFfiConverterOptionalString.read(buf),
+            least_age=_UniffiFfiConverterOptionalUInt8.read(buf),
+            rejected=_UniffiFfiConverterOptionalTypeRejectReason.read(buf),
+            replaces=_UniffiFfiConverterOptionalTypeOrderId.read(buf),
+            version=_UniffiFfiConverterUInt64.read(buf),
+            changed_at_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeOrderId.check_lower(value.id)
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterTypeOrderOf.check_lower(value.of)
+        _UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+        _UniffiFfiConverterTypeTaxHandoff.check_lower(value.tax_handoff)
+        _UniffiFfiConverterTypeOrderState.check_lower(value.state)
+        _UniffiFfiConverterTypeOrderPayment.check_lower(value.payment)
+        _UniffiFfiConverterSequenceTypeOrderLineView.check_lower(value.lines)
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterInt64.check_lower(value.to_pay_minor)
+        _UniffiFfiConverterInt64.check_lower(value.refunded_minor)
+        _UniffiFfiConverterInt64.check_lower(value.placed_at_ms)
+        _UniffiFfiConverterInt64.check_lower(value.promised_ms)
+        _UniffiFfiConverterBoolean.check_lower(value.late)
+        _UniffiFfiConverterInt64.check_lower(value.kept_until_ms)
+        _UniffiFfiConverterBoolean.check_lower(value.can_cancel)
+        _UniffiFfiConverterOptionalUInt16.check_lower(value.call_number)
+        _UniffiFfiConverterOptionalString.check_lower(value.pickup_code)
+        _UniffiFfiConverterOptionalString.check_lower(value.shelf)
+        _UniffiFfiConverterOptionalUInt8.check_lower(value.least_age)
+        _UniffiFfiConverterOptionalTypeRejectReason.check_lower(value.rejected)
+        _UniffiFfiConverterOptionalTypeOrderId.check_lower(value.replaces)
+        _UniffiFfiConverterUInt64.check_lower(value.version)
+        _UniffiFfiConverterInt64.check_lower(value.changed_at_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeOrderId.write(value.id, buf)
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterTypeOrderOf.write(value.of, buf)
+        _UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+        _UniffiFfiConverterTypeTaxHandoff.write(value.tax_handoff, buf)
+        _UniffiFfiConverterTypeOrderState.write(value.state, buf)
+        _UniffiFfiConverterTypeOrderPayment.write(value.payment, buf)
+        _UniffiFfiConverterSequenceTypeOrderLineView.write(value.lines, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterInt64.write(value.to_pay_minor, buf)
+        _UniffiFfiConverterInt64.write(value.refunded_minor, buf)
+        _UniffiFfiConverterInt64.write(value.placed_at_ms, buf)
+        _UniffiFfiConverterInt64.write(value.promised_ms, buf)
+        _UniffiFfiConverterBoolean.write(value.late, buf)
+        _UniffiFfiConverterInt64.write(value.kept_until_ms, buf)
+        _UniffiFfiConverterBoolean.write(value.can_cancel, buf)
+        _UniffiFfiConverterOptionalUInt16.write(value.call_number, buf)
+        _UniffiFfiConverterOptionalString.write(value.pickup_code, buf)
+        _UniffiFfiConverterOptionalString.write(value.shelf, buf)
+        _UniffiFfiConverterOptionalUInt8.write(value.least_age, buf)
+        _UniffiFfiConverterOptionalTypeRejectReason.write(value.rejected, buf)
+        _UniffiFfiConverterOptionalTypeOrderId.write(value.replaces, buf)
+        _UniffiFfiConverterUInt64.write(value.version, buf)
+        _UniffiFfiConverterInt64.write(value.changed_at_ms, buf)
+
+class _UniffiFfiConverterOptionalTypeModifierId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeModifierId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeModifierId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeModifierId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
+
+class CartChange:
+    """
+    Something that is not as the person saw it.
+"""
+    def __init__(self):
+        raise RuntimeError("CartChange cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class VANISHED:
+        """
+        An item is no longer on the menu.
+"""
+
+        def __init__(self, line:int, item:MenuItemId):
+            self.line = line
+
+            """
+        The line's place.
+"""
+
+            self.item = item
+
+            """
+        The item.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartChange.VANISHED(line={}, item={})".format(self.line, self.item)
+        def __eq__(self, other):
+            if not isinstance(other, CartChange):
+                return NotImplemented
+            if not other.is_VANISHED():
+                return False
+            if self.line != other.line:
+                return False
+            if self.item != other.item:
+                return False
+            return True
+
+    @dataclass
+    class MODIFIER_VANISHED:
+        """
+        A modifier, or its whole group, is no longer on the menu.
+"""
+
+        def __init__(self, line:int, group:ModifierGroupId, modifier:typing.Optional[ModifierId]):
+            self.line = line
+
+            """
+        The line's place.
+"""
+
+            self.group = group
+
+            """
+        The group.
+"""
+
+            self.modifier = modifier
+
+            """
+        The modifier; `None` where the group is gone.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartChange.MODIFIER_VANISHED(line={}, group={}, modifier={})".format(self.line, self.group, self.modifier)
+        def __eq__(self, other):
+            if not isinstance(other, CartChange):
+                return NotImplemented
+            if not other.is_MODIFIER_VANISHED():
+                return False
+            if self.line != other.line:
+                return False
+            if self.group != other.group:
+                return False
+            if self.modifier != other.modifier:
+                return False
+            return True
+
+    @dataclass
+    class SOLD_OUT:
+        """
+        Sold out.
+"""
+
+        def __init__(self, line:int, thing:MenuThing, until_ms:typing.Optional[int]):
+            self.line = line
+
+            """
+        The line's place.
+"""
+
+            self.thing = thing
+
+            """
+        What.
+"""
+
+            self.until_ms = until_ms
+
+            """
+        First millisecond of a hand-over at which there is some again, where the store said so.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartChange.SOLD_OUT(line={}, thing={}, until_ms={})".format(self.line, self.thing, self.until_ms)
+        def __eq__(self, other):
+            if not isinstance(other, CartChange):
+                return NotImplemented
+            if not other.is_SOLD_OUT():
+                return False
+            if self.line != other.line:
+                return False
+            if self.thing != other.thing:
+                return False
+            if self.until_ms != other.until_ms:
+                return False
+            return True
+
+    @dataclass
+    class COSTS:
+        """
+        A piece costs something else now.
+"""
+
+        def __init__(self, line:int, was_minor:int, is_minor:int):
+            self.line = line
+
+            """
+        The line's place.
+"""
+
+            self.was_minor = was_minor
+
+            """
+        What the person saw, in minor units, tax included.
+"""
+
+            self.is_minor = is_minor
+
+            """
+        What it costs.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "CartChange.COSTS(line={}, was_minor={}, is_minor={})".format(self.line, self.was_minor, self.is_minor)
+        def __eq__(self, other):
+            if not isinstance(other, CartChange):
+                return NotImplemented
+            if not other.is_COSTS():
+                return False
+            if self.line != other.line:
+                return False
+            if self.was_minor != other.was_minor:
+                return False
+            if self.is_minor != other.is_minor:
+                return False
+            return True
+
+    @dataclass
+    class RULE:
+        """
+        Anything else that does not fit any more: a group with other limits, another time of day.
+"""
+
+        def __init__(self, *values):
+            if len(values) != 1:
+                raise TypeError(f"Expected 1 arguments, found {len(values)}")
+            self._values = values
+
+        def __getitem__(self, index):
+            return self._values[index]
+
+
+
+
+
+
+        def __str__(self):
+            return f"CartChange.RULE{self._values!r}"
+        def __eq__(self, other):
+            if not isinstance(other, CartChange):
+                return NotImplemented
+            if not other.is_RULE():
+                return False
+            return self._values == other._values
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_VANISHED(self) -> bool:
+        return isinstance(self, CartChange.VANISHED)
+    def is_vanished(self) -> bool:
+        return isinstance(self, CartChange.VANISHED)
+    def is_MODIFIER_VANISHED(self) -> bool:
+        return isinstance(self, CartChange.MODIFIER_VANISHED)
+    def is_modifier_vanished(self) -> bool:
+        return isinstance(self, CartChange.MODIFIER_VANISHED)
+    def is_SOLD_OUT(self) -> bool:
+        return isinstance(self, CartChange.SOLD_OUT)
+    def is_sold_out(self) -> bool:
+        return isinstance(self, CartChange.SOLD_OUT)
+    def is_COSTS(self) -> bool:
+        return isinstance(self, CartChange.COSTS)
+    def is_costs(self) -> bool:
+        return isinstance(self, CartChange.COSTS)
+    def is_RULE(self) -> bool:
+        return isinstance(self, CartChange.RULE)
+    def is_rule(self) -> bool:
+        return isinstance(self, CartChange.RULE)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+CartChange.VANISHED = type("CartChange.VANISHED", (CartChange.VANISHED, CartChange,), {})  # type: ignore
+CartChange.MODIFIER_VANISHED = type("CartChange.MODIFIER_VANISHED", (CartChange.MODIFIER_VANISHED, CartChange,), {})  # type: ignore
+CartChange.SOLD_OUT = type("CartChange.SOLD_OUT", (CartChange.SOLD_OUT, CartChange,), {})  # type: ignore
+CartChange.COSTS = type("CartChange.COSTS", (CartChange.COSTS, CartChange,), {})  # type: ignore
+CartChange.RULE = type("CartChange.RULE", (CartChange.RULE, CartChange,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeCartChange(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CartChange.VANISHED(
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterTypeMenuItemId.read(buf),
+            )
+        if variant == 2:
+            return CartChange.MODIFIER_VANISHED(
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterTypeModifierGroupId.read(buf),
+                _UniffiFfiConverterOptionalTypeModifierId.read(buf),
+            )
+        if variant == 3:
+            return CartChange.SOLD_OUT(
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterTypeMenuThing.read(buf),
+                _UniffiFfiConverterOptionalInt64.read(buf),
+            )
+        if variant == 4:
+            return CartChange.COSTS(
+                _UniffiFfiConverterUInt32.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+                _UniffiFfiConverterInt64.read(buf),
+            )
+        if variant == 5:
+            return CartChange.RULE(
+                _UniffiFfiConverterTypeCartProblem.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_VANISHED():
+            _UniffiFfiConverterUInt32.check_lower(value.line)
+            _UniffiFfiConverterTypeMenuItemId.check_lower(value.item)
+            return
+        if value.is_MODIFIER_VANISHED():
+            _UniffiFfiConverterUInt32.check_lower(value.line)
+            _UniffiFfiConverterTypeModifierGroupId.check_lower(value.group)
+            _UniffiFfiConverterOptionalTypeModifierId.check_lower(value.modifier)
+            return
+        if value.is_SOLD_OUT():
+            _UniffiFfiConverterUInt32.check_lower(value.line)
+            _UniffiFfiConverterTypeMenuThing.check_lower(value.thing)
+            _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+            return
+        if value.is_COSTS():
+            _UniffiFfiConverterUInt32.check_lower(value.line)
+            _UniffiFfiConverterInt64.check_lower(value.was_minor)
+            _UniffiFfiConverterInt64.check_lower(value.is_minor)
+            return
+        if value.is_RULE():
+            _UniffiFfiConverterTypeCartProblem.check_lower(value._values[0])
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_VANISHED():
+            buf.write_i32(1)
+            _UniffiFfiConverterUInt32.write(value.line, buf)
+            _UniffiFfiConverterTypeMenuItemId.write(value.item, buf)
+        if value.is_MODIFIER_VANISHED():
+            buf.write_i32(2)
+            _UniffiFfiConverterUInt32.write(value.line, buf)
+            _UniffiFfiConverterTypeModifierGroupId.write(value.group, buf)
+            _UniffiFfiConverterOptionalTypeModifierId.write(value.modifier, buf)
+        if value.is_SOLD_OUT():
+            buf.write_i32(3)
+            _UniffiFfiConverterUInt32.write(value.line, buf)
+            _UniffiFfiConverterTypeMenuThing.write(value.thing, buf)
+            _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+        if value.is_COSTS():
+            buf.write_i32(4)
+            _UniffiFfiConverterUInt32.write(value.line, buf)
+            _UniffiFfiConverterInt64.write(value.was_minor, buf)
+            _UniffiFfiConverterInt64.write(value.is_minor, buf)
+        if value.is_RULE():
+            buf.write_i32(5)
+            _UniffiFfiConverterTypeCartProblem.write(value._values[0], buf)
+
+
+
+class _UniffiFfiConverterSequenceTypeCartChange(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeCartChange.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeCartChange.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeCartChange.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class SlotRefusalReason:
+    """
+    Why a time cannot be booked.
+"""
+    def __init__(self):
+        raise RuntimeError("SlotRefusalReason cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class PAST:
+        """
+        It is over.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.PAST()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_PAST():
+                return False
+            return True
+
+    @dataclass
+    class TOO_SOON:
+        """
+        It cannot be made by then.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.TOO_SOON()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_TOO_SOON():
+                return False
+            return True
+
+    @dataclass
+    class TOO_FAR:
+        """
+        It is more days ahead than the store takes.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.TOO_FAR()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_TOO_FAR():
+                return False
+            return True
+
+    @dataclass
+    class SAME_DAY_OFF:
+        """
+        The store takes no orders for the same day.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.SAME_DAY_OFF()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_SAME_DAY_OFF():
+                return False
+            return True
+
+    @dataclass
+    class CLOSED:
+        """
+        The store is closed then.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.CLOSED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_CLOSED():
+                return False
+            return True
+
+    @dataclass
+    class LAST_ORDER_OVER:
+        """
+        Orders for that opening are over (ラストオーダー).
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.LAST_ORDER_OVER()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_LAST_ORDER_OVER():
+                return False
+            return True
+
+    @dataclass
+    class LAST_PICKUP_OVER:
+        """
+        It is after the last hand-over before closing.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.LAST_PICKUP_OVER()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_LAST_PICKUP_OVER():
+                return False
+            return True
+
+    @dataclass
+    class PAUSED:
+        """
+        The kitchen takes no new orders for then.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.PAUSED()".format()
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_PAUSED():
+                return False
+            return True
+
+    @dataclass
+    class FULL:
+        """
+        This station has no time left.
+"""
+
+        def __init__(self, station:StationId):
+            self.station = station
+
+            """
+        The station.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.FULL(station={})".format(self.station)
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_FULL():
+                return False
+            if self.station != other.station:
+                return False
+            return True
+
+    @dataclass
+    class TOO_LARGE:
+        """
+        This station could not make it with nothing else to do.
+"""
+
+        def __init__(self, station:StationId):
+            self.station = station
+
+            """
+        The station.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.TOO_LARGE(station={})".format(self.station)
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_TOO_LARGE():
+                return False
+            if self.station != other.station:
+                return False
+            return True
+
+    @dataclass
+    class UNKNOWN_STATION:
+        """
+        The kitchen has no such station: the menu and the plan do not fit.
+"""
+
+        def __init__(self, station:StationId):
+            self.station = station
+
+            """
+        The station.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "SlotRefusalReason.UNKNOWN_STATION(station={})".format(self.station)
+        def __eq__(self, other):
+            if not isinstance(other, SlotRefusalReason):
+                return NotImplemented
+            if not other.is_UNKNOWN_STATION():
+                return False
+            if self.station != other.station:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_PAST(self) -> bool:
+        return isinstance(self, SlotRefusalReason.PAST)
+    def is_past(self) -> bool:
+        return isinstance(self, SlotRefusalReason.PAST)
+    def is_TOO_SOON(self) -> bool:
+        return isinstance(self, SlotRefusalReason.TOO_SOON)
+    def is_too_soon(self) -> bool:
+        return isinstance(self, SlotRefusalReason.TOO_SOON)
+    def is_TOO_FAR(self) -> bool:
+        return isinstance(self, SlotRefusalReason.TOO_FAR)
+    def is_too_far(self) -> bool:
+        return isinstance(self, SlotRefusalReason.TOO_FAR)
+    def is_SAME_DAY_OFF(self) -> bool:
+        return isinstance(self, SlotRefusalReason.SAME_DAY_OFF)
+    def is_same_day_off(self) -> bool:
+        return isinstance(self, SlotRefusalReason.SAME_DAY_OFF)
+    def is_CLOSED(self) -> bool:
+        return isinstance(self, SlotRefusalReason.CLOSED)
+    def is_closed(self) -> bool:
+        return isinstance(self, SlotRefusalReason.CLOSED)
+    def is_LAST_ORDER_OVER(self) -> bool:
+        return isinstance(self, SlotRefusalReason.LAST_ORDER_OVER)
+    def is_last_order_over(self) -> bool:
+        return isinstance(self, SlotRefusalReason.LAST_ORDER_OVER)
+    def is_LAST_PICKUP_OVER(self) -> bool:
+        return isinstance(self, SlotRefusalReason.LAST_PICKUP_OVER)
+    def is_last_pickup_over(self) -> bool:
+        return isinstance(self, SlotRefusalReason.LAST_PICKUP_OVER)
+    def is_PAUSED(self) -> bool:
+        return isinstance(self, SlotRefusalReason.PAUSED)
+    def is_paused(self) -> bool:
+        return isinstance(self, SlotRefusalReason.PAUSED)
+    def is_FULL(self) -> bool:
+        return isinstance(self, SlotRefusalReason.FULL)
+    def is_full(self) -> bool:
+        return isinstance(self, SlotRefusalReason.FULL)
+    def is_TOO_LARGE(self) -> bool:
+        return isinstance(self, SlotRefusalReason.TOO_LARGE)
+    def is_too_large(self) -> bool:
+        return isinstance(self, SlotRefusalReason.TOO_LARGE)
+    def is_UNKNOWN_STATION(self) -> bool:
+        return isinstance(self, SlotRefusalReason.UNKNOWN_STATION)
+    def is_unknown_station(self) -> bool:
+        return isinstance(self, SlotRefusalReason.UNKNOWN_STATION)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+SlotRefusalReason.PAST = type("SlotRefusalReason.PAST", (SlotRefusalReason.PAST, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.TOO_SOON = type("SlotRefusalReason.TOO_SOON", (SlotRefusalReason.TOO_SOON, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.TOO_FAR = type("SlotRefusalReason.TOO_FAR", (SlotRefusalReason.TOO_FAR, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.SAME_DAY_OFF = type("SlotRefusalReason.SAME_DAY_OFF", (SlotRefusalReason.SAME_DAY_OFF, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.CLOSED = type("SlotRefusalReason.CLOSED", (SlotRefusalReason.CLOSED, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.LAST_ORDER_OVER = type("SlotRefusalReason.LAST_ORDER_OVER", (SlotRefusalReason.LAST_ORDER_OVER, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.LAST_PICKUP_OVER = type("SlotRefusalReason.LAST_PICKUP_OVER", (SlotRefusalReason.LAST_PICKUP_OVER, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.PAUSED = type("SlotRefusalReason.PAUSED", (SlotRefusalReason.PAUSED, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.FULL = type("SlotRefusalReason.FULL", (SlotRefusalReason.FULL, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.TOO_LARGE = type("SlotRefusalReason.TOO_LARGE", (SlotRefusalReason.TOO_LARGE, SlotRefusalReason,), {})  # type: ignore
+SlotRefusalReason.UNKNOWN_STATION = type("SlotRefusalReason.UNKNOWN_STATION", (SlotRefusalReason.UNKNOWN_STATION, SlotRefusalReason,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeSlotRefusalReason(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return SlotRefusalReason.PAST(
+            )
+        if variant == 2:
+            return SlotRefusalReason.TOO_SOON(
+            )
+        if variant == 3:
+            return SlotRefusalReason.TOO_FAR(
+            )
+        if variant == 4:
+            return SlotRefusalReason.SAME_DAY_OFF(
+            )
+        if variant == 5:
+            return SlotRefusalReason.CLOSED(
+            )
+        if variant == 6:
+            return SlotRefusalReason.LAST_ORDER_OVER(
+            )
+        if variant == 7:
+            return SlotRefusalReason.LAST_PICKUP_OVER(
+            )
+        if variant == 8:
+            return SlotRefusalReason.PAUSED(
+            )
+        if variant == 9:
+            return SlotRefusalReason.FULL(
+                _UniffiFfiConverterTypeStationId.read(buf),
+            )
+        if variant == 10:
+            return SlotRefusalReason.TOO_LARGE(
+                _UniffiFfiConverterTypeStationId.read(buf),
+            )
+        if variant == 11:
+            return SlotRefusalReason.UNKNOWN_STATION(
+                _UniffiFfiConverterTypeStationId.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_PAST():
+            return
+        if value.is_TOO_SOON():
+            return
+        if value.is_TOO_FAR():
+            return
+        if value.is_SAME_DAY_OFF():
+            return
+        if value.is_CLOSED():
+            return
+        if value.is_LAST_ORDER_OVER():
+            return
+        if value.is_LAST_PICKUP_OVER():
+            return
+        if value.is_PAUSED():
+            return
+        if value.is_FULL():
+            _UniffiFfiConverterTypeStationId.check_lower(value.station)
+            return
+        if value.is_TOO_LARGE():
+            _UniffiFfiConverterTypeStationId.check_lower(value.station)
+            return
+        if value.is_UNKNOWN_STATION():
+            _UniffiFfiConverterTypeStationId.check_lower(value.station)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_PAST():
+            buf.write_i32(1)
+        if value.is_TOO_SOON():
+            buf.write_i32(2)
+        if value.is_TOO_FAR():
+            buf.write_i32(3)
+        if value.is_SAME_DAY_OFF():
+            buf.write_i32(4)
+        if value.is_CLOSED():
+            buf.write_i32(5)
+        if value.is_LAST_ORDER_OVER():
+            buf.write_i32(6)
+        if value.is_LAST_PICKUP_OVER():
+            buf.write_i32(7)
+        if value.is_PAUSED():
+            buf.write_i32(8)
+        if value.is_FULL():
+            buf.write_i32(9)
+            _UniffiFfiConverterTypeStationId.write(value.station, buf)
+        if value.is_TOO_LARGE():
+            buf.write_i32(10)
+            _UniffiFfiConverterTypeStationId.write(value.station, buf)
+        if value.is_UNKNOWN_STATION():
+            buf.write_i32(11)
+            _UniffiFfiConverterTypeStationId.write(value.station, buf)
+
+
+
+class _UniffiFfiConverterSequenceTypePickupSlot(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypePickupSlot.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypePickupSlot.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypePickupSlot.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class SlotRefusal:
+    """
+    A refusal, with other times.
+"""
+    def __init__(self, *, reason:SlotRefusalReason, same_day:typing.List[PickupSlot], later:typing.List[PickupSlot]):
+        self.reason = reason
+        self.same_day = same_day
+        self.later = later
+
+
+
+
+    def __str__(self):
+        return "SlotRefusal(reason={}, same_day={}, later={})".format(self.reason, self.same_day, self.later)
+    def __eq__(self, other):
+        if self.reason != other.reason:
+            return False
+        if self.same_day != other.same_day:
+            return False
+        if self.later != other.later:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSlotRefusal(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SlotRefusal(
+            reason=_UniffiFfiConverterTypeSlotRefusalReason.read(buf),
+            same_day=_UniffiFfiConverterSequenceTypePickupSlot.read(buf),
+            later=_UniffiFfiConverterSequenceTypePickupSlot.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSlotRefusalReason.check_lower(value.reason)
+        _UniffiFfiConverterSequenceTypePickupSlot.check_lower(value.same_day)
+        _UniffiFfiConverterSequenceTypePickupSlot.check_lower(value.later)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSlotRefusalReason.write(value.reason, buf)
+        _UniffiFfiConverterSequenceTypePickupSlot.write(value.same_day, buf)
+        _UniffiFfiConverterSequenceTypePickupSlot.write(value.later, buf)
+
+class _UniffiFfiConverterOptionalTypeSlotRefusal(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeSlotRefusal.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeSlotRefusal.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeSlotRefusal.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+class _UniffiFfiConverterSequenceTypeGoodsShort(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeGoodsShort.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeGoodsShort.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeGoodsShort.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class SnapshotModifier:
+    """
+    A modifier on the snapshot.
+"""
+    def __init__(self, *, title:Texts, quantity:int):
+        self.title = title
+        self.quantity = quantity
+
+
+
+
+    def __str__(self):
+        return "SnapshotModifier(title={}, quantity={})".format(self.title, self.quantity)
+    def __eq__(self, other):
+        if self.title != other.title:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSnapshotModifier(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SnapshotModifier(
+            title=_UniffiFfiConverterTypeTexts.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+
+class _UniffiFfiConverterSequenceTypeSnapshotModifier(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeSnapshotModifier.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeSnapshotModifier.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeSnapshotModifier.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class SnapshotLine:
+    """
+    A line of the snapshot.
+"""
+    def __init__(self, *, title:Texts, modifiers:typing.List[SnapshotModifier], note:str, quantity:int, amount_minor:int, discount_minor:int, tax_permille:int, reduced:bool):
+        self.title = title
+        self.modifiers = modifiers
+        self.note = note
+        self.quantity = quantity
+        self.amount_minor = amount_minor
+        self.discount_minor = discount_minor
+        self.tax_permille = tax_permille
+        self.reduced = reduced
+
+
+
+
+    def __str__(self):
+        return "SnapshotLine(title={}, modifiers={}, note={}, quantity={}, amount_minor={}, discount_minor={}, tax_permille={}, reduced={})".format(self.title, self.modifiers, self.note, self.quantity, self.amount_minor, self.discount_minor, self.tax_permille, self.reduced)
+    def __eq__(self, other):
+        if self.title != other.title:
+            return False
+        if self.modifiers != other.modifiers:
+            return False
+        if self.note != other.note:
+            return False
+        if self.quantity != other.quantity:
+            return False
+        if self.amount_minor != other.amount_minor:
+            return False
+        if self.discount_minor != other.discount_minor:
+            return False
+        if self.tax_permille != other.tax_permille:
+            return False
+        if self.reduced != other.reduced:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSnapshotLine(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SnapshotLine(
+            title=_UniffiFfiConverterTypeTexts.read(buf),
+            modifiers=_UniffiFfiConverterSequenceTypeSnapshotModifier.read(buf),
+            note=_UniffiFfiConverterString.read(buf),
+            quantity=_UniffiFfiConverterUInt32.read(buf),
+            amount_minor=_UniffiFfiConverterInt64.read(buf),
+            discount_minor=_UniffiFfiConverterInt64.read(buf),
+            tax_permille=_UniffiFfiConverterUInt32.read(buf),
+            reduced=_UniffiFfiConverterBoolean.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeTexts.check_lower(value.title)
+        _UniffiFfiConverterSequenceTypeSnapshotModifier.check_lower(value.modifiers)
+        _UniffiFfiConverterString.check_lower(value.note)
+        _UniffiFfiConverterUInt32.check_lower(value.quantity)
+        _UniffiFfiConverterInt64.check_lower(value.amount_minor)
+        _UniffiFfiConverterInt64.check_lower(value.discount_minor)
+        _UniffiFfiConverterUInt32.check_lower(value.tax_permille)
+        _UniffiFfiConverterBoolean.check_lower(value.reduced)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeTexts.write(value.title, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotModifier.write(value.modifiers, buf)
+        _UniffiFfiConverterString.write(value.note, buf)
+        _UniffiFfiConverterUInt32.write(value.quantity, buf)
+        _UniffiFfiConverterInt64.write(value.amount_minor, buf)
+        _UniffiFfiConverterInt64.write(value.discount_minor, buf)
+        _UniffiFfiConverterUInt32.write(value.tax_permille, buf)
+        _UniffiFfiConverterBoolean.write(value.reduced, buf)
+
+class _UniffiFfiConverterSequenceTypeSnapshotLine(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeSnapshotLine.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeSnapshotLine.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeSnapshotLine.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class TaxLine:
+    """
+    The tax of one rate on one receipt, rounded once.
+"""
+    def __init__(self, *, tax_permille:int, gross_minor:int, tax_minor:int):
+        self.tax_permille = tax_permille
+        self.gross_minor = gross_minor
+        self.tax_minor = tax_minor
+
+
+
+
+    def __str__(self):
+        return "TaxLine(tax_permille={}, gross_minor={}, tax_minor={})".format(self.tax_permille, self.gross_minor, self.tax_minor)
+    def __eq__(self, other):
+        if self.tax_permille != other.tax_permille:
+            return False
+        if self.gross_minor != other.gross_minor:
+            return False
+        if self.tax_minor != other.tax_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeTaxLine(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return TaxLine(
+            tax_permille=_UniffiFfiConverterUInt32.read(buf),
+            gross_minor=_UniffiFfiConverterInt64.read(buf),
+            tax_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterUInt32.check_lower(value.tax_permille)
+        _UniffiFfiConverterInt64.check_lower(value.gross_minor)
+        _UniffiFfiConverterInt64.check_lower(value.tax_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterUInt32.write(value.tax_permille, buf)
+        _UniffiFfiConverterInt64.write(value.gross_minor, buf)
+        _UniffiFfiConverterInt64.write(value.tax_minor, buf)
+
+class _UniffiFfiConverterSequenceTypeTaxLine(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeTaxLine.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeTaxLine.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeTaxLine.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class PaymentMethod(enum.Enum):
+    """
+    How an order is paid.
+"""
+
+    TOKEN = 0
+    """
+    With a token of a payment provider that the app holds.
+"""
+
+    AT_COUNTER = 1
+    """
+    At the counter, when it is handed over.
+"""
+
+
+
+class _UniffiFfiConverterTypePaymentMethod(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return PaymentMethod.TOKEN
+        if variant == 2:
+            return PaymentMethod.AT_COUNTER
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == PaymentMethod.TOKEN:
+            return
+        if value == PaymentMethod.AT_COUNTER:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == PaymentMethod.TOKEN:
+            buf.write_i32(1)
+        if value == PaymentMethod.AT_COUNTER:
+            buf.write_i32(2)
+
+
+
+
+
+
+
+
+class CaptureTime(enum.Enum):
+    """
+    When the money moves.
+"""
+
+    AT_ACCEPTANCE = 0
+    """
+    When the store accepts the order.
+"""
+
+    AT_HAND_OVER = 1
+    """
+    When it is handed over.
+"""
+
+
+
+class _UniffiFfiConverterTypeCaptureTime(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return CaptureTime.AT_ACCEPTANCE
+        if variant == 2:
+            return CaptureTime.AT_HAND_OVER
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == CaptureTime.AT_ACCEPTANCE:
+            return
+        if value == CaptureTime.AT_HAND_OVER:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == CaptureTime.AT_ACCEPTANCE:
+            buf.write_i32(1)
+        if value == CaptureTime.AT_HAND_OVER:
+            buf.write_i32(2)
+
+
+
+class _UniffiFfiConverterInt32(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "i32"
+    VALUE_MIN = -2**31
+    VALUE_MAX = 2**31
+
+    @staticmethod
+    def read(buf):
+        return buf.read_i32()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i32(value)
+
+@dataclass
+class OrderSnapshot:
+    """
+    What was shown before the tap. Amounts are in minor units, tax included.
+"""
+    def __init__(self, *, store:StoreId, store_name:Texts, seller:str, menu_version:int, handoff:HandoffMode, tax_handoff:TaxHandoff, currency:str, lines:typing.List[SnapshotLine], discount_minor:int, points:int, points_minor:int, points_pay:bool, taxes:typing.List[TaxLine], total_minor:int, to_pay_minor:int, method:PaymentMethod, capture:CaptureTime, promised_ms:int, kept_until_ms:int, cancel:CancelTerms, deadline_ms:typing.Optional[int], utc_offset_min:int):
+        self.store = store
+        self.store_name = store_name
+        self.seller = seller
+        self.menu_version = menu_version
+        self.handoff = handoff
+        self.tax_handoff = tax_handoff
+        self.currency = currency
+        self.lines = lines
+        self.discount_minor = discount_minor
+        self.points = points
+        self.points_minor = points_minor
+        self.points_pay = points_pay
+        self.taxes = taxes
+        self.total_minor = total_minor
+        self.to_pay_minor = to_pay_minor
+        self.method = method
+        self.capture = capture
+        self.promised_ms = promised_ms
+        self.kept_until_ms = kept_until_ms
+        self.cancel = cancel
+        self.deadline_ms = deadline_ms
+        self.utc_offset_min = utc_offset_min
+
+
+
+
+    def __str__(self):
+        return "OrderSnapshot(store={}, store_name={}, seller={}, menu_version={}, handoff={}, tax_handoff={}, currency={}, lines={}, discount_minor={}, points={}, points_minor={}, points_pay={}, taxes={}, total_minor={}, to_pay_minor={}, method={}, capture={}, promised_ms={}, kept_until_ms={}, cancel={}, deadline_ms={}, utc_offset_min={})".format(self.store, self.store_name, self.seller, self.menu_version, self.handoff, self.tax_handoff, self.currency, self.lines, self.discount_minor, self.points, self.points_minor, self.points_pay, self.taxes, self.total_minor, self.to_pay_minor, self.method, self.capture, self.promised_ms, self.kept_until_ms, self.cancel, self.deadline_ms, self.utc_offset_min)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.store_name != other.store_name:
+            return False
+        if self.seller != other.seller:
+            return False
+        if self.menu_version != other.menu_version:
+            return False
+        if self.handoff != other.handoff:
+            return False
+        if self.tax_handoff != other.tax_handoff:
+            return False
+        if self.currency != other.currency:
+            return False
+        if self.lines != other.lines:
+            return False
+        if self.discount_minor != other.discount_minor:
+            return False
+        if self.points != other.points:
+            return False
+        if self.points_minor != other.points_minor:
+            return False
+        if self.points_pay != other.points_pay:
+            return False
+        if self.taxes != other.taxes:
+            return False
+        if self.total_minor != other.total_minor:
+            return False
+        if self.to_pay_minor != other.to_pay_minor:
+            return False
+        if self.method != other.method:
+            return False
+        if self.capture != other.capture:
+            return False
+        if self.promised_ms != other.promised_ms:
+            return False
+        if self.kept_until_ms != other.kept_until_ms:
+            return False
+        if self.cancel != other.cancel:
+            return False
+        if self.deadline_ms != other.deadline_ms:
+            return False
+        if self.utc_offset_min != other.utc_offset_min:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderSnapshot(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderSnapshot(
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            store_name=_UniffiFfiConverterTypeTexts.read(buf),
+            seller=_UniffiFfiConverterString.read(buf),
+            menu_version=_UniffiFfiConverterUInt64.read(buf),
+            handoff=_UniffiFfiConverterTypeHandoffMode.read(buf),
+            tax_handoff=_UniffiFfiConverterTypeTaxHandoff.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+            lines=_UniffiFfiConverterSequenceTypeSnapshotLine.read(buf),
+            discount_minor=_UniffiFfiConverterInt64.read(buf),
+            points=_UniffiFfiConverterInt64.read(buf),
+            points_minor=_UniffiFfiConverterInt64.read(buf),
+            points_pay=_UniffiFfiConverterBoolean.read(buf),
+            taxes=_UniffiFfiConverterSequenceTypeTaxLine.read(buf),
+            total_minor=_UniffiFfiConverterInt64.read(buf),
+            to_pay_minor=_UniffiFfiConverterInt64.read(buf),
+            method=_UniffiFfiConverterTypePaymentMethod.read(buf),
+            capture=_UniffiFfiConverterTypeCaptureTime.read(buf),
+            promised_ms=_UniffiFfiConverterInt64.read(buf),
+            kept_until_ms=_UniffiFfiConverterInt64.read(buf),
+            cancel=_UniffiFfiConverterTypeCancelTerms.read(buf),
+            deadline_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+            utc_offset_min=_UniffiFfiConverterInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterTypeTexts.check_lower(value.store_name)
+        _UniffiFfiConverterString.check_lower(value.seller)
+        _UniffiFfiConverterUInt64.check_lower(value.menu_version)
+        _UniffiFfiConverterTypeHandoffMode.check_lower(value.handoff)
+        _UniffiFfiConverterTypeTaxHandoff.check_lower(value.tax_handoff)
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterSequenceTypeSnapshotLine.check_lower(value.lines)
+        _UniffiFfiConverterInt64.check_lower(value.discount_minor)
+        _UniffiFfiConverterInt64.check_lower(value.points)
+        _UniffiFfiConverterInt64.check_lower(value.points_minor)
+        _UniffiFfiConverterBoolean.check_lower(value.points_pay)
+        _UniffiFfiConverterSequenceTypeTaxLine.check_lower(value.taxes)
+        _UniffiFfiConverterInt64.check_lower(value.total_minor)
+        _UniffiFfiConverterInt64.check_lower(value.to_pay_minor)
+        _UniffiFfiConverterTypePaymentMethod.check_lower(value.method)
+        _UniffiFfiConverterTypeCaptureTime.check_lower(value.capture)
+        _UniffiFfiConverterInt64.check_lower(value.promised_ms)
+        _UniffiFfiConverterInt64.check_lower(value.kept_until_ms)
+        _UniffiFfiConverterTypeCancelTerms.check_lower(value.cancel)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.deadline_ms)
+        _UniffiFfiConverterInt32.check_lower(value.utc_offset_min)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterTypeTexts.write(value.store_name, buf)
+        _UniffiFfiConverterString.write(value.seller, buf)
+        _UniffiFfiConverterUInt64.write(value.menu_version, buf)
+        _UniffiFfiConverterTypeHandoffMode.write(value.handoff, buf)
+        _UniffiFfiConverterTypeTaxHandoff.write(value.tax_handoff, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotLine.write(value.lines, buf)
+        _UniffiFfiConverterInt64.write(value.discount_minor, buf)
+        _UniffiFfiConverterInt64.write(value.points, buf)
+        _UniffiFfiConverterInt64.write(value.points_minor, buf)
+        _UniffiFfiConverterBoolean.write(value.points_pay, buf)
+        _UniffiFfiConverterSequenceTypeTaxLine.write(value.taxes, buf)
+        _UniffiFfiConverterInt64.write(value.total_minor, buf)
+        _UniffiFfiConverterInt64.write(value.to_pay_minor, buf)
+        _UniffiFfiConverterTypePaymentMethod.write(value.method, buf)
+        _UniffiFfiConverterTypeCaptureTime.write(value.capture, buf)
+        _UniffiFfiConverterInt64.write(value.promised_ms, buf)
+        _UniffiFfiConverterInt64.write(value.kept_until_ms, buf)
+        _UniffiFfiConverterTypeCancelTerms.write(value.cancel, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.deadline_ms, buf)
+        _UniffiFfiConverterInt32.write(value.utc_offset_min, buf)
+
+class _UniffiFfiConverterOptionalTypeOrderSnapshot(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeOrderSnapshot.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeOrderSnapshot.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeOrderSnapshot.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class OrderQuestion:
+    """
+    Something is not as it was shown.
+"""
+    def __init__(self, *, changes:typing.List[CartChange], slot:typing.Optional[SlotRefusal], short:typing.List[GoodsShort], shown_now:typing.Optional[OrderSnapshot]):
+        self.changes = changes
+        self.slot = slot
+        self.short = short
+        self.shown_now = shown_now
+
+
+
+
+    def __str__(self):
+        return "OrderQuestion(changes={}, slot={}, short={}, shown_now={})".format(self.changes, self.slot, self.short, self.shown_now)
+    def __eq__(self, other):
+        if self.changes != other.changes:
+            return False
+        if self.slot != other.slot:
+            return False
+        if self.short != other.short:
+            return False
+        if self.shown_now != other.shown_now:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderQuestion(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderQuestion(
+            changes=_UniffiFfiConverterSequenceTypeCartChange.read(buf),
+            slot=_UniffiFfiConverterOptionalTypeSlotRefusal.read(buf),
+            short=_UniffiFfiConverterSequenceTypeGoodsShort.read(buf),
+            shown_now=_UniffiFfiConverterOptionalTypeOrderSnapshot.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeCartChange.check_lower(value.changes)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.check_lower(value.slot)
+        _UniffiFfiConverterSequenceTypeGoodsShort.check_lower(value.short)
+        _UniffiFfiConverterOptionalTypeOrderSnapshot.check_lower(value.shown_now)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeCartChange.write(value.changes, buf)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.write(value.slot, buf)
+        _UniffiFfiConverterSequenceTypeGoodsShort.write(value.short, buf)
+        _UniffiFfiConverterOptionalTypeOrderSnapshot.write(value.shown_now, buf)
+
+class _UniffiFfiConverterOptionalTypeOrderQuestion(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeOrderQuestion.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeOrderQuestion.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeOrderQuestion.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class OrderAnswer:
+    """
+    What became of an order.
+"""
+    def __init__(self, *, order:OrderView, question:typing.Optional[OrderQuestion]):
+        self.order = order
+        self.question = question
+
+
+
+
+    def __str__(self):
+        return "OrderAnswer(order={}, question={})".format(self.order, self.question)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.question != other.question:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderAnswer(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderAnswer(
+            order=_UniffiFfiConverterTypeOrderView.read(buf),
+            question=_UniffiFfiConverterOptionalTypeOrderQuestion.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeOrderView.check_lower(value.order)
+        _UniffiFfiConverterOptionalTypeOrderQuestion.check_lower(value.question)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeOrderView.write(value.order, buf)
+        _UniffiFfiConverterOptionalTypeOrderQuestion.write(value.question, buf)
+
+@dataclass
+class OrderPush:
+    """
+    What a push message carries: enough to show where an order stands with no network, and nothing that hands it over.
+"""
+    def __init__(self, *, order:OrderId, state:OrderState, promised_ms:int, version:int):
+        self.order = order
+        self.state = state
+        self.promised_ms = promised_ms
+        self.version = version
+
+
+
+
+    def __str__(self):
+        return "OrderPush(order={}, state={}, promised_ms={}, version={})".format(self.order, self.state, self.promised_ms, self.version)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.state != other.state:
+            return False
+        if self.promised_ms != other.promised_ms:
+            return False
+        if self.version != other.version:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderPush(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderPush(
+            order=_UniffiFfiConverterTypeOrderId.read(buf),
+            state=_UniffiFfiConverterTypeOrderState.read(buf),
+            promised_ms=_UniffiFfiConverterInt64.read(buf),
+            version=_UniffiFfiConverterUInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeOrderId.check_lower(value.order)
+        _UniffiFfiConverterTypeOrderState.check_lower(value.state)
+        _UniffiFfiConverterInt64.check_lower(value.promised_ms)
+        _UniffiFfiConverterUInt64.check_lower(value.version)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeOrderId.write(value.order, buf)
+        _UniffiFfiConverterTypeOrderState.write(value.state, buf)
+        _UniffiFfiConverterInt64.write(value.promised_ms, buf)
+        _UniffiFfiConverterUInt64.write(value.version, buf)
+
+
+
+
+
+
+class TaxRounding(enum.Enum):
+    """
+    How the issuer rounds what is less than a minor unit, once per rate per receipt.
+"""
+
+    DOWN = 0
+    """
+    切捨て.
+"""
+
+    HALF_UP = 1
+    """
+    四捨五入.
+"""
+
+    UP = 2
+    """
+    切上げ.
+"""
+
+
+
+class _UniffiFfiConverterTypeTaxRounding(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return TaxRounding.DOWN
+        if variant == 2:
+            return TaxRounding.HALF_UP
+        if variant == 3:
+            return TaxRounding.UP
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == TaxRounding.DOWN:
+            return
+        if value == TaxRounding.HALF_UP:
+            return
+        if value == TaxRounding.UP:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == TaxRounding.DOWN:
+            buf.write_i32(1)
+        if value == TaxRounding.HALF_UP:
+            buf.write_i32(2)
+        if value == TaxRounding.UP:
+            buf.write_i32(3)
+
+
+
+class _UniffiFfiConverterSequenceTypePaymentMethod(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypePaymentMethod.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypePaymentMethod.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypePaymentMethod.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+class PointsMode(enum.Enum):
+    """
+    What points are, by the programme's setting.
+"""
+
+    DISCOUNT = 0
+    """
+    A discount: before tax, spread over all lines, and so over the rates.
+"""
+
+    PAYMENT = 1
+    """
+    A means of payment: after tax.
+"""
+
+
+
+class _UniffiFfiConverterTypePointsMode(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return PointsMode.DISCOUNT
+        if variant == 2:
+            return PointsMode.PAYMENT
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == PointsMode.DISCOUNT:
+            return
+        if value == PointsMode.PAYMENT:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == PointsMode.DISCOUNT:
+            buf.write_i32(1)
+        if value == PointsMode.PAYMENT:
+            buf.write_i32(2)
+
+
+
+@dataclass
+class PointsRule:
+    """
+    What points are worth.
+"""
+    def __init__(self, *, mode:PointsMode, value_minor:int):
+        self.mode = mode
+        self.value_minor = value_minor
+
+
+
+
+    def __str__(self):
+        return "PointsRule(mode={}, value_minor={})".format(self.mode, self.value_minor)
+    def __eq__(self, other):
+        if self.mode != other.mode:
+            return False
+        if self.value_minor != other.value_minor:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePointsRule(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PointsRule(
+            mode=_UniffiFfiConverterTypePointsMode.read(buf),
+            value_minor=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypePointsMode.check_lower(value.mode)
+        _UniffiFfiConverterInt64.check_lower(value.value_minor)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypePointsMode.write(value.mode, buf)
+        _UniffiFfiConverterInt64.write(value.value_minor, buf)
+
+class _UniffiFfiConverterOptionalTypePointsRule(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypePointsRule.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypePointsRule.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypePointsRule.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class OrderTerms:
+    """
+    How a store takes, charges and hands over orders: the operator's rules, which phone and backend both go by.
+"""
+    def __init__(self, *, store:StoreId, store_name:Texts, issuer:Issuer, currency:str, rounding:TaxRounding, handoffs:typing.List[HandoffMode], methods:typing.List[PaymentMethod], capture:CaptureTime, auto_accept:bool, accept_within_s:int, cancel_before_min:typing.Optional[int], keep_min:int, keep_goods_days:int, complete_after_min:int, charge_no_show:bool, delivery_fee_minor:int, points:typing.Optional[PointsRule], attach_within_min:int, cancel_text:Texts, utc_offset_min:int):
+        self.store = store
+        self.store_name = store_name
+        self.issuer = issuer
+        self.currency = currency
+        self.rounding = rounding
+        self.handoffs = handoffs
+        self.methods = methods
+        self.capture = capture
+        self.auto_accept = auto_accept
+        self.accept_within_s = accept_within_s
+        self.cancel_before_min = cancel_before_min
+        self.keep_min = keep_min
+        self.keep_goods_days = keep_goods_days
+        self.complete_after_min = complete_after_min
+        self.charge_no_show = charge_no_show
+        self.delivery_fee_minor = delivery_fee_minor
+        self.points = points
+        self.attach_within_min = attach_within_min
+        self.cancel_text = cancel_text
+        self.utc_offset_min = utc_offset_min
+
+
+
+
+    def __str__(self):
+        return "OrderTerms(store={}, store_name={}, issuer={}, currency={}, rounding={}, handoffs={}, methods={}, capture={}, auto_accept={}, accept_within_s={}, cancel_before_min={}, keep_min={}, keep_goods_days={}, complete_after_min={}, charge_no_show={}, delivery_fee_minor={}, points={}, attach_within_min={}, cancel_text={}, utc_offset_min={})".format(self.store, self.store_name, self.issuer, self.currency, self.rounding, self.handoffs, self.methods, self.capture, self.auto_accept, self.accept_within_s, self.cancel_before_min, self.keep_min, self.keep_goods_days, self.complete_after_min, self.charge_no_show, self.delivery_fee_minor, self.points, self.attach_within_min, self.cancel_text, self.utc_offset_min)
+    def __eq__(self, other):
+        if self.store != other.store:
+            return False
+        if self.store_name != other.store_name:
+            return False
+        if self.issuer != other.issuer:
+            return False
+        if self.currency != other.currency:
+            return False
+        if self.rounding != other.rounding:
+            return False
+        if self.handoffs != other.handoffs:
+            return False
+        if self.methods != other.methods:
+            return False
+        if self.capture != other.capture:
+            return False
+        if self.auto_accept != other.auto_accept:
+            return False
+        if self.accept_within_s != other.accept_within_s:
+            return False
+        if self.cancel_before_min != other.cancel_before_min:
+            return False
+        if self.keep_min != other.keep_min:
+            return False
+        if self.keep_goods_days != other.keep_goods_days:
+            return False
+        if self.complete_after_min != other.complete_after_min:
+            return False
+        if self.charge_no_show != other.charge_no_show:
+            return False
+        if self.delivery_fee_minor != other.delivery_fee_minor:
+            return False
+        if self.points != other.points:
+            return False
+        if self.attach_within_min != other.attach_within_min:
+            return False
+        if self.cancel_text != other.cancel_text:
+            return False
+        if self.utc_offset_min != other.utc_offset_min:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderTerms(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderTerms(
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            store_name=_UniffiFfiConverterTypeTexts.read(buf),
+            issuer=_UniffiFfiConverterTypeIssuer.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+            rounding=_UniffiFfiConverterTypeTaxRounding.read(buf),
+            handoffs=_UniffiFfiConverterSequenceTypeHandoffMode.read(buf),
+            methods=_UniffiFfiConverterSequenceTypePaymentMethod.read(buf),
+            capture=_UniffiFfiConverterTypeCaptureTime.read(buf),
+            auto_accept=_UniffiFfiConverterBoolean.read(buf),
+            accept_within_s=_UniffiFfiConverterUInt32.read(buf),
+            cancel_before_min=_UniffiFfiConverterOptionalUInt32.read(buf),
+            keep_min=_UniffiFfiConverterUInt32.read(buf),
+            keep_goods_days=_UniffiFfiConverterUInt32.read(buf),
+            complete_after_min=_UniffiFfiConverterUInt32.read(buf),
+            charge_no_show=_UniffiFfiConverterBoolean.read(buf),
+            delivery_fee_minor=_UniffiFfiConverterInt64.read(buf),
+            points=_UniffiFfiConverterOptionalTypePointsRule.read(buf),
+            attach_within_min=_UniffiFfiConverterUInt32.read(buf),
+            cancel_text=_UniffiFfiConverterTypeTexts.read(buf),
+            utc_offset_min=_UniffiFfiConverterInt32.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterTypeTexts.check_lower(value.store_name)
+        _UniffiFfiConverterTypeIssuer.check_lower(value.issuer)
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterTypeTaxRounding.check_lower(value.rounding)
+        _UniffiFfiConverterSequenceTypeHandoffMode.check_lower(value.handoffs)
+        _UniffiFfiConverterSequenceTypePaymentMethod.check_lower(value.methods)
+        _UniffiFfiConverterTypeCaptureTime.check_lower(value.capture)
+        _UniffiFfiConverterBoolean.check_lower(value.auto_accept)
+        _UniffiFfiConverterUInt32.check_lower(value.accept_within_s)
+        _UniffiFfiConverterOptionalUInt32.check_lower(value.cancel_before_min)
+        _UniffiFfiConverterUInt32.check_lower(value.keep_min)
+        _UniffiFfiConverterUInt32.check_lower(value.keep_goods_days)
+        _UniffiFfiConverterUInt32.check_lower(value.complete_after_min)
+        _UniffiFfiConverterBoolean.check_lower(value.charge_no_show)
+        _UniffiFfiConverterInt64.check_lower(value.delivery_fee_minor)
+        _UniffiFfiConverterOptionalTypePointsRule.check_lower(value.points)
+        _UniffiFfiConverterUInt32.check_lower(value.attach_within_min)
+        _UniffiFfiConverterTypeTexts.check_lower(value.cancel_text)
+        _UniffiFfiConverterInt32.check_lower(value.utc_offset_min)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterTypeTexts.write(value.store_name, buf)
+        _UniffiFfiConverterTypeIssuer.write(value.issuer, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterTypeTaxRounding.write(value.rounding, buf)
+        _UniffiFfiConverterSequenceTypeHandoffMode.write(value.handoffs, buf)
+        _UniffiFfiConverterSequenceTypePaymentMethod.write(value.methods, buf)
+        _UniffiFfiConverterTypeCaptureTime.write(value.capture, buf)
+        _UniffiFfiConverterBoolean.write(value.auto_accept, buf)
+        _UniffiFfiConverterUInt32.write(value.accept_within_s, buf)
+        _UniffiFfiConverterOptionalUInt32.write(value.cancel_before_min, buf)
+        _UniffiFfiConverterUInt32.write(value.keep_min, buf)
+        _UniffiFfiConverterUInt32.write(value.keep_goods_days, buf)
+        _UniffiFfiConverterUInt32.write(value.complete_after_min, buf)
+        _UniffiFfiConverterBoolean.write(value.charge_no_show, buf)
+        _UniffiFfiConverterInt64.write(value.delivery_fee_minor, buf)
+        _UniffiFfiConverterOptionalTypePointsRule.write(value.points, buf)
+        _UniffiFfiConverterUInt32.write(value.attach_within_min, buf)
+        _UniffiFfiConverterTypeTexts.write(value.cancel_text, buf)
+        _UniffiFfiConverterInt32.write(value.utc_offset_min, buf)
+
+class _UniffiFfiConverterSequenceTypeOrderView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeOrderView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeOrderView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeOrderView.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class Orders:
+    """
+    A member's orders: those that are not over, and those that ended within 30 days.
+"""
+    def __init__(self, *, orders:typing.List[OrderView], as_of_ms:int):
+        self.orders = orders
+        self.as_of_ms = as_of_ms
+
+
+
+
+    def __str__(self):
+        return "Orders(orders={}, as_of_ms={})".format(self.orders, self.as_of_ms)
+    def __eq__(self, other):
+        if self.orders != other.orders:
+            return False
+        if self.as_of_ms != other.as_of_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrders(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return Orders(
+            orders=_UniffiFfiConverterSequenceTypeOrderView.read(buf),
+            as_of_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterSequenceTypeOrderView.check_lower(value.orders)
+        _UniffiFfiConverterInt64.check_lower(value.as_of_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterSequenceTypeOrderView.write(value.orders, buf)
+        _UniffiFfiConverterInt64.write(value.as_of_ms, buf)
+
+@dataclass
+class PaymentChoice:
+    """
+    How an order is paid. A card number is refused, wherever it stands.
+"""
+    def __init__(self, *, method:PaymentMethod, token:typing.Optional[str]):
+        self.method = method
+        self.token = token
+
+
+
+
+    def __str__(self):
+        return "PaymentChoice(method={}, token={})".format(self.method, self.token)
+    def __eq__(self, other):
+        if self.method != other.method:
+            return False
+        if self.token != other.token:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePaymentChoice(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PaymentChoice(
+            method=_UniffiFfiConverterTypePaymentMethod.read(buf),
+            token=_UniffiFfiConverterOptionalString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypePaymentMethod.check_lower(value.method)
+        _UniffiFfiConverterOptionalString.check_lower(value.token)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypePaymentMethod.write(value.method, buf)
+        _UniffiFfiConverterOptionalString.write(value.token, buf)
+
+@dataclass
+class PickupPass:
+    """
+    A code for somebody else.
+"""
+    def __init__(self, *, order:OrderId, code:str):
+        self.order = order
+        self.code = code
+
+
+
+
+    def __str__(self):
+        return "PickupPass(order={}, code={})".format(self.order, self.code)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.code != other.code:
+            return False
+        return True
+
+class _UniffiFfiConverterTypePickupPass(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return PickupPass(
+            order=_UniffiFfiConverterTypeOrderId.read(buf),
+            code=_UniffiFfiConverterString.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeOrderId.check_lower(value.order)
+        _UniffiFfiConverterString.check_lower(value.code)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeOrderId.write(value.order, buf)
+        _UniffiFfiConverterString.write(value.code, buf)
 
 
 
@@ -2863,74 +10091,6 @@ class _UniffiFfiConverterSequenceTypeReceiptLine(_UniffiConverterRustBuffer):
             _UniffiFfiConverterTypeReceiptLine.read(buf) for i in range(count)
         ]
 
-@dataclass
-class TaxLine:
-    """
-    The tax of one rate on one receipt, rounded once.
-"""
-    def __init__(self, *, tax_permille:int, gross_minor:int, tax_minor:int):
-        self.tax_permille = tax_permille
-        self.gross_minor = gross_minor
-        self.tax_minor = tax_minor
-
-
-
-
-    def __str__(self):
-        return "TaxLine(tax_permille={}, gross_minor={}, tax_minor={})".format(self.tax_permille, self.gross_minor, self.tax_minor)
-    def __eq__(self, other):
-        if self.tax_permille != other.tax_permille:
-            return False
-        if self.gross_minor != other.gross_minor:
-            return False
-        if self.tax_minor != other.tax_minor:
-            return False
-        return True
-
-class _UniffiFfiConverterTypeTaxLine(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        return TaxLine(
-            tax_permille=_UniffiFfiConverterUInt32.read(buf),
-            gross_minor=_UniffiFfiConverterInt64.read(buf),
-            tax_minor=_UniffiFfiConverterInt64.read(buf),
-        )
-
-    @staticmethod
-    def check_lower(value):
-        _UniffiFfiConverterUInt32.check_lower(value.tax_permille)
-        _UniffiFfiConverterInt64.check_lower(value.gross_minor)
-        _UniffiFfiConverterInt64.check_lower(value.tax_minor)
-
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterUInt32.write(value.tax_permille, buf)
-        _UniffiFfiConverterInt64.write(value.gross_minor, buf)
-        _UniffiFfiConverterInt64.write(value.tax_minor, buf)
-
-class _UniffiFfiConverterSequenceTypeTaxLine(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        for item in value:
-            _UniffiFfiConverterTypeTaxLine.check_lower(item)
-
-    @classmethod
-    def write(cls, value, buf):
-        items = len(value)
-        buf.write_i32(items)
-        for item in value:
-            _UniffiFfiConverterTypeTaxLine.write(item, buf)
-
-    @classmethod
-    def read(cls, buf):
-        count = buf.read_i32()
-        if count < 0:
-            raise InternalError("Unexpected negative sequence length")
-
-        return [
-            _UniffiFfiConverterTypeTaxLine.read(buf) for i in range(count)
-        ]
-
 class _UniffiFfiConverterOptionalSequenceTypeTaxLine(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -3430,6 +10590,253 @@ class _UniffiFfiConverterTypeScannedUrl(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.url, buf)
         _UniffiFfiConverterString.write(value.host, buf)
 
+
+class _UniffiFfiConverterTypeSeatSessionId:
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value, buf)
+
+    @staticmethod
+    def read(buf):
+        return _UniffiFfiConverterString.read(buf)
+
+    @staticmethod
+    def lift(value):
+        return _UniffiFfiConverterString.lift(value)
+
+    @staticmethod
+    def check_lower(value):
+        return _UniffiFfiConverterString.check_lower(value)
+
+    @staticmethod
+    def lower(value):
+        return _UniffiFfiConverterString.lower(value)
+
+
+SeatSessionId = str
+
+
+
+
+
+
+
+class SeatState(enum.Enum):
+    """
+    Where a session at a table stands.
+"""
+
+    WAITING = 0
+    """
+    A plate was scanned: it waits for the staff, or for a sign that the person is there. Nothing can be ordered.
+"""
+
+    OPEN = 1
+    """
+    Guests at the table order into it.
+"""
+
+    CLOSED = 2
+    """
+    Paid, or over.
+"""
+
+
+
+class _UniffiFfiConverterTypeSeatState(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return SeatState.WAITING
+        if variant == 2:
+            return SeatState.OPEN
+        if variant == 3:
+            return SeatState.CLOSED
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value == SeatState.WAITING:
+            return
+        if value == SeatState.OPEN:
+            return
+        if value == SeatState.CLOSED:
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value == SeatState.WAITING:
+            buf.write_i32(1)
+        if value == SeatState.OPEN:
+            buf.write_i32(2)
+        if value == SeatState.CLOSED:
+            buf.write_i32(3)
+
+
+
+@dataclass
+class SeatSession:
+    """
+    A session at a table, shared by its guests.
+"""
+    def __init__(self, *, id:SeatSessionId, store:StoreId, seat:str, state:SeatState, until_ms:int):
+        self.id = id
+        self.store = store
+        self.seat = seat
+        self.state = state
+        self.until_ms = until_ms
+
+
+
+
+    def __str__(self):
+        return "SeatSession(id={}, store={}, seat={}, state={}, until_ms={})".format(self.id, self.store, self.seat, self.state, self.until_ms)
+    def __eq__(self, other):
+        if self.id != other.id:
+            return False
+        if self.store != other.store:
+            return False
+        if self.seat != other.seat:
+            return False
+        if self.state != other.state:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSeatSession(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SeatSession(
+            id=_UniffiFfiConverterTypeSeatSessionId.read(buf),
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            seat=_UniffiFfiConverterString.read(buf),
+            state=_UniffiFfiConverterTypeSeatState.read(buf),
+            until_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeSeatSessionId.check_lower(value.id)
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterString.check_lower(value.seat)
+        _UniffiFfiConverterTypeSeatState.check_lower(value.state)
+        _UniffiFfiConverterInt64.check_lower(value.until_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeSeatSessionId.write(value.id, buf)
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterString.write(value.seat, buf)
+        _UniffiFfiConverterTypeSeatState.write(value.state, buf)
+        _UniffiFfiConverterInt64.write(value.until_ms, buf)
+
+class _UniffiFfiConverterSequenceTypeSku(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterTypeSku.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterTypeSku.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterTypeSku.read(buf) for i in range(count)
+        ]
+
+@dataclass
+class SelfBasket:
+    """
+    A basket that a self-till can read by its code.
+"""
+    def __init__(self, *, code:str, store:StoreId, lines:typing.List[ReceiptLine], currency:str, total_minor:int, taxes:typing.List[TaxLine], unknown:typing.List[Sku], staff_needed:bool, until_ms:int):
+        self.code = code
+        self.store = store
+        self.lines = lines
+        self.currency = currency
+        self.total_minor = total_minor
+        self.taxes = taxes
+        self.unknown = unknown
+        self.staff_needed = staff_needed
+        self.until_ms = until_ms
+
+
+
+
+    def __str__(self):
+        return "SelfBasket(code={}, store={}, lines={}, currency={}, total_minor={}, taxes={}, unknown={}, staff_needed={}, until_ms={})".format(self.code, self.store, self.lines, self.currency, self.total_minor, self.taxes, self.unknown, self.staff_needed, self.until_ms)
+    def __eq__(self, other):
+        if self.code != other.code:
+            return False
+        if self.store != other.store:
+            return False
+        if self.lines != other.lines:
+            return False
+        if self.currency != other.currency:
+            return False
+        if self.total_minor != other.total_minor:
+            return False
+        if self.taxes != other.taxes:
+            return False
+        if self.unknown != other.unknown:
+            return False
+        if self.staff_needed != other.staff_needed:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSelfBasket(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SelfBasket(
+            code=_UniffiFfiConverterString.read(buf),
+            store=_UniffiFfiConverterTypeStoreId.read(buf),
+            lines=_UniffiFfiConverterSequenceTypeReceiptLine.read(buf),
+            currency=_UniffiFfiConverterString.read(buf),
+            total_minor=_UniffiFfiConverterInt64.read(buf),
+            taxes=_UniffiFfiConverterSequenceTypeTaxLine.read(buf),
+            unknown=_UniffiFfiConverterSequenceTypeSku.read(buf),
+            staff_needed=_UniffiFfiConverterBoolean.read(buf),
+            until_ms=_UniffiFfiConverterInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterString.check_lower(value.code)
+        _UniffiFfiConverterTypeStoreId.check_lower(value.store)
+        _UniffiFfiConverterSequenceTypeReceiptLine.check_lower(value.lines)
+        _UniffiFfiConverterString.check_lower(value.currency)
+        _UniffiFfiConverterInt64.check_lower(value.total_minor)
+        _UniffiFfiConverterSequenceTypeTaxLine.check_lower(value.taxes)
+        _UniffiFfiConverterSequenceTypeSku.check_lower(value.unknown)
+        _UniffiFfiConverterBoolean.check_lower(value.staff_needed)
+        _UniffiFfiConverterInt64.check_lower(value.until_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterString.write(value.code, buf)
+        _UniffiFfiConverterTypeStoreId.write(value.store, buf)
+        _UniffiFfiConverterSequenceTypeReceiptLine.write(value.lines, buf)
+        _UniffiFfiConverterString.write(value.currency, buf)
+        _UniffiFfiConverterInt64.write(value.total_minor, buf)
+        _UniffiFfiConverterSequenceTypeTaxLine.write(value.taxes, buf)
+        _UniffiFfiConverterSequenceTypeSku.write(value.unknown, buf)
+        _UniffiFfiConverterBoolean.write(value.staff_needed, buf)
+        _UniffiFfiConverterInt64.write(value.until_ms, buf)
+
 @dataclass
 class SizeMm:
     """
@@ -3474,6 +10881,121 @@ class _UniffiFfiConverterTypeSizeMm(_UniffiConverterRustBuffer):
         _UniffiFfiConverterUInt32.write(value.width_mm, buf)
         _UniffiFfiConverterUInt32.write(value.depth_mm, buf)
         _UniffiFfiConverterUInt32.write(value.height_mm, buf)
+
+@dataclass
+class SlotHold:
+    """
+    Kitchen time that is kept.
+"""
+    def __init__(self, *, order:OrderId, slot:PickupSlot, until_ms:typing.Optional[int]):
+        self.order = order
+        self.slot = slot
+        self.until_ms = until_ms
+
+
+
+
+    def __str__(self):
+        return "SlotHold(order={}, slot={}, until_ms={})".format(self.order, self.slot, self.until_ms)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.slot != other.slot:
+            return False
+        if self.until_ms != other.until_ms:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSlotHold(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SlotHold(
+            order=_UniffiFfiConverterTypeOrderId.read(buf),
+            slot=_UniffiFfiConverterTypePickupSlot.read(buf),
+            until_ms=_UniffiFfiConverterOptionalInt64.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterTypeOrderId.check_lower(value.order)
+        _UniffiFfiConverterTypePickupSlot.check_lower(value.slot)
+        _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterTypeOrderId.write(value.order, buf)
+        _UniffiFfiConverterTypePickupSlot.write(value.slot, buf)
+        _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
+
+class _UniffiFfiConverterOptionalTypeSlotHold(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            _UniffiFfiConverterTypeSlotHold.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        _UniffiFfiConverterTypeSlotHold.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return _UniffiFfiConverterTypeSlotHold.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+@dataclass
+class SlotHoldAnswer:
+    """
+    What became of a wish for a slot.
+"""
+    def __init__(self, *, hold:typing.Optional[SlotHold], refused:typing.Optional[SlotRefusal], changes:typing.List[CartChange]):
+        self.hold = hold
+        self.refused = refused
+        self.changes = changes
+
+
+
+
+    def __str__(self):
+        return "SlotHoldAnswer(hold={}, refused={}, changes={})".format(self.hold, self.refused, self.changes)
+    def __eq__(self, other):
+        if self.hold != other.hold:
+            return False
+        if self.refused != other.refused:
+            return False
+        if self.changes != other.changes:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeSlotHoldAnswer(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return SlotHoldAnswer(
+            hold=_UniffiFfiConverterOptionalTypeSlotHold.read(buf),
+            refused=_UniffiFfiConverterOptionalTypeSlotRefusal.read(buf),
+            changes=_UniffiFfiConverterSequenceTypeCartChange.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        _UniffiFfiConverterOptionalTypeSlotHold.check_lower(value.hold)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.check_lower(value.refused)
+        _UniffiFfiConverterSequenceTypeCartChange.check_lower(value.changes)
+
+    @staticmethod
+    def write(value, buf):
+        _UniffiFfiConverterOptionalTypeSlotHold.write(value.hold, buf)
+        _UniffiFfiConverterOptionalTypeSlotRefusal.write(value.refused, buf)
+        _UniffiFfiConverterSequenceTypeCartChange.write(value.changes, buf)
 
 @dataclass
 class SnapshotRow:
@@ -3793,137 +11315,6 @@ class _UniffiFfiConverterTypeVariantInfo(_UniffiConverterRustBuffer):
 
 
 
-class AllergenLevel(enum.Enum):
-    """
-    How an allergen is to be named on a label.
-"""
-
-    MANDATORY = 0
-    """
-    特定原材料 (表示義務).
-"""
-
-    RECOMMENDED = 1
-    """
-    特定原材料に準ずるもの (表示推奨).
-"""
-
-    REMOVED = 2
-    """
-    No longer on the list.
-"""
-
-
-
-class _UniffiFfiConverterTypeAllergenLevel(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return AllergenLevel.MANDATORY
-        if variant == 2:
-            return AllergenLevel.RECOMMENDED
-        if variant == 3:
-            return AllergenLevel.REMOVED
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == AllergenLevel.MANDATORY:
-            return
-        if value == AllergenLevel.RECOMMENDED:
-            return
-        if value == AllergenLevel.REMOVED:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == AllergenLevel.MANDATORY:
-            buf.write_i32(1)
-        if value == AllergenLevel.RECOMMENDED:
-            buf.write_i32(2)
-        if value == AllergenLevel.REMOVED:
-            buf.write_i32(3)
-
-
-
-
-
-
-
-
-class AllergenState(enum.Enum):
-    """
-    What a dish holds of an allergen, the better news first.
-"""
-
-    FREE = 0
-    """
-    None of it, as far as the kitchen can say.
-"""
-
-    MAY_CONTAIN = 1
-    """
-    Not an ingredient; traces are possible (コンタミネーション).
-"""
-
-    UNKNOWN = 2
-    """
-    Nobody has said. Worse than traces: it may be an ingredient.
-"""
-
-    CONTAINS = 3
-    """
-    It is an ingredient.
-"""
-
-
-
-class _UniffiFfiConverterTypeAllergenState(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return AllergenState.FREE
-        if variant == 2:
-            return AllergenState.MAY_CONTAIN
-        if variant == 3:
-            return AllergenState.UNKNOWN
-        if variant == 4:
-            return AllergenState.CONTAINS
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == AllergenState.FREE:
-            return
-        if value == AllergenState.MAY_CONTAIN:
-            return
-        if value == AllergenState.UNKNOWN:
-            return
-        if value == AllergenState.CONTAINS:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == AllergenState.FREE:
-            buf.write_i32(1)
-        if value == AllergenState.MAY_CONTAIN:
-            buf.write_i32(2)
-        if value == AllergenState.UNKNOWN:
-            buf.write_i32(3)
-        if value == AllergenState.CONTAINS:
-            buf.write_i32(4)
-
-
-
-
-
-
-
-
 class Assurance(enum.Enum):
     """
     How well the backend knows who the member is.
@@ -4036,55 +11427,6 @@ class _UniffiFfiConverterTypeBasis(_UniffiConverterRustBuffer):
             buf.write_i32(2)
         if value == Basis.OS_VISIT:
             buf.write_i32(3)
-
-
-
-
-
-
-
-
-class CaptureTime(enum.Enum):
-    """
-    When the money moves.
-"""
-
-    AT_ACCEPTANCE = 0
-    """
-    When the store accepts the order.
-"""
-
-    AT_HAND_OVER = 1
-    """
-    When it is handed over.
-"""
-
-
-
-class _UniffiFfiConverterTypeCaptureTime(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return CaptureTime.AT_ACCEPTANCE
-        if variant == 2:
-            return CaptureTime.AT_HAND_OVER
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == CaptureTime.AT_ACCEPTANCE:
-            return
-        if value == CaptureTime.AT_HAND_OVER:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == CaptureTime.AT_ACCEPTANCE:
-            buf.write_i32(1)
-        if value == CaptureTime.AT_HAND_OVER:
-            buf.write_i32(2)
 
 
 
@@ -4691,99 +12033,6 @@ class _UniffiFfiConverterTypeGrantState(_UniffiConverterRustBuffer):
             buf.write_i32(4)
         if value == GrantState.EXPIRED:
             buf.write_i32(5)
-
-
-
-
-
-
-
-
-class HandoffMode(enum.Enum):
-    """
-    How an order reaches the person (受渡方法).
-"""
-
-    COUNTER_PICKUP = 0
-    """
-    At the counter or the pickup shelf (店頭受取); eaten there or taken away, as the diner says.
-"""
-
-    CURBSIDE = 1
-    """
-    Brought to the car (駐車場受取).
-"""
-
-    DRIVE_THRU = 2
-    """
-    At the window (ドライブスルー).
-"""
-
-    DINE_IN = 3
-    """
-    Brought to the seat (店内飲食).
-"""
-
-    DELIVERY = 4
-    """
-    Brought home (配達).
-"""
-
-    LOCKER = 5
-    """
-    From a locker (ロッカー): nobody sees who takes it.
-"""
-
-
-
-class _UniffiFfiConverterTypeHandoffMode(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return HandoffMode.COUNTER_PICKUP
-        if variant == 2:
-            return HandoffMode.CURBSIDE
-        if variant == 3:
-            return HandoffMode.DRIVE_THRU
-        if variant == 4:
-            return HandoffMode.DINE_IN
-        if variant == 5:
-            return HandoffMode.DELIVERY
-        if variant == 6:
-            return HandoffMode.LOCKER
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == HandoffMode.COUNTER_PICKUP:
-            return
-        if value == HandoffMode.CURBSIDE:
-            return
-        if value == HandoffMode.DRIVE_THRU:
-            return
-        if value == HandoffMode.DINE_IN:
-            return
-        if value == HandoffMode.DELIVERY:
-            return
-        if value == HandoffMode.LOCKER:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == HandoffMode.COUNTER_PICKUP:
-            buf.write_i32(1)
-        if value == HandoffMode.CURBSIDE:
-            buf.write_i32(2)
-        if value == HandoffMode.DRIVE_THRU:
-            buf.write_i32(3)
-        if value == HandoffMode.DINE_IN:
-            buf.write_i32(4)
-        if value == HandoffMode.DELIVERY:
-            buf.write_i32(5)
-        if value == HandoffMode.LOCKER:
-            buf.write_i32(6)
 
 
 
@@ -5533,214 +12782,6 @@ class _UniffiFfiConverterTypeOrderActor(_UniffiConverterRustBuffer):
 
 
 
-class OrderState(enum.Enum):
-    """
-    Where an order stands.
-"""
-
-    DRAFT = 0
-    """
-    Being put together.
-"""
-
-    SUBMITTED = 1
-    """
-    Sent; the store has not answered.
-"""
-
-    UNKNOWN = 2
-    """
-    Sent, and the answer was lost: it may or may not have arrived.
-"""
-
-    ACCEPTED = 3
-    """
-    The store makes it.
-"""
-
-    IN_PREPARATION = 4
-    """
-    The kitchen has begun.
-"""
-
-    READY = 5
-    """
-    It can be fetched.
-"""
-
-    PICKED_UP = 6
-    """
-    It was handed over.
-"""
-
-    COMPLETED = 7
-    """
-    All is done. Lines can still be given back.
-"""
-
-    CANCELED = 8
-    """
-    Cancelled by the person or the store.
-"""
-
-    REJECTED = 9
-    """
-    The store did not take it.
-"""
-
-    EXPIRED = 10
-    """
-    Nobody came (no-show).
-"""
-
-    FAILED = 11
-    """
-    It did not come about: not paid, or never arrived.
-"""
-
-
-
-class _UniffiFfiConverterTypeOrderState(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return OrderState.DRAFT
-        if variant == 2:
-            return OrderState.SUBMITTED
-        if variant == 3:
-            return OrderState.UNKNOWN
-        if variant == 4:
-            return OrderState.ACCEPTED
-        if variant == 5:
-            return OrderState.IN_PREPARATION
-        if variant == 6:
-            return OrderState.READY
-        if variant == 7:
-            return OrderState.PICKED_UP
-        if variant == 8:
-            return OrderState.COMPLETED
-        if variant == 9:
-            return OrderState.CANCELED
-        if variant == 10:
-            return OrderState.REJECTED
-        if variant == 11:
-            return OrderState.EXPIRED
-        if variant == 12:
-            return OrderState.FAILED
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == OrderState.DRAFT:
-            return
-        if value == OrderState.SUBMITTED:
-            return
-        if value == OrderState.UNKNOWN:
-            return
-        if value == OrderState.ACCEPTED:
-            return
-        if value == OrderState.IN_PREPARATION:
-            return
-        if value == OrderState.READY:
-            return
-        if value == OrderState.PICKED_UP:
-            return
-        if value == OrderState.COMPLETED:
-            return
-        if value == OrderState.CANCELED:
-            return
-        if value == OrderState.REJECTED:
-            return
-        if value == OrderState.EXPIRED:
-            return
-        if value == OrderState.FAILED:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == OrderState.DRAFT:
-            buf.write_i32(1)
-        if value == OrderState.SUBMITTED:
-            buf.write_i32(2)
-        if value == OrderState.UNKNOWN:
-            buf.write_i32(3)
-        if value == OrderState.ACCEPTED:
-            buf.write_i32(4)
-        if value == OrderState.IN_PREPARATION:
-            buf.write_i32(5)
-        if value == OrderState.READY:
-            buf.write_i32(6)
-        if value == OrderState.PICKED_UP:
-            buf.write_i32(7)
-        if value == OrderState.COMPLETED:
-            buf.write_i32(8)
-        if value == OrderState.CANCELED:
-            buf.write_i32(9)
-        if value == OrderState.REJECTED:
-            buf.write_i32(10)
-        if value == OrderState.EXPIRED:
-            buf.write_i32(11)
-        if value == OrderState.FAILED:
-            buf.write_i32(12)
-
-
-
-
-
-
-
-
-class PaymentMethod(enum.Enum):
-    """
-    How an order is paid.
-"""
-
-    TOKEN = 0
-    """
-    With a token of a payment provider that the app holds.
-"""
-
-    AT_COUNTER = 1
-    """
-    At the counter, when it is handed over.
-"""
-
-
-
-class _UniffiFfiConverterTypePaymentMethod(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return PaymentMethod.TOKEN
-        if variant == 2:
-            return PaymentMethod.AT_COUNTER
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == PaymentMethod.TOKEN:
-            return
-        if value == PaymentMethod.AT_COUNTER:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == PaymentMethod.TOKEN:
-            buf.write_i32(1)
-        if value == PaymentMethod.AT_COUNTER:
-            buf.write_i32(2)
-
-
-
-
-
-
-
-
 class PickupTime:
     """
     When the person wants it.
@@ -5853,6 +12894,407 @@ class _UniffiFfiConverterTypePickupTime(_UniffiConverterRustBuffer):
         if value.is_SCHEDULED():
             buf.write_i32(2)
             _UniffiFfiConverterInt64.write(value.at_ms, buf)
+
+
+
+
+
+
+
+
+class OrderStep:
+    """
+    What the person does about an order.
+"""
+    def __init__(self):
+        raise RuntimeError("OrderStep cannot be instantiated directly")
+
+    # Each enum variant is a nested class of the enum itself.
+    @dataclass
+    class CANCEL:
+        """
+        Call it off.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.CANCEL()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_CANCEL():
+                return False
+            return True
+
+    @dataclass
+    class EDIT:
+        """
+        Other lines or another time, before the store has accepted.
+"""
+
+        def __init__(self, cart:Cart, time:PickupTime, shown:OrderSnapshot):
+            self.cart = cart
+
+            """
+        What is wanted instead.
+"""
+
+            self.time = time
+
+            """
+        For when.
+"""
+
+            self.shown = shown
+
+            """
+        As it was shown.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.EDIT(cart={}, time={}, shown={})".format(self.cart, self.time, self.shown)
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_EDIT():
+                return False
+            if self.cart != other.cart:
+                return False
+            if self.time != other.time:
+                return False
+            if self.shown != other.shown:
+                return False
+            return True
+
+    @dataclass
+    class AMEND:
+        """
+        Eat-in to take-out or back, until hand-over.
+"""
+
+        def __init__(self, tax_handoff:TaxHandoff, shown:OrderSnapshot):
+            self.tax_handoff = tax_handoff
+
+            """
+        Where it is eaten.
+"""
+
+            self.shown = shown
+
+            """
+        As it was shown.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.AMEND(tax_handoff={}, shown={})".format(self.tax_handoff, self.shown)
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_AMEND():
+                return False
+            if self.tax_handoff != other.tax_handoff:
+                return False
+            if self.shown != other.shown:
+                return False
+            return True
+
+    @dataclass
+    class NEARBY:
+        """
+        I am nearby. No position, only minutes.
+"""
+
+        def __init__(self, eta_min:int):
+            self.eta_min = eta_min
+
+            """
+        In how many minutes, 0 to 1,440.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.NEARBY(eta_min={})".format(self.eta_min)
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_NEARBY():
+                return False
+            if self.eta_min != other.eta_min:
+                return False
+            return True
+
+    @dataclass
+    class HERE:
+        """
+        I am here (到着).
+"""
+
+        def __init__(self, spot:str):
+            self.spot = spot
+
+            """
+        Where: a parking space, a counter, at most 60 characters.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.HERE(spot={})".format(self.spot)
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_HERE():
+                return False
+            if self.spot != other.spot:
+                return False
+            return True
+
+    @dataclass
+    class PAY_AT_COUNTER:
+        """
+        I pay at the counter instead.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.PAY_AT_COUNTER()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_PAY_AT_COUNTER():
+                return False
+            return True
+
+    @dataclass
+    class STEP_UP_DONE:
+        """
+        What the provider asked for is done.
+"""
+
+        def __init__(self, ):
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.STEP_UP_DONE()".format()
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_STEP_UP_DONE():
+                return False
+            return True
+
+    @dataclass
+    class PAY_AGAIN:
+        """
+        Another card.
+"""
+
+        def __init__(self, token:str):
+            self.token = token
+
+            """
+        The provider's token.
+"""
+
+            pass
+
+
+
+
+
+        def __str__(self):
+            return "OrderStep.PAY_AGAIN(token={})".format(self.token)
+        def __eq__(self, other):
+            if not isinstance(other, OrderStep):
+                return NotImplemented
+            if not other.is_PAY_AGAIN():
+                return False
+            if self.token != other.token:
+                return False
+            return True
+
+
+
+    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
+    # whether an instance is that variant.
+    def is_CANCEL(self) -> bool:
+        return isinstance(self, OrderStep.CANCEL)
+    def is_cancel(self) -> bool:
+        return isinstance(self, OrderStep.CANCEL)
+    def is_EDIT(self) -> bool:
+        return isinstance(self, OrderStep.EDIT)
+    def is_edit(self) -> bool:
+        return isinstance(self, OrderStep.EDIT)
+    def is_AMEND(self) -> bool:
+        return isinstance(self, OrderStep.AMEND)
+    def is_amend(self) -> bool:
+        return isinstance(self, OrderStep.AMEND)
+    def is_NEARBY(self) -> bool:
+        return isinstance(self, OrderStep.NEARBY)
+    def is_nearby(self) -> bool:
+        return isinstance(self, OrderStep.NEARBY)
+    def is_HERE(self) -> bool:
+        return isinstance(self, OrderStep.HERE)
+    def is_here(self) -> bool:
+        return isinstance(self, OrderStep.HERE)
+    def is_PAY_AT_COUNTER(self) -> bool:
+        return isinstance(self, OrderStep.PAY_AT_COUNTER)
+    def is_pay_at_counter(self) -> bool:
+        return isinstance(self, OrderStep.PAY_AT_COUNTER)
+    def is_STEP_UP_DONE(self) -> bool:
+        return isinstance(self, OrderStep.STEP_UP_DONE)
+    def is_step_up_done(self) -> bool:
+        return isinstance(self, OrderStep.STEP_UP_DONE)
+    def is_PAY_AGAIN(self) -> bool:
+        return isinstance(self, OrderStep.PAY_AGAIN)
+    def is_pay_again(self) -> bool:
+        return isinstance(self, OrderStep.PAY_AGAIN)
+
+
+# Now, a little trick - we make each nested variant class be a subclass of the main
+# enum class, so that method calls and instance checks etc will work intuitively.
+# We might be able to do this a little more neatly with a metaclass, but this'll do.
+OrderStep.CANCEL = type("OrderStep.CANCEL", (OrderStep.CANCEL, OrderStep,), {})  # type: ignore
+OrderStep.EDIT = type("OrderStep.EDIT", (OrderStep.EDIT, OrderStep,), {})  # type: ignore
+OrderStep.AMEND = type("OrderStep.AMEND", (OrderStep.AMEND, OrderStep,), {})  # type: ignore
+OrderStep.NEARBY = type("OrderStep.NEARBY", (OrderStep.NEARBY, OrderStep,), {})  # type: ignore
+OrderStep.HERE = type("OrderStep.HERE", (OrderStep.HERE, OrderStep,), {})  # type: ignore
+OrderStep.PAY_AT_COUNTER = type("OrderStep.PAY_AT_COUNTER", (OrderStep.PAY_AT_COUNTER, OrderStep,), {})  # type: ignore
+OrderStep.STEP_UP_DONE = type("OrderStep.STEP_UP_DONE", (OrderStep.STEP_UP_DONE, OrderStep,), {})  # type: ignore
+OrderStep.PAY_AGAIN = type("OrderStep.PAY_AGAIN", (OrderStep.PAY_AGAIN, OrderStep,), {})  # type: ignore
+
+
+
+
+class _UniffiFfiConverterTypeOrderStep(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        variant = buf.read_i32()
+        if variant == 1:
+            return OrderStep.CANCEL(
+            )
+        if variant == 2:
+            return OrderStep.EDIT(
+                _UniffiFfiConverterTypeCart.read(buf),
+                _UniffiFfiConverterTypePickupTime.read(buf),
+                _UniffiFfiConverterTypeOrderSnapshot.read(buf),
+            )
+        if variant == 3:
+            return OrderStep.AMEND(
+                _UniffiFfiConverterTypeTaxHandoff.read(buf),
+                _UniffiFfiConverterTypeOrderSnapshot.read(buf),
+            )
+        if variant == 4:
+            return OrderStep.NEARBY(
+                _UniffiFfiConverterUInt32.read(buf),
+            )
+        if variant == 5:
+            return OrderStep.HERE(
+                _UniffiFfiConverterString.read(buf),
+            )
+        if variant == 6:
+            return OrderStep.PAY_AT_COUNTER(
+            )
+        if variant == 7:
+            return OrderStep.STEP_UP_DONE(
+            )
+        if variant == 8:
+            return OrderStep.PAY_AGAIN(
+                _UniffiFfiConverterString.read(buf),
+            )
+        raise InternalError("Raw enum value doesn't match any cases")
+
+    @staticmethod
+    def check_lower(value):
+        if value.is_CANCEL():
+            return
+        if value.is_EDIT():
+            _UniffiFfiConverterTypeCart.check_lower(value.cart)
+            _UniffiFfiConverterTypePickupTime.check_lower(value.time)
+            _UniffiFfiConverterTypeOrderSnapshot.check_lower(value.shown)
+            return
+        if value.is_AMEND():
+            _UniffiFfiConverterTypeTaxHandoff.check_lower(value.tax_handoff)
+            _UniffiFfiConverterTypeOrderSnapshot.check_lower(value.shown)
+            return
+        if value.is_NEARBY():
+            _UniffiFfiConverterUInt32.check_lower(value.eta_min)
+            return
+        if value.is_HERE():
+            _UniffiFfiConverterString.check_lower(value.spot)
+            return
+        if value.is_PAY_AT_COUNTER():
+            return
+        if value.is_STEP_UP_DONE():
+            return
+        if value.is_PAY_AGAIN():
+            _UniffiFfiConverterString.check_lower(value.token)
+            return
+        raise ValueError(value)
+
+    @staticmethod
+    def write(value, buf):
+        if value.is_CANCEL():
+            buf.write_i32(1)
+        if value.is_EDIT():
+            buf.write_i32(2)
+            _UniffiFfiConverterTypeCart.write(value.cart, buf)
+            _UniffiFfiConverterTypePickupTime.write(value.time, buf)
+            _UniffiFfiConverterTypeOrderSnapshot.write(value.shown, buf)
+        if value.is_AMEND():
+            buf.write_i32(3)
+            _UniffiFfiConverterTypeTaxHandoff.write(value.tax_handoff, buf)
+            _UniffiFfiConverterTypeOrderSnapshot.write(value.shown, buf)
+        if value.is_NEARBY():
+            buf.write_i32(4)
+            _UniffiFfiConverterUInt32.write(value.eta_min, buf)
+        if value.is_HERE():
+            buf.write_i32(5)
+            _UniffiFfiConverterString.write(value.spot, buf)
+        if value.is_PAY_AT_COUNTER():
+            buf.write_i32(6)
+        if value.is_STEP_UP_DONE():
+            buf.write_i32(7)
+        if value.is_PAY_AGAIN():
+            buf.write_i32(8)
+            _UniffiFfiConverterString.write(value.token, buf)
 
 
 
@@ -6152,52 +13594,77 @@ class Reason(enum.Enum):
     409: the hold has moved on, so that this cannot be done with it any more. Ask for the tasks again.
 """
 
-    RECORD_INVALID = 19
+    ORDER_CONFLICT = 19
+    """
+    409: the order has moved on, or someone else takes this step. Fetch it again and show where it stands.
+"""
+
+    INVALID_MENU = 20
+    """
+    422: a menu, a kitchen, terms or a table that cannot be; the detail says what is wrong.
+"""
+
+    SEAT_REFUSED = 21
+    """
+    403: this seat's code is of another store, over, or not genuine.
+"""
+
+    CODE_REFUSED = 22
+    """
+    403: the code does not hand over this order, or was wrong too often: look at the member's card.
+"""
+
+    CARD_NUMBER = 23
+    """
+    400: a card number. It must never come here: send the provider's token.
+"""
+
+    RECORD_INVALID = 24
     """
     401: the record of a check-in is none, or not signed by the device that sends it.
 """
 
-    CONDITION_OLDER = 20
+    CONDITION_OLDER = 25
     """
     409: a condition with this sequence or a later one is known.
 """
 
-    INVALID_RULE = 21
+    INVALID_RULE = 26
     """
     422: an offer, a place, a route or a stamp card that cannot be.
 """
 
-    NOT_FOUND = 22
+    NOT_FOUND = 27
     """
     404: there is no such thing.
 """
 
-    CURSOR_UNKNOWN = 23
+    CURSOR_UNKNOWN = 28
     """
     410: the cursor is from another life of the server. Start again from the beginning.
 """
 
-    TOO_LARGE = 24
+    TOO_LARGE = 29
     """
     413: the body is larger than the server reads.
 """
 
-    METHOD_NOT_ALLOWED = 25
+    METHOD_NOT_ALLOWED = 30
     """
     405: the path exists, the method does not.
 """
 
-    UNAVAILABLE = 26
+    UNAVAILABLE = 31
     """
     503: the server is stopping or over its load. Try again later.
 """
 
-    INTERNAL = 27
+    INTERNAL = 32
     """
     500: the server failed.
 """
 
-    OTHER = 28
+    OTHER = 33
     """
     A reason that this version does not know.
 """
@@ -6247,24 +13714,34 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
         if variant == 19:
             return Reason.HOLD_CONFLICT
         if variant == 20:
-            return Reason.RECORD_INVALID
+            return Reason.ORDER_CONFLICT
         if variant == 21:
-            return Reason.CONDITION_OLDER
+            return Reason.INVALID_MENU
         if variant == 22:
-            return Reason.INVALID_RULE
+            return Reason.SEAT_REFUSED
         if variant == 23:
-            return Reason.NOT_FOUND
+            return Reason.CODE_REFUSED
         if variant == 24:
-            return Reason.CURSOR_UNKNOWN
+            return Reason.CARD_NUMBER
         if variant == 25:
-            return Reason.TOO_LARGE
+            return Reason.RECORD_INVALID
         if variant == 26:
-            return Reason.METHOD_NOT_ALLOWED
+            return Reason.CONDITION_OLDER
         if variant == 27:
-            return Reason.UNAVAILABLE
+            return Reason.INVALID_RULE
         if variant == 28:
-            return Reason.INTERNAL
+            return Reason.NOT_FOUND
         if variant == 29:
+            return Reason.CURSOR_UNKNOWN
+        if variant == 30:
+            return Reason.TOO_LARGE
+        if variant == 31:
+            return Reason.METHOD_NOT_ALLOWED
+        if variant == 32:
+            return Reason.UNAVAILABLE
+        if variant == 33:
+            return Reason.INTERNAL
+        if variant == 34:
             return Reason.OTHER
         raise InternalError("Raw enum value doesn't match any cases")
 
@@ -6307,6 +13784,16 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
         if value == Reason.CLAIM_REFUSED:
             return
         if value == Reason.HOLD_CONFLICT:
+            return
+        if value == Reason.ORDER_CONFLICT:
+            return
+        if value == Reason.INVALID_MENU:
+            return
+        if value == Reason.SEAT_REFUSED:
+            return
+        if value == Reason.CODE_REFUSED:
+            return
+        if value == Reason.CARD_NUMBER:
             return
         if value == Reason.RECORD_INVALID:
             return
@@ -6370,26 +13857,36 @@ class _UniffiFfiConverterTypeReason(_UniffiConverterRustBuffer):
             buf.write_i32(18)
         if value == Reason.HOLD_CONFLICT:
             buf.write_i32(19)
-        if value == Reason.RECORD_INVALID:
+        if value == Reason.ORDER_CONFLICT:
             buf.write_i32(20)
-        if value == Reason.CONDITION_OLDER:
+        if value == Reason.INVALID_MENU:
             buf.write_i32(21)
-        if value == Reason.INVALID_RULE:
+        if value == Reason.SEAT_REFUSED:
             buf.write_i32(22)
-        if value == Reason.NOT_FOUND:
+        if value == Reason.CODE_REFUSED:
             buf.write_i32(23)
-        if value == Reason.CURSOR_UNKNOWN:
+        if value == Reason.CARD_NUMBER:
             buf.write_i32(24)
-        if value == Reason.TOO_LARGE:
+        if value == Reason.RECORD_INVALID:
             buf.write_i32(25)
-        if value == Reason.METHOD_NOT_ALLOWED:
+        if value == Reason.CONDITION_OLDER:
             buf.write_i32(26)
-        if value == Reason.UNAVAILABLE:
+        if value == Reason.INVALID_RULE:
             buf.write_i32(27)
-        if value == Reason.INTERNAL:
+        if value == Reason.NOT_FOUND:
             buf.write_i32(28)
-        if value == Reason.OTHER:
+        if value == Reason.CURSOR_UNKNOWN:
             buf.write_i32(29)
+        if value == Reason.TOO_LARGE:
+            buf.write_i32(30)
+        if value == Reason.METHOD_NOT_ALLOWED:
+            buf.write_i32(31)
+        if value == Reason.UNAVAILABLE:
+            buf.write_i32(32)
+        if value == Reason.INTERNAL:
+            buf.write_i32(33)
+        if value == Reason.OTHER:
+            buf.write_i32(34)
 
 
 
@@ -6793,77 +14290,6 @@ class _UniffiFfiConverterTypeRefusal(_UniffiConverterRustBuffer):
             buf.write_i32(9)
         if value.is_REPLAYED():
             buf.write_i32(10)
-
-
-
-
-
-
-
-
-class RejectReason(enum.Enum):
-    """
-    Why an order is not taken.
-"""
-
-    CHANGED = 0
-    """
-    Price or stock changed meanwhile: a question to the person, see [`crate::cart::CartChange`].
-"""
-
-    SLOT_GONE = 1
-    """
-    The slot is gone: other times are offered.
-"""
-
-    STORE = 2
-    """
-    The store cannot take it.
-"""
-
-    NOT_ACCEPTED = 3
-    """
-    The store did not answer in time.
-"""
-
-
-
-class _UniffiFfiConverterTypeRejectReason(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return RejectReason.CHANGED
-        if variant == 2:
-            return RejectReason.SLOT_GONE
-        if variant == 3:
-            return RejectReason.STORE
-        if variant == 4:
-            return RejectReason.NOT_ACCEPTED
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == RejectReason.CHANGED:
-            return
-        if value == RejectReason.SLOT_GONE:
-            return
-        if value == RejectReason.STORE:
-            return
-        if value == RejectReason.NOT_ACCEPTED:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == RejectReason.CHANGED:
-            buf.write_i32(1)
-        if value == RejectReason.SLOT_GONE:
-            buf.write_i32(2)
-        if value == RejectReason.STORE:
-            buf.write_i32(3)
-        if value == RejectReason.NOT_ACCEPTED:
-            buf.write_i32(4)
 
 
 
@@ -8018,313 +15444,6 @@ class _UniffiFfiConverterTypeScanned(_UniffiConverterRustBuffer):
 
 
 
-class StoreMode:
-    """
-    Whether the kitchen takes new orders (受付中, 混雑(延長), 受付停止). Accepted ones are not touched.
-"""
-    def __init__(self):
-        raise RuntimeError("StoreMode cannot be instantiated directly")
-
-    # Each enum variant is a nested class of the enum itself.
-    @dataclass
-    class ONLINE:
-        """
-        As planned.
-"""
-
-        def __init__(self, ):
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "StoreMode.ONLINE()".format()
-        def __eq__(self, other):
-            if not isinstance(other, StoreMode):
-                return NotImplemented
-            if not other.is_ONLINE():
-                return False
-            return True
-
-    @dataclass
-    class BUSY:
-        """
-        Work on new orders begins so much later.
-"""
-
-        def __init__(self, delay_min:int):
-            self.delay_min = delay_min
-
-            """
-        In minutes.
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "StoreMode.BUSY(delay_min={})".format(self.delay_min)
-        def __eq__(self, other):
-            if not isinstance(other, StoreMode):
-                return NotImplemented
-            if not other.is_BUSY():
-                return False
-            if self.delay_min != other.delay_min:
-                return False
-            return True
-
-    @dataclass
-    class PAUSED:
-        """
-        No work on new orders begins before; later times can be ordered.
-"""
-
-        def __init__(self, until_ms:typing.Optional[int]):
-            self.until_ms = until_ms
-
-            """
-        In milliseconds; `None` is the rest of the day.
-"""
-
-            pass
-
-
-
-
-
-        def __str__(self):
-            return "StoreMode.PAUSED(until_ms={})".format(self.until_ms)
-        def __eq__(self, other):
-            if not isinstance(other, StoreMode):
-                return NotImplemented
-            if not other.is_PAUSED():
-                return False
-            if self.until_ms != other.until_ms:
-                return False
-            return True
-
-
-
-    # For each variant, we have `is_NAME` and `is_name` methods for easily checking
-    # whether an instance is that variant.
-    def is_ONLINE(self) -> bool:
-        return isinstance(self, StoreMode.ONLINE)
-    def is_online(self) -> bool:
-        return isinstance(self, StoreMode.ONLINE)
-    def is_BUSY(self) -> bool:
-        return isinstance(self, StoreMode.BUSY)
-    def is_busy(self) -> bool:
-        return isinstance(self, StoreMode.BUSY)
-    def is_PAUSED(self) -> bool:
-        return isinstance(self, StoreMode.PAUSED)
-    def is_paused(self) -> bool:
-        return isinstance(self, StoreMode.PAUSED)
-
-
-# Now, a little trick - we make each nested variant class be a subclass of the main
-# enum class, so that method calls and instance checks etc will work intuitively.
-# We might be able to do this a little more neatly with a metaclass, but this'll do.
-StoreMode.ONLINE = type("StoreMode.ONLINE", (StoreMode.ONLINE, StoreMode,), {})  # type: ignore
-StoreMode.BUSY = type("StoreMode.BUSY", (StoreMode.BUSY, StoreMode,), {})  # type: ignore
-StoreMode.PAUSED = type("StoreMode.PAUSED", (StoreMode.PAUSED, StoreMode,), {})  # type: ignore
-
-
-
-
-class _UniffiFfiConverterTypeStoreMode(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return StoreMode.ONLINE(
-            )
-        if variant == 2:
-            return StoreMode.BUSY(
-                _UniffiFfiConverterUInt32.read(buf),
-            )
-        if variant == 3:
-            return StoreMode.PAUSED(
-                _UniffiFfiConverterOptionalInt64.read(buf),
-            )
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value.is_ONLINE():
-            return
-        if value.is_BUSY():
-            _UniffiFfiConverterUInt32.check_lower(value.delay_min)
-            return
-        if value.is_PAUSED():
-            _UniffiFfiConverterOptionalInt64.check_lower(value.until_ms)
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value.is_ONLINE():
-            buf.write_i32(1)
-        if value.is_BUSY():
-            buf.write_i32(2)
-            _UniffiFfiConverterUInt32.write(value.delay_min, buf)
-        if value.is_PAUSED():
-            buf.write_i32(3)
-            _UniffiFfiConverterOptionalInt64.write(value.until_ms, buf)
-
-
-
-
-
-
-
-
-class TaxClass(enum.Enum):
-    """
-    What an item is for the tax.
-"""
-
-    FOOD = 0
-    """
-    Food and drink in the sense of the Food Labelling Act, alcohol apart; みりん風調味料 (below 1 % of alcohol) is food.
-"""
-
-    ALCOHOL = 1
-    """
-    Alcohol in the sense of the Liquor Tax Act (1 % and more): 本みりん too.
-"""
-
-    GOODS = 2
-    """
-    Everything else: goods, quasi-drugs, cool packs that are charged for.
-"""
-
-    BAG = 3
-    """
-    A carrier bag that is charged for.
-"""
-
-    DELIVERY_FEE = 4
-    """
-    The fee for a delivery, where it is charged by itself.
-"""
-
-
-
-class _UniffiFfiConverterTypeTaxClass(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return TaxClass.FOOD
-        if variant == 2:
-            return TaxClass.ALCOHOL
-        if variant == 3:
-            return TaxClass.GOODS
-        if variant == 4:
-            return TaxClass.BAG
-        if variant == 5:
-            return TaxClass.DELIVERY_FEE
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == TaxClass.FOOD:
-            return
-        if value == TaxClass.ALCOHOL:
-            return
-        if value == TaxClass.GOODS:
-            return
-        if value == TaxClass.BAG:
-            return
-        if value == TaxClass.DELIVERY_FEE:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == TaxClass.FOOD:
-            buf.write_i32(1)
-        if value == TaxClass.ALCOHOL:
-            buf.write_i32(2)
-        if value == TaxClass.GOODS:
-            buf.write_i32(3)
-        if value == TaxClass.BAG:
-            buf.write_i32(4)
-        if value == TaxClass.DELIVERY_FEE:
-            buf.write_i32(5)
-
-
-
-
-
-
-
-
-class TaxRounding(enum.Enum):
-    """
-    How the issuer rounds what is less than a minor unit, once per rate per receipt.
-"""
-
-    DOWN = 0
-    """
-    切捨て.
-"""
-
-    HALF_UP = 1
-    """
-    四捨五入.
-"""
-
-    UP = 2
-    """
-    切上げ.
-"""
-
-
-
-class _UniffiFfiConverterTypeTaxRounding(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        variant = buf.read_i32()
-        if variant == 1:
-            return TaxRounding.DOWN
-        if variant == 2:
-            return TaxRounding.HALF_UP
-        if variant == 3:
-            return TaxRounding.UP
-        raise InternalError("Raw enum value doesn't match any cases")
-
-    @staticmethod
-    def check_lower(value):
-        if value == TaxRounding.DOWN:
-            return
-        if value == TaxRounding.HALF_UP:
-            return
-        if value == TaxRounding.UP:
-            return
-        raise ValueError(value)
-
-    @staticmethod
-    def write(value, buf):
-        if value == TaxRounding.DOWN:
-            buf.write_i32(1)
-        if value == TaxRounding.HALF_UP:
-            buf.write_i32(2)
-        if value == TaxRounding.UP:
-            buf.write_i32(3)
-
-
-
-
-
-
-
-
 class Trend(enum.Enum):
     """
     Where the way leads.
@@ -8389,32 +15508,6 @@ class _UniffiFfiConverterTypeTrend(_UniffiConverterRustBuffer):
         if value == Trend.UNKNOWN:
             buf.write_i32(4)
 
-
-
-
-class _UniffiFfiConverterTypeAllergenId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-AllergenId = str
 
 
 
@@ -8522,110 +15615,6 @@ MemberId = str
 
 
 
-class _UniffiFfiConverterTypeMenuItemId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-MenuItemId = str
-
-
-
-class _UniffiFfiConverterTypeModifierGroupId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-ModifierGroupId = str
-
-
-
-class _UniffiFfiConverterTypeModifierId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-ModifierId = str
-
-
-
-class _UniffiFfiConverterTypeOrderId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-OrderId = str
-
-
-
 class _UniffiFfiConverterTypePlaceId:
     @staticmethod
     def write(value, buf):
@@ -8729,106 +15718,135 @@ class _UniffiFfiConverterTypeStampCardId:
 StampCardId = str
 
 
-
-class _UniffiFfiConverterTypeStationId:
-    @staticmethod
-    def write(value, buf):
-        _UniffiFfiConverterString.write(value, buf)
-
-    @staticmethod
-    def read(buf):
-        return _UniffiFfiConverterString.read(buf)
-
-    @staticmethod
-    def lift(value):
-        return _UniffiFfiConverterString.lift(value)
-
-    @staticmethod
-    def check_lower(value):
-        return _UniffiFfiConverterString.check_lower(value)
-
-    @staticmethod
-    def lower(value):
-        return _UniffiFfiConverterString.lower(value)
-
-
-StationId = str
-
-
 __all__ = [
     "InternalError",
+    "AllergenLevel",
     "AssetKind",
-    "HoldState",
-    "StockSource",
+    "HandoffMode",
     "TaxHandoff",
+    "MenuThing",
+    "CartProblemKind",
+    "StockSource",
+    "HoldState",
+    "JourneyPart",
+    "JourneyReason",
+    "TaxClass",
+    "AllergenState",
+    "StoreMode",
+    "OrderOf",
+    "OrderState",
+    "OrderPayment",
+    "RejectReason",
+    "CartChange",
+    "SlotRefusalReason",
+    "PaymentMethod",
+    "CaptureTime",
+    "TaxRounding",
+    "PointsMode",
     "PointsKind",
     "PrefixKind",
     "Channel",
     "ReceiptKind",
+    "SeatState",
     "Band",
-    "AllergenLevel",
-    "AllergenState",
     "Assurance",
     "Basis",
-    "CaptureTime",
     "CheckInRefusal",
     "ConditionKind",
     "Coverage",
     "Direction",
     "Fit",
     "GrantState",
-    "HandoffMode",
     "HoldRefusal",
     "Link",
     "LinkedIdentity",
     "Missing",
     "OrderActor",
-    "OrderState",
-    "PaymentMethod",
     "PickupTime",
+    "OrderStep",
     "PlaceKind",
     "Progress",
     "ReactionKind",
     "Reason",
     "Refusal",
-    "RejectReason",
     "ScanRefusal",
     "ScannedMember",
     "ScannedLink",
     "Scanned",
-    "StoreMode",
-    "TaxClass",
-    "TaxRounding",
     "Trend",
+    "AddOn",
+    "AddOns",
+    "AllergenRow",
+    "AllergenTable",
     "Arrival",
     "AssetInfo",
     "BackInStock",
     "BasketLine",
+    "BasketPiece",
+    "CancelTerms",
+    "CartModifier",
+    "CartLine",
+    "Cart",
+    "CartProblem",
+    "DeliveryAddress",
     "Favourite",
+    "HoldAlternative",
+    "GoodsShort",
     "Gs1Element",
     "Gs1Missing",
     "Gs1Elements",
     "Hold",
-    "HoldAlternative",
     "InStoreCode",
     "Issuer",
+    "JourneyParts",
+    "PickupSlot",
+    "JourneySuggestion",
+    "MakeStep",
+    "TimeOfDay",
+    "MenuSection",
     "MenuPrice",
     "MixedSet",
+    "StatedAllergens",
+    "MenuItem",
+    "Modifier",
+    "ModifierGroup",
+    "Menu",
+    "SoldOut",
+    "StationLoad",
+    "MenuStatus",
+    "MenuStatuses",
     "OpeningSpan",
-    "PickupSlot",
+    "OrderLineView",
+    "OrderView",
+    "SlotRefusal",
+    "SnapshotModifier",
+    "SnapshotLine",
+    "TaxLine",
+    "OrderSnapshot",
+    "OrderQuestion",
+    "OrderAnswer",
+    "OrderPush",
+    "PointsRule",
+    "OrderTerms",
+    "Orders",
+    "PaymentChoice",
+    "PickupPass",
     "PointsEntry",
     "ValueLayout",
     "PrefixRule",
     "Price",
     "ReceiptLine",
-    "TaxLine",
     "ReceiptCoupon",
     "Receipt",
     "Review",
     "ScanSettings",
     "ScannedProduct",
     "ScannedUrl",
+    "SeatSession",
+    "SelfBasket",
     "SizeMm",
+    "SlotHold",
+    "SlotHoldAnswer",
     "SnapshotRow",
     "StockAnswer",
     "VariantInfo",

@@ -30,38 +30,71 @@ import java.nio.CharBuffer
 import java.nio.charset.CodingErrorAction
 import java.util.concurrent.atomic.AtomicLong
 import java.util.concurrent.ConcurrentHashMap
+import app.noren.rules.AllergenId
+import app.noren.rules.AllergenLevel
+import app.noren.rules.AllergenState
 import app.noren.rules.AssetInfo
 import app.noren.rules.Assurance
 import app.noren.rules.BackInStock
+import app.noren.rules.BasketPiece
+import app.noren.rules.Cart
+import app.noren.rules.CartChange
+import app.noren.rules.CartLine
+import app.noren.rules.CartProblem
 import app.noren.rules.Channel
 import app.noren.rules.CheckInId
 import app.noren.rules.CheckInRefusal
 import app.noren.rules.ConditionKind
 import app.noren.rules.Coverage
+import app.noren.rules.DeliveryAddress
 import app.noren.rules.DeviceId
 import app.noren.rules.Direction
+import app.noren.rules.FfiConverterTypeAllergenId
+import app.noren.rules.FfiConverterTypeAllergenLevel
+import app.noren.rules.FfiConverterTypeAllergenState
 import app.noren.rules.FfiConverterTypeAssetInfo
 import app.noren.rules.FfiConverterTypeAssurance
 import app.noren.rules.FfiConverterTypeBackInStock
+import app.noren.rules.FfiConverterTypeBasketPiece
+import app.noren.rules.FfiConverterTypeCart
+import app.noren.rules.FfiConverterTypeCartChange
+import app.noren.rules.FfiConverterTypeCartLine
+import app.noren.rules.FfiConverterTypeCartProblem
 import app.noren.rules.FfiConverterTypeChannel
 import app.noren.rules.FfiConverterTypeCheckInId
 import app.noren.rules.FfiConverterTypeCheckInRefusal
 import app.noren.rules.FfiConverterTypeConditionKind
 import app.noren.rules.FfiConverterTypeCoverage
+import app.noren.rules.FfiConverterTypeDeliveryAddress
 import app.noren.rules.FfiConverterTypeDeviceId
 import app.noren.rules.FfiConverterTypeDirection
 import app.noren.rules.FfiConverterTypeGrantState
 import app.noren.rules.FfiConverterTypeGtin
+import app.noren.rules.FfiConverterTypeHandoffMode
 import app.noren.rules.FfiConverterTypeHoldId
 import app.noren.rules.FfiConverterTypeHoldRefusal
 import app.noren.rules.FfiConverterTypeHoldState
 import app.noren.rules.FfiConverterTypeIdempotencyKey
+import app.noren.rules.FfiConverterTypeJourneySuggestion
 import app.noren.rules.FfiConverterTypeLinkedIdentity
 import app.noren.rules.FfiConverterTypeMemberId
+import app.noren.rules.FfiConverterTypeMenuItem
+import app.noren.rules.FfiConverterTypeMenuItemId
 import app.noren.rules.FfiConverterTypeMissing
+import app.noren.rules.FfiConverterTypeModifierGroup
+import app.noren.rules.FfiConverterTypeModifierGroupId
 import app.noren.rules.FfiConverterTypeOpeningSpan
+import app.noren.rules.FfiConverterTypeOrderId
+import app.noren.rules.FfiConverterTypeOrderOf
+import app.noren.rules.FfiConverterTypeOrderQuestion
+import app.noren.rules.FfiConverterTypeOrderSnapshot
+import app.noren.rules.FfiConverterTypeOrderView
+import app.noren.rules.FfiConverterTypePaymentMethod
+import app.noren.rules.FfiConverterTypePickupSlot
+import app.noren.rules.FfiConverterTypePickupTime
 import app.noren.rules.FfiConverterTypePlaceId
 import app.noren.rules.FfiConverterTypePlaceKind
+import app.noren.rules.FfiConverterTypePointsMode
 import app.noren.rules.FfiConverterTypePrice
 import app.noren.rules.FfiConverterTypeProductId
 import app.noren.rules.FfiConverterTypeReason
@@ -70,24 +103,47 @@ import app.noren.rules.FfiConverterTypeReceiptKind
 import app.noren.rules.FfiConverterTypeReview
 import app.noren.rules.FfiConverterTypeScanRefusal
 import app.noren.rules.FfiConverterTypeScanned
+import app.noren.rules.FfiConverterTypeSelfBasket
 import app.noren.rules.FfiConverterTypeSizeMm
 import app.noren.rules.FfiConverterTypeSku
+import app.noren.rules.FfiConverterTypeSlotRefusal
+import app.noren.rules.FfiConverterTypeSnapshotRow
+import app.noren.rules.FfiConverterTypeSoldOut
 import app.noren.rules.FfiConverterTypeStampCardId
 import app.noren.rules.FfiConverterTypeStockAnswer
 import app.noren.rules.FfiConverterTypeStoreId
+import app.noren.rules.FfiConverterTypeStoreMode
+import app.noren.rules.FfiConverterTypeTaxHandoff
+import app.noren.rules.FfiConverterTypeTaxLine
+import app.noren.rules.FfiConverterTypeTexts
 import app.noren.rules.FfiConverterTypeTrend
 import app.noren.rules.GrantState
 import app.noren.rules.Gtin
+import app.noren.rules.HandoffMode
 import app.noren.rules.HoldId
 import app.noren.rules.HoldRefusal
 import app.noren.rules.HoldState
 import app.noren.rules.IdempotencyKey
+import app.noren.rules.JourneySuggestion
 import app.noren.rules.LinkedIdentity
 import app.noren.rules.MemberId
+import app.noren.rules.MenuItem
+import app.noren.rules.MenuItemId
 import app.noren.rules.Missing
+import app.noren.rules.ModifierGroup
+import app.noren.rules.ModifierGroupId
 import app.noren.rules.OpeningSpan
+import app.noren.rules.OrderId
+import app.noren.rules.OrderOf
+import app.noren.rules.OrderQuestion
+import app.noren.rules.OrderSnapshot
+import app.noren.rules.OrderView
+import app.noren.rules.PaymentMethod
+import app.noren.rules.PickupSlot
+import app.noren.rules.PickupTime
 import app.noren.rules.PlaceId
 import app.noren.rules.PlaceKind
+import app.noren.rules.PointsMode
 import app.noren.rules.Price
 import app.noren.rules.ProductId
 import app.noren.rules.Reason
@@ -96,35 +152,67 @@ import app.noren.rules.ReceiptKind
 import app.noren.rules.Review
 import app.noren.rules.ScanRefusal
 import app.noren.rules.Scanned
+import app.noren.rules.SelfBasket
 import app.noren.rules.SizeMm
 import app.noren.rules.Sku
+import app.noren.rules.SlotRefusal
+import app.noren.rules.SnapshotRow
+import app.noren.rules.SoldOut
 import app.noren.rules.StampCardId
 import app.noren.rules.StockAnswer
 import app.noren.rules.StoreId
+import app.noren.rules.StoreMode
+import app.noren.rules.TaxHandoff
+import app.noren.rules.TaxLine
+import app.noren.rules.Texts
 import app.noren.rules.Trend
 import java.util.concurrent.atomic.AtomicBoolean
+import app.noren.rules.RustBuffer as RustBufferAllergenId
+import app.noren.rules.RustBuffer as RustBufferAllergenLevel
+import app.noren.rules.RustBuffer as RustBufferAllergenState
 import app.noren.rules.RustBuffer as RustBufferAssetInfo
 import app.noren.rules.RustBuffer as RustBufferAssurance
 import app.noren.rules.RustBuffer as RustBufferBackInStock
+import app.noren.rules.RustBuffer as RustBufferBasketPiece
+import app.noren.rules.RustBuffer as RustBufferCart
+import app.noren.rules.RustBuffer as RustBufferCartChange
+import app.noren.rules.RustBuffer as RustBufferCartLine
+import app.noren.rules.RustBuffer as RustBufferCartProblem
 import app.noren.rules.RustBuffer as RustBufferChannel
 import app.noren.rules.RustBuffer as RustBufferCheckInId
 import app.noren.rules.RustBuffer as RustBufferCheckInRefusal
 import app.noren.rules.RustBuffer as RustBufferConditionKind
 import app.noren.rules.RustBuffer as RustBufferCoverage
+import app.noren.rules.RustBuffer as RustBufferDeliveryAddress
 import app.noren.rules.RustBuffer as RustBufferDeviceId
 import app.noren.rules.RustBuffer as RustBufferDirection
 import app.noren.rules.RustBuffer as RustBufferGrantState
 import app.noren.rules.RustBuffer as RustBufferGtin
+import app.noren.rules.RustBuffer as RustBufferHandoffMode
 import app.noren.rules.RustBuffer as RustBufferHoldId
 import app.noren.rules.RustBuffer as RustBufferHoldRefusal
 import app.noren.rules.RustBuffer as RustBufferHoldState
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
+import app.noren.rules.RustBuffer as RustBufferJourneySuggestion
 import app.noren.rules.RustBuffer as RustBufferLinkedIdentity
 import app.noren.rules.RustBuffer as RustBufferMemberId
+import app.noren.rules.RustBuffer as RustBufferMenuItem
+import app.noren.rules.RustBuffer as RustBufferMenuItemId
 import app.noren.rules.RustBuffer as RustBufferMissing
+import app.noren.rules.RustBuffer as RustBufferModifierGroup
+import app.noren.rules.RustBuffer as RustBufferModifierGroupId
 import app.noren.rules.RustBuffer as RustBufferOpeningSpan
+import app.noren.rules.RustBuffer as RustBufferOrderId
+import app.noren.rules.RustBuffer as RustBufferOrderOf
+import app.noren.rules.RustBuffer as RustBufferOrderQuestion
+import app.noren.rules.RustBuffer as RustBufferOrderSnapshot
+import app.noren.rules.RustBuffer as RustBufferOrderView
+import app.noren.rules.RustBuffer as RustBufferPaymentMethod
+import app.noren.rules.RustBuffer as RustBufferPickupSlot
+import app.noren.rules.RustBuffer as RustBufferPickupTime
 import app.noren.rules.RustBuffer as RustBufferPlaceId
 import app.noren.rules.RustBuffer as RustBufferPlaceKind
+import app.noren.rules.RustBuffer as RustBufferPointsMode
 import app.noren.rules.RustBuffer as RustBufferPrice
 import app.noren.rules.RustBuffer as RustBufferProductId
 import app.noren.rules.RustBuffer as RustBufferReason
@@ -133,11 +221,19 @@ import app.noren.rules.RustBuffer as RustBufferReceiptKind
 import app.noren.rules.RustBuffer as RustBufferReview
 import app.noren.rules.RustBuffer as RustBufferScanRefusal
 import app.noren.rules.RustBuffer as RustBufferScanned
+import app.noren.rules.RustBuffer as RustBufferSelfBasket
 import app.noren.rules.RustBuffer as RustBufferSizeMm
 import app.noren.rules.RustBuffer as RustBufferSku
+import app.noren.rules.RustBuffer as RustBufferSlotRefusal
+import app.noren.rules.RustBuffer as RustBufferSnapshotRow
+import app.noren.rules.RustBuffer as RustBufferSoldOut
 import app.noren.rules.RustBuffer as RustBufferStampCardId
 import app.noren.rules.RustBuffer as RustBufferStockAnswer
 import app.noren.rules.RustBuffer as RustBufferStoreId
+import app.noren.rules.RustBuffer as RustBufferStoreMode
+import app.noren.rules.RustBuffer as RustBufferTaxHandoff
+import app.noren.rules.RustBuffer as RustBufferTaxLine
+import app.noren.rules.RustBuffer as RustBufferTexts
 import app.noren.rules.RustBuffer as RustBufferTrend
 
 // This is a helper for safely working with byte buffers returned from the Rust code.
@@ -2744,6 +2840,93 @@ public object FfiConverterTypeSecureStore: FfiConverter<SecureStore, Long> {
 
 
 /**
+ * What a dish holds of an allergen.
+ */
+data class AllergenNote (
+    /**
+     * Which.
+     */
+    val `allergen`: AllergenId
+    ,
+    /**
+     * What the diner reads; empty for one that is not listed.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * How it is to be named; absent for one that is not listed.
+     */
+    val `level`: AllergenLevel?
+    ,
+    /**
+     * What is known. Unknown is not free.
+     */
+    val `state`: AllergenState
+    ,
+    /**
+     * The state in words, in Japanese.
+     */
+    val `wordsJa`: kotlin.String
+    ,
+    /**
+     * The same in English.
+     */
+    val `wordsEn`: kotlin.String
+    ,
+    /**
+     * True when the person avoids it.
+     */
+    val `avoided`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAllergenNote: FfiConverterRustBuffer<AllergenNote> {
+    override fun read(buf: ByteBuffer): AllergenNote {
+        return AllergenNote(
+            FfiConverterTypeAllergenId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterOptionalTypeAllergenLevel.read(buf),
+            FfiConverterTypeAllergenState.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AllergenNote) = (
+            FfiConverterTypeAllergenId.allocationSize(value.`allergen`) +
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterOptionalTypeAllergenLevel.allocationSize(value.`level`) +
+            FfiConverterTypeAllergenState.allocationSize(value.`state`) +
+            FfiConverterString.allocationSize(value.`wordsJa`) +
+            FfiConverterString.allocationSize(value.`wordsEn`) +
+            FfiConverterBoolean.allocationSize(value.`avoided`)
+    )
+
+    override fun write(value: AllergenNote, buf: ByteBuffer) {
+            FfiConverterTypeAllergenId.write(value.`allergen`, buf)
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterOptionalTypeAllergenLevel.write(value.`level`, buf)
+            FfiConverterTypeAllergenState.write(value.`state`, buf)
+            FfiConverterString.write(value.`wordsJa`, buf)
+            FfiConverterString.write(value.`wordsEn`, buf)
+            FfiConverterBoolean.write(value.`avoided`, buf)
+    }
+}
+
+
+
+/**
  * What a refresh of an area brought.
  */
 data class AreaReport (
@@ -2967,6 +3150,527 @@ public object FfiConverterTypeCardView: FfiConverterRustBuffer<CardView> {
             FfiConverterLong.write(value.`points`, buf)
             FfiConverterLong.write(value.`pointsAsOfMs`, buf)
             FfiConverterTypeTrustedTime.write(value.`time`, buf)
+    }
+}
+
+
+
+/**
+ * Something that is not as it was seen, in words.
+ */
+data class CartChangeView (
+    /**
+     * The line's place, from 0; absent for the whole cart.
+     */
+    val `line`: kotlin.UInt?
+    ,
+    /**
+     * What it is.
+     */
+    val `change`: CartChange
+    ,
+    /**
+     * In Japanese.
+     */
+    val `wordsJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `wordsEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartChangeView: FfiConverterRustBuffer<CartChangeView> {
+    override fun read(buf: ByteBuffer): CartChangeView {
+        return CartChangeView(
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterTypeCartChange.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartChangeView) = (
+            FfiConverterOptionalUInt.allocationSize(value.`line`) +
+            FfiConverterTypeCartChange.allocationSize(value.`change`) +
+            FfiConverterString.allocationSize(value.`wordsJa`) +
+            FfiConverterString.allocationSize(value.`wordsEn`)
+    )
+
+    override fun write(value: CartChangeView, buf: ByteBuffer) {
+            FfiConverterOptionalUInt.write(value.`line`, buf)
+            FfiConverterTypeCartChange.write(value.`change`, buf)
+            FfiConverterString.write(value.`wordsJa`, buf)
+            FfiConverterString.write(value.`wordsEn`, buf)
+    }
+}
+
+
+
+/**
+ * A cart held against the menu of now.
+ */
+data class CartCheck (
+    /**
+     * What does not fit.
+     */
+    val `problems`: List<CartProblemView>
+    ,
+    /**
+     * What is not as the person saw it: questions, the problems among them.
+     */
+    val `changes`: List<CartChangeView>
+    ,
+    /**
+     * What it comes to; absent while something in it has no price.
+     */
+    val `totals`: CartTotals?
+    ,
+    /**
+     * Line by line, of what the person avoids, all that a line is not known to be free of.
+     */
+    val `warnings`: List<LineAllergens>
+    ,
+    /**
+     * The time as it would be booked now, by what is known; absent where it is refused, and for goods.
+     */
+    val `slot`: PickupSlot?
+    ,
+    /**
+     * Why that time is not to be had, with others; absent where it is.
+     */
+    val `refusal`: SlotRefusal?
+    ,
+    /**
+     * When the menu was fetched last.
+     */
+    val `menuAsOfMs`: kotlin.Long
+    ,
+    /**
+     * When it was heard last what is sold out and booked; absent where never.
+     */
+    val `statusAsOfMs`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartCheck: FfiConverterRustBuffer<CartCheck> {
+    override fun read(buf: ByteBuffer): CartCheck {
+        return CartCheck(
+            FfiConverterSequenceTypeCartProblemView.read(buf),
+            FfiConverterSequenceTypeCartChangeView.read(buf),
+            FfiConverterOptionalTypeCartTotals.read(buf),
+            FfiConverterSequenceTypeLineAllergens.read(buf),
+            FfiConverterOptionalTypePickupSlot.read(buf),
+            FfiConverterOptionalTypeSlotRefusal.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartCheck) = (
+            FfiConverterSequenceTypeCartProblemView.allocationSize(value.`problems`) +
+            FfiConverterSequenceTypeCartChangeView.allocationSize(value.`changes`) +
+            FfiConverterOptionalTypeCartTotals.allocationSize(value.`totals`) +
+            FfiConverterSequenceTypeLineAllergens.allocationSize(value.`warnings`) +
+            FfiConverterOptionalTypePickupSlot.allocationSize(value.`slot`) +
+            FfiConverterOptionalTypeSlotRefusal.allocationSize(value.`refusal`) +
+            FfiConverterLong.allocationSize(value.`menuAsOfMs`) +
+            FfiConverterOptionalLong.allocationSize(value.`statusAsOfMs`)
+    )
+
+    override fun write(value: CartCheck, buf: ByteBuffer) {
+            FfiConverterSequenceTypeCartProblemView.write(value.`problems`, buf)
+            FfiConverterSequenceTypeCartChangeView.write(value.`changes`, buf)
+            FfiConverterOptionalTypeCartTotals.write(value.`totals`, buf)
+            FfiConverterSequenceTypeLineAllergens.write(value.`warnings`, buf)
+            FfiConverterOptionalTypePickupSlot.write(value.`slot`, buf)
+            FfiConverterOptionalTypeSlotRefusal.write(value.`refusal`, buf)
+            FfiConverterLong.write(value.`menuAsOfMs`, buf)
+            FfiConverterOptionalLong.write(value.`statusAsOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * Where a line is eaten, and how it is handed over.
+ */
+data class CartHandoff (
+    /**
+     * How.
+     */
+    val `handoff`: HandoffMode
+    ,
+    /**
+     * Where it is eaten; absent for what is usual with that hand-over.
+     */
+    val `taxHandoff`: TaxHandoff?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartHandoff: FfiConverterRustBuffer<CartHandoff> {
+    override fun read(buf: ByteBuffer): CartHandoff {
+        return CartHandoff(
+            FfiConverterTypeHandoffMode.read(buf),
+            FfiConverterOptionalTypeTaxHandoff.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartHandoff) = (
+            FfiConverterTypeHandoffMode.allocationSize(value.`handoff`) +
+            FfiConverterOptionalTypeTaxHandoff.allocationSize(value.`taxHandoff`)
+    )
+
+    override fun write(value: CartHandoff, buf: ByteBuffer) {
+            FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+            FfiConverterOptionalTypeTaxHandoff.write(value.`taxHandoff`, buf)
+    }
+}
+
+
+
+/**
+ * Which cart: there is one for the menu of each store, and one for goods of the online shop to be fetched in, or sent by, each store.
+ */
+data class CartOf (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Of its menu, or of goods.
+     */
+    val `of`: OrderOf
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartOf: FfiConverterRustBuffer<CartOf> {
+    override fun read(buf: ByteBuffer): CartOf {
+        return CartOf(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeOrderOf.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartOf) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeOrderOf.allocationSize(value.`of`)
+    )
+
+    override fun write(value: CartOf, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeOrderOf.write(value.`of`, buf)
+    }
+}
+
+
+
+/**
+ * Something that does not fit, in words.
+ */
+data class CartProblemView (
+    /**
+     * The line's place, from 0; absent for the whole cart.
+     */
+    val `line`: kotlin.UInt?
+    ,
+    /**
+     * What it is.
+     */
+    val `problem`: CartProblem
+    ,
+    /**
+     * In Japanese, naming the group and what is missing.
+     */
+    val `wordsJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `wordsEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartProblemView: FfiConverterRustBuffer<CartProblemView> {
+    override fun read(buf: ByteBuffer): CartProblemView {
+        return CartProblemView(
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterTypeCartProblem.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartProblemView) = (
+            FfiConverterOptionalUInt.allocationSize(value.`line`) +
+            FfiConverterTypeCartProblem.allocationSize(value.`problem`) +
+            FfiConverterString.allocationSize(value.`wordsJa`) +
+            FfiConverterString.allocationSize(value.`wordsEn`)
+    )
+
+    override fun write(value: CartProblemView, buf: ByteBuffer) {
+            FfiConverterOptionalUInt.write(value.`line`, buf)
+            FfiConverterTypeCartProblem.write(value.`problem`, buf)
+            FfiConverterString.write(value.`wordsJa`, buf)
+            FfiConverterString.write(value.`wordsEn`, buf)
+    }
+}
+
+
+
+/**
+ * What a cart comes to. All amounts are in minor units, tax included.
+ */
+data class CartTotals (
+    /**
+     * ISO 4217.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * By prices alone.
+     */
+    val `subtotalMinor`: kotlin.Long
+    ,
+    /**
+     * What each line of the cart comes to by its price, in their order.
+     */
+    val `linesMinor`: List<kotlin.Long>
+    ,
+    /**
+     * What coupons take off.
+     */
+    val `discountMinor`: kotlin.Long
+    ,
+    /**
+     * Coupons that are used.
+     */
+    val `used`: List<UsedCouponView>
+    ,
+    /**
+     * Coupons that are not, and why.
+     */
+    val `unused`: List<UnusedCouponView>
+    ,
+    /**
+     * Points that are used.
+     */
+    val `points`: kotlin.Long
+    ,
+    /**
+     * What they take off, or pay.
+     */
+    val `pointsMinor`: kotlin.Long
+    ,
+    /**
+     * What points are; absent when none are used.
+     */
+    val `pointsMode`: PointsMode?
+    ,
+    /**
+     * The total of the receipt.
+     */
+    val `totalMinor`: kotlin.Long
+    ,
+    /**
+     * What is left to pay in money.
+     */
+    val `toPayMinor`: kotlin.Long
+    ,
+    /**
+     * The tax in the total, by rate.
+     */
+    val `taxes`: List<TaxLine>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartTotals: FfiConverterRustBuffer<CartTotals> {
+    override fun read(buf: ByteBuffer): CartTotals {
+        return CartTotals(
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceTypeUsedCouponView.read(buf),
+            FfiConverterSequenceTypeUnusedCouponView.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalTypePointsMode.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceTypeTaxLine.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartTotals) = (
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterLong.allocationSize(value.`subtotalMinor`) +
+            FfiConverterSequenceLong.allocationSize(value.`linesMinor`) +
+            FfiConverterLong.allocationSize(value.`discountMinor`) +
+            FfiConverterSequenceTypeUsedCouponView.allocationSize(value.`used`) +
+            FfiConverterSequenceTypeUnusedCouponView.allocationSize(value.`unused`) +
+            FfiConverterLong.allocationSize(value.`points`) +
+            FfiConverterLong.allocationSize(value.`pointsMinor`) +
+            FfiConverterOptionalTypePointsMode.allocationSize(value.`pointsMode`) +
+            FfiConverterLong.allocationSize(value.`totalMinor`) +
+            FfiConverterLong.allocationSize(value.`toPayMinor`) +
+            FfiConverterSequenceTypeTaxLine.allocationSize(value.`taxes`)
+    )
+
+    override fun write(value: CartTotals, buf: ByteBuffer) {
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterLong.write(value.`subtotalMinor`, buf)
+            FfiConverterSequenceLong.write(value.`linesMinor`, buf)
+            FfiConverterLong.write(value.`discountMinor`, buf)
+            FfiConverterSequenceTypeUsedCouponView.write(value.`used`, buf)
+            FfiConverterSequenceTypeUnusedCouponView.write(value.`unused`, buf)
+            FfiConverterLong.write(value.`points`, buf)
+            FfiConverterLong.write(value.`pointsMinor`, buf)
+            FfiConverterOptionalTypePointsMode.write(value.`pointsMode`, buf)
+            FfiConverterLong.write(value.`totalMinor`, buf)
+            FfiConverterLong.write(value.`toPayMinor`, buf)
+            FfiConverterSequenceTypeTaxLine.write(value.`taxes`, buf)
+    }
+}
+
+
+
+/**
+ * A cart as it stands.
+ */
+data class CartView (
+    /**
+     * Which one.
+     */
+    val `of`: CartOf
+    ,
+    /**
+     * What is in it.
+     */
+    val `cart`: Cart
+    ,
+    /**
+     * The order that it is to become; absent before a slot was held or the review shown.
+     */
+    val `order`: OrderId?
+    ,
+    /**
+     * The slot that is held for it, while it is.
+     */
+    val `held`: HeldSlot?
+    ,
+    /**
+     * True when it was ordered and nobody knows yet what became of that: it cannot be changed until then.
+     */
+    val `isPlaced`: kotlin.Boolean
+    ,
+    /**
+     * The order in whose place it would be: after a question.
+     */
+    val `replaces`: OrderId?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartView: FfiConverterRustBuffer<CartView> {
+    override fun read(buf: ByteBuffer): CartView {
+        return CartView(
+            FfiConverterTypeCartOf.read(buf),
+            FfiConverterTypeCart.read(buf),
+            FfiConverterOptionalTypeOrderId.read(buf),
+            FfiConverterOptionalTypeHeldSlot.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalTypeOrderId.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartView) = (
+            FfiConverterTypeCartOf.allocationSize(value.`of`) +
+            FfiConverterTypeCart.allocationSize(value.`cart`) +
+            FfiConverterOptionalTypeOrderId.allocationSize(value.`order`) +
+            FfiConverterOptionalTypeHeldSlot.allocationSize(value.`held`) +
+            FfiConverterBoolean.allocationSize(value.`isPlaced`) +
+            FfiConverterOptionalTypeOrderId.allocationSize(value.`replaces`)
+    )
+
+    override fun write(value: CartView, buf: ByteBuffer) {
+            FfiConverterTypeCartOf.write(value.`of`, buf)
+            FfiConverterTypeCart.write(value.`cart`, buf)
+            FfiConverterOptionalTypeOrderId.write(value.`order`, buf)
+            FfiConverterOptionalTypeHeldSlot.write(value.`held`, buf)
+            FfiConverterBoolean.write(value.`isPlaced`, buf)
+            FfiConverterOptionalTypeOrderId.write(value.`replaces`, buf)
     }
 }
 
@@ -3299,6 +4003,69 @@ public object FfiConverterTypeCheckInView: FfiConverterRustBuffer<CheckInView> {
             FfiConverterTypeCheckInBy.write(value.`by`, buf)
             FfiConverterTypeCheckInState.write(value.`state`, buf)
             FfiConverterSequenceULong.write(value.`unlocked`, buf)
+    }
+}
+
+
+
+/**
+ * How a cart would be ordered.
+ */
+data class CheckoutWish (
+    /**
+     * When it shall be ready.
+     */
+    val `time`: PickupTime
+    ,
+    /**
+     * How it is paid.
+     */
+    val `method`: PaymentMethod
+    ,
+    /**
+     * True to use the best set of the wallet's coupons, those left out that are held back.
+     */
+    val `useCoupons`: kotlin.Boolean
+    ,
+    /**
+     * Points to be used, at most.
+     */
+    val `points`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckoutWish: FfiConverterRustBuffer<CheckoutWish> {
+    override fun read(buf: ByteBuffer): CheckoutWish {
+        return CheckoutWish(
+            FfiConverterTypePickupTime.read(buf),
+            FfiConverterTypePaymentMethod.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CheckoutWish) = (
+            FfiConverterTypePickupTime.allocationSize(value.`time`) +
+            FfiConverterTypePaymentMethod.allocationSize(value.`method`) +
+            FfiConverterBoolean.allocationSize(value.`useCoupons`) +
+            FfiConverterLong.allocationSize(value.`points`)
+    )
+
+    override fun write(value: CheckoutWish, buf: ByteBuffer) {
+            FfiConverterTypePickupTime.write(value.`time`, buf)
+            FfiConverterTypePaymentMethod.write(value.`method`, buf)
+            FfiConverterBoolean.write(value.`useCoupons`, buf)
+            FfiConverterLong.write(value.`points`, buf)
     }
 }
 
@@ -3740,6 +4507,61 @@ public object FfiConverterTypeDiagnostics: FfiConverterRustBuffer<Diagnostics> {
 
 
 /**
+ * A named cart ("the usual").
+ */
+data class FavouriteCart (
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Which store and what of.
+     */
+    val `of`: CartOf
+    ,
+    /**
+     * What is in it.
+     */
+    val `cart`: Cart
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFavouriteCart: FfiConverterRustBuffer<FavouriteCart> {
+    override fun read(buf: ByteBuffer): FavouriteCart {
+        return FavouriteCart(
+            FfiConverterString.read(buf),
+            FfiConverterTypeCartOf.read(buf),
+            FfiConverterTypeCart.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: FavouriteCart) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypeCartOf.allocationSize(value.`of`) +
+            FfiConverterTypeCart.allocationSize(value.`cart`)
+    )
+
+    override fun write(value: FavouriteCart, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypeCartOf.write(value.`of`, buf)
+            FfiConverterTypeCart.write(value.`cart`, buf)
+    }
+}
+
+
+
+/**
  * A variant that the member likes.
  */
 data class FavouriteView (
@@ -4056,6 +4878,61 @@ public object FfiConverterTypeFreshness: FfiConverterRustBuffer<Freshness> {
             FfiConverterBoolean.write(value.`complete`, buf)
             FfiConverterOptionalLong.write(value.`lastAttemptMs`, buf)
             FfiConverterOptionalString.write(value.`lastError`, buf)
+    }
+}
+
+
+
+/**
+ * A slot that is held for a cart.
+ */
+data class HeldSlot (
+    /**
+     * What was asked for.
+     */
+    val `time`: PickupTime
+    ,
+    /**
+     * When.
+     */
+    val `slot`: PickupSlot
+    ,
+    /**
+     * First millisecond at which it is over.
+     */
+    val `untilMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHeldSlot: FfiConverterRustBuffer<HeldSlot> {
+    override fun read(buf: ByteBuffer): HeldSlot {
+        return HeldSlot(
+            FfiConverterTypePickupTime.read(buf),
+            FfiConverterTypePickupSlot.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HeldSlot) = (
+            FfiConverterTypePickupTime.allocationSize(value.`time`) +
+            FfiConverterTypePickupSlot.allocationSize(value.`slot`) +
+            FfiConverterLong.allocationSize(value.`untilMs`)
+    )
+
+    override fun write(value: HeldSlot, buf: ByteBuffer) {
+            FfiConverterTypePickupTime.write(value.`time`, buf)
+            FfiConverterTypePickupSlot.write(value.`slot`, buf)
+            FfiConverterLong.write(value.`untilMs`, buf)
     }
 }
 
@@ -4663,6 +5540,179 @@ public object FfiConverterTypeIntentView: FfiConverterRustBuffer<IntentView> {
 
 
 /**
+ * A point on the map. It stays on the phone.
+ */
+data class JourneyPoint (
+    /**
+     * Latitude in degrees (WGS84), north positive.
+     */
+    val `latDeg`: kotlin.Double
+    ,
+    /**
+     * Longitude in degrees, east positive.
+     */
+    val `lonDeg`: kotlin.Double
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeJourneyPoint: FfiConverterRustBuffer<JourneyPoint> {
+    override fun read(buf: ByteBuffer): JourneyPoint {
+        return JourneyPoint(
+            FfiConverterDouble.read(buf),
+            FfiConverterDouble.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: JourneyPoint) = (
+            FfiConverterDouble.allocationSize(value.`latDeg`) +
+            FfiConverterDouble.allocationSize(value.`lonDeg`)
+    )
+
+    override fun write(value: JourneyPoint, buf: ByteBuffer) {
+            FfiConverterDouble.write(value.`latDeg`, buf)
+            FfiConverterDouble.write(value.`lonDeg`, buf)
+    }
+}
+
+
+
+/**
+ * For which cart, and on which way, a store and a time are looked for.
+ */
+data class JourneyQuestion (
+    /**
+     * The cart. Other stores are asked whether they make the same.
+     */
+    val `of`: CartOf
+    ,
+    /**
+     * How the diner comes.
+     */
+    val `journey`: Journey
+    ,
+    /**
+     * Where they go on to; absent: as they move now, or nowhere.
+     */
+    val `boundFor`: JourneyPoint?
+    ,
+    /**
+     * Not before this moment, in milliseconds since the Unix epoch; absent: as soon as the way allows.
+     */
+    val `wantedMs`: kotlin.Long?
+    ,
+    /**
+     * The stores that come into question; empty: all whose menu is on the phone.
+     */
+    val `stores`: List<StoreId>
+    ,
+    /**
+     * How many suggestions are answered at most, 1 to 20.
+     */
+    val `most`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeJourneyQuestion: FfiConverterRustBuffer<JourneyQuestion> {
+    override fun read(buf: ByteBuffer): JourneyQuestion {
+        return JourneyQuestion(
+            FfiConverterTypeCartOf.read(buf),
+            FfiConverterTypeJourney.read(buf),
+            FfiConverterOptionalTypeJourneyPoint.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterSequenceTypeStoreId.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: JourneyQuestion) = (
+            FfiConverterTypeCartOf.allocationSize(value.`of`) +
+            FfiConverterTypeJourney.allocationSize(value.`journey`) +
+            FfiConverterOptionalTypeJourneyPoint.allocationSize(value.`boundFor`) +
+            FfiConverterOptionalLong.allocationSize(value.`wantedMs`) +
+            FfiConverterSequenceTypeStoreId.allocationSize(value.`stores`) +
+            FfiConverterUInt.allocationSize(value.`most`)
+    )
+
+    override fun write(value: JourneyQuestion, buf: ByteBuffer) {
+            FfiConverterTypeCartOf.write(value.`of`, buf)
+            FfiConverterTypeJourney.write(value.`journey`, buf)
+            FfiConverterOptionalTypeJourneyPoint.write(value.`boundFor`, buf)
+            FfiConverterOptionalLong.write(value.`wantedMs`, buf)
+            FfiConverterSequenceTypeStoreId.write(value.`stores`, buf)
+            FfiConverterUInt.write(value.`most`, buf)
+    }
+}
+
+
+
+/**
+ * What a line is not known to be free of.
+ */
+data class LineAllergens (
+    /**
+     * The line's place, from 0.
+     */
+    val `line`: kotlin.UInt
+    ,
+    /**
+     * What the person avoids and it is not free of.
+     */
+    val `warnings`: List<AllergenNote>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLineAllergens: FfiConverterRustBuffer<LineAllergens> {
+    override fun read(buf: ByteBuffer): LineAllergens {
+        return LineAllergens(
+            FfiConverterUInt.read(buf),
+            FfiConverterSequenceTypeAllergenNote.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LineAllergens) = (
+            FfiConverterUInt.allocationSize(value.`line`) +
+            FfiConverterSequenceTypeAllergenNote.allocationSize(value.`warnings`)
+    )
+
+    override fun write(value: LineAllergens, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`line`, buf)
+            FfiConverterSequenceTypeAllergenNote.write(value.`warnings`, buf)
+    }
+}
+
+
+
+/**
  * Something that could not be kept.
  */
 data class LostItem (
@@ -4751,6 +5801,338 @@ public object FfiConverterTypeMatrixRow: FfiConverterRustBuffer<MatrixRow> {
     override fun write(value: MatrixRow, buf: ByteBuffer) {
             FfiConverterOptionalString.write(value.`colour`, buf)
             FfiConverterSequenceOptionalTypeSku.write(value.`skus`, buf)
+    }
+}
+
+
+
+/**
+ * An item with all that can be chosen.
+ */
+data class MenuItemDetail (
+    /**
+     * As in the menu.
+     */
+    val `view`: MenuItemView
+    ,
+    /**
+     * As the store gave it.
+     */
+    val `item`: MenuItem
+    ,
+    /**
+     * Every group that it opens, nested ones after those around them.
+     */
+    val `groups`: List<ModifierGroup>
+    ,
+    /**
+     * A line of one piece with the defaults: what to begin with.
+     */
+    val `line`: CartLine
+    ,
+    /**
+     * What it holds of every allergen that is listed on the day, with the defaults.
+     */
+    val `allergens`: List<AllergenNote>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuItemDetail: FfiConverterRustBuffer<MenuItemDetail> {
+    override fun read(buf: ByteBuffer): MenuItemDetail {
+        return MenuItemDetail(
+            FfiConverterTypeMenuItemView.read(buf),
+            FfiConverterTypeMenuItem.read(buf),
+            FfiConverterSequenceTypeModifierGroup.read(buf),
+            FfiConverterTypeCartLine.read(buf),
+            FfiConverterSequenceTypeAllergenNote.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuItemDetail) = (
+            FfiConverterTypeMenuItemView.allocationSize(value.`view`) +
+            FfiConverterTypeMenuItem.allocationSize(value.`item`) +
+            FfiConverterSequenceTypeModifierGroup.allocationSize(value.`groups`) +
+            FfiConverterTypeCartLine.allocationSize(value.`line`) +
+            FfiConverterSequenceTypeAllergenNote.allocationSize(value.`allergens`)
+    )
+
+    override fun write(value: MenuItemDetail, buf: ByteBuffer) {
+            FfiConverterTypeMenuItemView.write(value.`view`, buf)
+            FfiConverterTypeMenuItem.write(value.`item`, buf)
+            FfiConverterSequenceTypeModifierGroup.write(value.`groups`, buf)
+            FfiConverterTypeCartLine.write(value.`line`, buf)
+            FfiConverterSequenceTypeAllergenNote.write(value.`allergens`, buf)
+    }
+}
+
+
+
+/**
+ * An item of the menu.
+ */
+data class MenuItemView (
+    /**
+     * Its id.
+     */
+    val `id`: MenuItemId
+    ,
+    /**
+     * What the diner reads.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * What it is.
+     */
+    val `description`: Texts
+    ,
+    /**
+     * What one costs with the defaults of its groups, in minor units, tax included; absent where it is not sold so.
+     */
+    val `priceMinor`: kotlin.Long?
+    ,
+    /**
+     * True when it is sold out at that moment.
+     */
+    val `soldOut`: kotlin.Boolean
+    ,
+    /**
+     * Its groups, in the order in which they are asked.
+     */
+    val `groups`: List<ModifierGroupId>
+    ,
+    /**
+     * How old one must be.
+     */
+    val `leastAge`: kotlin.UByte?
+    ,
+    /**
+     * Of what the person avoids, all that it is not known to be free of, with the defaults of its groups.
+     */
+    val `warnings`: List<AllergenNote>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuItemView: FfiConverterRustBuffer<MenuItemView> {
+    override fun read(buf: ByteBuffer): MenuItemView {
+        return MenuItemView(
+            FfiConverterTypeMenuItemId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeModifierGroupId.read(buf),
+            FfiConverterOptionalUByte.read(buf),
+            FfiConverterSequenceTypeAllergenNote.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuItemView) = (
+            FfiConverterTypeMenuItemId.allocationSize(value.`id`) +
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterTypeTexts.allocationSize(value.`description`) +
+            FfiConverterOptionalLong.allocationSize(value.`priceMinor`) +
+            FfiConverterBoolean.allocationSize(value.`soldOut`) +
+            FfiConverterSequenceTypeModifierGroupId.allocationSize(value.`groups`) +
+            FfiConverterOptionalUByte.allocationSize(value.`leastAge`) +
+            FfiConverterSequenceTypeAllergenNote.allocationSize(value.`warnings`)
+    )
+
+    override fun write(value: MenuItemView, buf: ByteBuffer) {
+            FfiConverterTypeMenuItemId.write(value.`id`, buf)
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterTypeTexts.write(value.`description`, buf)
+            FfiConverterOptionalLong.write(value.`priceMinor`, buf)
+            FfiConverterBoolean.write(value.`soldOut`, buf)
+            FfiConverterSequenceTypeModifierGroupId.write(value.`groups`, buf)
+            FfiConverterOptionalUByte.write(value.`leastAge`, buf)
+            FfiConverterSequenceTypeAllergenNote.write(value.`warnings`, buf)
+    }
+}
+
+
+
+/**
+ * A part of the menu.
+ */
+data class MenuSectionView (
+    /**
+     * What the diner reads.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * Its items.
+     */
+    val `items`: List<MenuItemView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuSectionView: FfiConverterRustBuffer<MenuSectionView> {
+    override fun read(buf: ByteBuffer): MenuSectionView {
+        return MenuSectionView(
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterSequenceTypeMenuItemView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuSectionView) = (
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterSequenceTypeMenuItemView.allocationSize(value.`items`)
+    )
+
+    override fun write(value: MenuSectionView, buf: ByteBuffer) {
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterSequenceTypeMenuItemView.write(value.`items`, buf)
+    }
+}
+
+
+
+/**
+ * A store's menu for one hand-over at one time.
+ */
+data class MenuView (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its name.
+     */
+    val `storeName`: Texts
+    ,
+    /**
+     * Its version; 0 for a store that sells goods of the online shop only.
+     */
+    val `version`: kotlin.ULong
+    ,
+    /**
+     * ISO 4217 code of all prices.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * How orders are handed over there.
+     */
+    val `handoffs`: List<HandoffMode>
+    ,
+    /**
+     * How they can be paid.
+     */
+    val `methods`: List<PaymentMethod>
+    ,
+    /**
+     * For which hand-over the sections are.
+     */
+    val `handoff`: HandoffMode
+    ,
+    /**
+     * For which moment of the hand-over, in milliseconds.
+     */
+    val `atMs`: kotlin.Long
+    ,
+    /**
+     * What is sold then, in the order in which it is shown.
+     */
+    val `sections`: List<MenuSectionView>
+    ,
+    /**
+     * When the menu was fetched last, by the server's clock.
+     */
+    val `asOfMs`: kotlin.Long
+    ,
+    /**
+     * What changes by the minute.
+     */
+    val `status`: StoreStatus
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuView: FfiConverterRustBuffer<MenuView> {
+    override fun read(buf: ByteBuffer): MenuView {
+        return MenuView(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeHandoffMode.read(buf),
+            FfiConverterSequenceTypePaymentMethod.read(buf),
+            FfiConverterTypeHandoffMode.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceTypeMenuSectionView.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterTypeStoreStatus.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuView) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeTexts.allocationSize(value.`storeName`) +
+            FfiConverterULong.allocationSize(value.`version`) +
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterSequenceTypeHandoffMode.allocationSize(value.`handoffs`) +
+            FfiConverterSequenceTypePaymentMethod.allocationSize(value.`methods`) +
+            FfiConverterTypeHandoffMode.allocationSize(value.`handoff`) +
+            FfiConverterLong.allocationSize(value.`atMs`) +
+            FfiConverterSequenceTypeMenuSectionView.allocationSize(value.`sections`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`) +
+            FfiConverterTypeStoreStatus.allocationSize(value.`status`)
+    )
+
+    override fun write(value: MenuView, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeTexts.write(value.`storeName`, buf)
+            FfiConverterULong.write(value.`version`, buf)
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterSequenceTypeHandoffMode.write(value.`handoffs`, buf)
+            FfiConverterSequenceTypePaymentMethod.write(value.`methods`, buf)
+            FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+            FfiConverterLong.write(value.`atMs`, buf)
+            FfiConverterSequenceTypeMenuSectionView.write(value.`sections`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+            FfiConverterTypeStoreStatus.write(value.`status`, buf)
     }
 }
 
@@ -5025,6 +6407,306 @@ public object FfiConverterTypeNewCheckIn: FfiConverterRustBuffer<NewCheckIn> {
 
 
 /**
+ * What is asked, in words.
+ */
+data class OrderQuestionView (
+    /**
+     * As the backend asks.
+     */
+    val `question`: OrderQuestion
+    ,
+    /**
+     * What of the cart is not as it was seen.
+     */
+    val `changes`: List<CartChangeView>
+    ,
+    /**
+     * Why the slot is not to be had, in Japanese; empty where it is.
+     */
+    val `slotJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `slotEn`: kotlin.String
+    ,
+    /**
+     * What would be shown now, in Japanese; empty while it cannot be ordered as it is.
+     */
+    val `nowJa`: List<SnapshotRow>
+    ,
+    /**
+     * In English.
+     */
+    val `nowEn`: List<SnapshotRow>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderQuestionView: FfiConverterRustBuffer<OrderQuestionView> {
+    override fun read(buf: ByteBuffer): OrderQuestionView {
+        return OrderQuestionView(
+            FfiConverterTypeOrderQuestion.read(buf),
+            FfiConverterSequenceTypeCartChangeView.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeSnapshotRow.read(buf),
+            FfiConverterSequenceTypeSnapshotRow.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderQuestionView) = (
+            FfiConverterTypeOrderQuestion.allocationSize(value.`question`) +
+            FfiConverterSequenceTypeCartChangeView.allocationSize(value.`changes`) +
+            FfiConverterString.allocationSize(value.`slotJa`) +
+            FfiConverterString.allocationSize(value.`slotEn`) +
+            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`nowJa`) +
+            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`nowEn`)
+    )
+
+    override fun write(value: OrderQuestionView, buf: ByteBuffer) {
+            FfiConverterTypeOrderQuestion.write(value.`question`, buf)
+            FfiConverterSequenceTypeCartChangeView.write(value.`changes`, buf)
+            FfiConverterString.write(value.`slotJa`, buf)
+            FfiConverterString.write(value.`slotEn`, buf)
+            FfiConverterSequenceTypeSnapshotRow.write(value.`nowJa`, buf)
+            FfiConverterSequenceTypeSnapshotRow.write(value.`nowEn`, buf)
+    }
+}
+
+
+
+/**
+ * The last screen before the tap (最終確認画面): show all rows, then order exactly this.
+ */
+data class OrderReview (
+    /**
+     * The order's id: [`super::OrderingService::place`] orders it, however often it is tapped.
+     */
+    val `order`: OrderId
+    ,
+    /**
+     * Of which cart.
+     */
+    val `of`: CartOf
+    ,
+    /**
+     * What is shown: kept with the order.
+     */
+    val `snapshot`: OrderSnapshot
+    ,
+    /**
+     * Its rows in Japanese.
+     */
+    val `rowsJa`: List<SnapshotRow>
+    ,
+    /**
+     * In English.
+     */
+    val `rowsEn`: List<SnapshotRow>
+    ,
+    /**
+     * What it comes to, with coupons and points.
+     */
+    val `totals`: CartTotals
+    ,
+    /**
+     * Line by line, of what the person avoids, all that it is not known to be free of.
+     */
+    val `warnings`: List<LineAllergens>
+    ,
+    /**
+     * First millisecond at which the slot is not held any more; absent where none has to be.
+     */
+    val `deadlineMs`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderReview: FfiConverterRustBuffer<OrderReview> {
+    override fun read(buf: ByteBuffer): OrderReview {
+        return OrderReview(
+            FfiConverterTypeOrderId.read(buf),
+            FfiConverterTypeCartOf.read(buf),
+            FfiConverterTypeOrderSnapshot.read(buf),
+            FfiConverterSequenceTypeSnapshotRow.read(buf),
+            FfiConverterSequenceTypeSnapshotRow.read(buf),
+            FfiConverterTypeCartTotals.read(buf),
+            FfiConverterSequenceTypeLineAllergens.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderReview) = (
+            FfiConverterTypeOrderId.allocationSize(value.`order`) +
+            FfiConverterTypeCartOf.allocationSize(value.`of`) +
+            FfiConverterTypeOrderSnapshot.allocationSize(value.`snapshot`) +
+            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`rowsJa`) +
+            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`rowsEn`) +
+            FfiConverterTypeCartTotals.allocationSize(value.`totals`) +
+            FfiConverterSequenceTypeLineAllergens.allocationSize(value.`warnings`) +
+            FfiConverterOptionalLong.allocationSize(value.`deadlineMs`)
+    )
+
+    override fun write(value: OrderReview, buf: ByteBuffer) {
+            FfiConverterTypeOrderId.write(value.`order`, buf)
+            FfiConverterTypeCartOf.write(value.`of`, buf)
+            FfiConverterTypeOrderSnapshot.write(value.`snapshot`, buf)
+            FfiConverterSequenceTypeSnapshotRow.write(value.`rowsJa`, buf)
+            FfiConverterSequenceTypeSnapshotRow.write(value.`rowsEn`, buf)
+            FfiConverterTypeCartTotals.write(value.`totals`, buf)
+            FfiConverterSequenceTypeLineAllergens.write(value.`warnings`, buf)
+            FfiConverterOptionalLong.write(value.`deadlineMs`, buf)
+    }
+}
+
+
+
+/**
+ * How the diner gets on towards an order.
+ */
+data class OrderTrip (
+    /**
+     * The order.
+     */
+    val `order`: OrderId
+    ,
+    /**
+     * Its store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * In how many minutes the diner is there; absent while that cannot be said.
+     */
+    val `etaMin`: kotlin.UInt?
+    ,
+    /**
+     * Nearer or away.
+     */
+    val `trend`: Trend
+    ,
+    /**
+     * True when the minutes are now to be told: committed, `outbox().send_due()` sends them.
+     */
+    val `told`: kotlin.Boolean
+    ,
+    /**
+     * True when it is now to be told that the diner is there: likewise.
+     */
+    val `arrived`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderTrip: FfiConverterRustBuffer<OrderTrip> {
+    override fun read(buf: ByteBuffer): OrderTrip {
+        return OrderTrip(
+            FfiConverterTypeOrderId.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterTypeTrend.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderTrip) = (
+            FfiConverterTypeOrderId.allocationSize(value.`order`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterOptionalUInt.allocationSize(value.`etaMin`) +
+            FfiConverterTypeTrend.allocationSize(value.`trend`) +
+            FfiConverterBoolean.allocationSize(value.`told`) +
+            FfiConverterBoolean.allocationSize(value.`arrived`)
+    )
+
+    override fun write(value: OrderTrip, buf: ByteBuffer) {
+            FfiConverterTypeOrderId.write(value.`order`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterOptionalUInt.write(value.`etaMin`, buf)
+            FfiConverterTypeTrend.write(value.`trend`, buf)
+            FfiConverterBoolean.write(value.`told`, buf)
+            FfiConverterBoolean.write(value.`arrived`, buf)
+    }
+}
+
+
+
+/**
+ * Orders of this member.
+ */
+data class OrdersPage (
+    /**
+     * Newest first: those that are not over, and those that ended within 30 days.
+     */
+    val `orders`: List<PlacedOrder>
+    ,
+    /**
+     * How fresh what the backend said is.
+     */
+    val `freshness`: Freshness
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrdersPage: FfiConverterRustBuffer<OrdersPage> {
+    override fun read(buf: ByteBuffer): OrdersPage {
+        return OrdersPage(
+            FfiConverterSequenceTypePlacedOrder.read(buf),
+            FfiConverterTypeFreshness.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrdersPage) = (
+            FfiConverterSequenceTypePlacedOrder.allocationSize(value.`orders`) +
+            FfiConverterTypeFreshness.allocationSize(value.`freshness`)
+    )
+
+    override fun write(value: OrdersPage, buf: ByteBuffer) {
+            FfiConverterSequenceTypePlacedOrder.write(value.`orders`, buf)
+            FfiConverterTypeFreshness.write(value.`freshness`, buf)
+    }
+}
+
+
+
+/**
  * A review of the member's that is on its way, or was refused. A refused one stays until it is written again or its intent is dismissed.
  */
 data class OwnReview (
@@ -5090,6 +6772,140 @@ public object FfiConverterTypeOwnReview: FfiConverterRustBuffer<OwnReview> {
             FfiConverterOptionalTypeReason.write(value.`reason`, buf)
             FfiConverterUByte.write(value.`stars`, buf)
             FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * Times for a cart, found on the phone.
+ */
+data class PickupSlotsView (
+    /**
+     * As soon as possible; absent when there is none today.
+     */
+    val `asap`: PickupSlot?
+    ,
+    /**
+     * Why not, with other times.
+     */
+    val `refusal`: SlotRefusal?
+    ,
+    /**
+     * In words, in Japanese; empty where there is one.
+     */
+    val `wordsJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `wordsEn`: kotlin.String
+    ,
+    /**
+     * The times that fit, with a nudge at quieter ones.
+     */
+    val `slots`: List<PickupSlot>
+    ,
+    /**
+     * When the server said what is booked: a slot is sure once it is held.
+     */
+    val `asOfMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePickupSlotsView: FfiConverterRustBuffer<PickupSlotsView> {
+    override fun read(buf: ByteBuffer): PickupSlotsView {
+        return PickupSlotsView(
+            FfiConverterOptionalTypePickupSlot.read(buf),
+            FfiConverterOptionalTypeSlotRefusal.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypePickupSlot.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PickupSlotsView) = (
+            FfiConverterOptionalTypePickupSlot.allocationSize(value.`asap`) +
+            FfiConverterOptionalTypeSlotRefusal.allocationSize(value.`refusal`) +
+            FfiConverterString.allocationSize(value.`wordsJa`) +
+            FfiConverterString.allocationSize(value.`wordsEn`) +
+            FfiConverterSequenceTypePickupSlot.allocationSize(value.`slots`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: PickupSlotsView, buf: ByteBuffer) {
+            FfiConverterOptionalTypePickupSlot.write(value.`asap`, buf)
+            FfiConverterOptionalTypeSlotRefusal.write(value.`refusal`, buf)
+            FfiConverterString.write(value.`wordsJa`, buf)
+            FfiConverterString.write(value.`wordsEn`, buf)
+            FfiConverterSequenceTypePickupSlot.write(value.`slots`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * Between which times, and near which, a slot is looked for.
+ */
+data class PickupWindow (
+    /**
+     * The first moment, in milliseconds.
+     */
+    val `fromMs`: kotlin.Long
+    ,
+    /**
+     * The last moment.
+     */
+    val `untilMs`: kotlin.Long
+    ,
+    /**
+     * The time that the person would like best.
+     */
+    val `wantedMs`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePickupWindow: FfiConverterRustBuffer<PickupWindow> {
+    override fun read(buf: ByteBuffer): PickupWindow {
+        return PickupWindow(
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PickupWindow) = (
+            FfiConverterLong.allocationSize(value.`fromMs`) +
+            FfiConverterLong.allocationSize(value.`untilMs`) +
+            FfiConverterOptionalLong.allocationSize(value.`wantedMs`)
+    )
+
+    override fun write(value: PickupWindow, buf: ByteBuffer) {
+            FfiConverterLong.write(value.`fromMs`, buf)
+            FfiConverterLong.write(value.`untilMs`, buf)
+            FfiConverterOptionalLong.write(value.`wantedMs`, buf)
     }
 }
 
@@ -5311,6 +7127,164 @@ public object FfiConverterTypePlaceView: FfiConverterRustBuffer<PlaceView> {
             FfiConverterBoolean.write(value.`openNow`, buf)
             FfiConverterSequenceTypeOpeningSpan.write(value.`hours`, buf)
             FfiConverterSequenceTypeTenantView.write(value.`tenants`, buf)
+    }
+}
+
+
+
+/**
+ * What the person says with the tap.
+ */
+data class PlaceWish (
+    /**
+     * What the payment provider's own part of the app gave; absent at the counter. Never a card's number.
+     */
+    val `token`: kotlin.String?
+    ,
+    /**
+     * The car, for curbside and drive-through, at most 60 characters; else empty.
+     */
+    val `vehicle`: kotlin.String
+    ,
+    /**
+     * Where it goes, for a delivery.
+     */
+    val `deliverTo`: DeliveryAddress?
+    ,
+    /**
+     * True to print on the kitchen's ticket what the person avoids.
+     */
+    val `tellAvoided`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePlaceWish: FfiConverterRustBuffer<PlaceWish> {
+    override fun read(buf: ByteBuffer): PlaceWish {
+        return PlaceWish(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeDeliveryAddress.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PlaceWish) = (
+            FfiConverterOptionalString.allocationSize(value.`token`) +
+            FfiConverterString.allocationSize(value.`vehicle`) +
+            FfiConverterOptionalTypeDeliveryAddress.allocationSize(value.`deliverTo`) +
+            FfiConverterBoolean.allocationSize(value.`tellAvoided`)
+    )
+
+    override fun write(value: PlaceWish, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`token`, buf)
+            FfiConverterString.write(value.`vehicle`, buf)
+            FfiConverterOptionalTypeDeliveryAddress.write(value.`deliverTo`, buf)
+            FfiConverterBoolean.write(value.`tellAvoided`, buf)
+    }
+}
+
+
+
+/**
+ * An order, as far as this phone knows.
+ */
+data class PlacedOrder (
+    /**
+     * As the backend said last, with pickup code and call number. Before it has said anything: as it was ordered, submitted, unknown, or failed.
+     */
+    val `order`: OrderView
+    ,
+    /**
+     * True once the backend has said something of it.
+     */
+    val `isHeard`: kotlin.Boolean
+    ,
+    /**
+     * Its intent, while it is on its way.
+     */
+    val `waiting`: IdempotencyKey?
+    ,
+    /**
+     * What the person is asked: the yes is a new order in its place, by another review.
+     */
+    val `question`: OrderQuestionView?
+    ,
+    /**
+     * Why the backend did not take it at all.
+     */
+    val `refused`: Reason?
+    ,
+    /**
+     * The last screen before the tap, where it was ordered on this phone.
+     */
+    val `shown`: OrderSnapshot?
+    ,
+    /**
+     * Where it stands, in Japanese.
+     */
+    val `wordsJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `wordsEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePlacedOrder: FfiConverterRustBuffer<PlacedOrder> {
+    override fun read(buf: ByteBuffer): PlacedOrder {
+        return PlacedOrder(
+            FfiConverterTypeOrderView.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalTypeIdempotencyKey.read(buf),
+            FfiConverterOptionalTypeOrderQuestionView.read(buf),
+            FfiConverterOptionalTypeReason.read(buf),
+            FfiConverterOptionalTypeOrderSnapshot.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PlacedOrder) = (
+            FfiConverterTypeOrderView.allocationSize(value.`order`) +
+            FfiConverterBoolean.allocationSize(value.`isHeard`) +
+            FfiConverterOptionalTypeIdempotencyKey.allocationSize(value.`waiting`) +
+            FfiConverterOptionalTypeOrderQuestionView.allocationSize(value.`question`) +
+            FfiConverterOptionalTypeReason.allocationSize(value.`refused`) +
+            FfiConverterOptionalTypeOrderSnapshot.allocationSize(value.`shown`) +
+            FfiConverterString.allocationSize(value.`wordsJa`) +
+            FfiConverterString.allocationSize(value.`wordsEn`)
+    )
+
+    override fun write(value: PlacedOrder, buf: ByteBuffer) {
+            FfiConverterTypeOrderView.write(value.`order`, buf)
+            FfiConverterBoolean.write(value.`isHeard`, buf)
+            FfiConverterOptionalTypeIdempotencyKey.write(value.`waiting`, buf)
+            FfiConverterOptionalTypeOrderQuestionView.write(value.`question`, buf)
+            FfiConverterOptionalTypeReason.write(value.`refused`, buf)
+            FfiConverterOptionalTypeOrderSnapshot.write(value.`shown`, buf)
+            FfiConverterString.write(value.`wordsJa`, buf)
+            FfiConverterString.write(value.`wordsEn`, buf)
     }
 }
 
@@ -5989,6 +7963,61 @@ public object FfiConverterTypeRegionPlan: FfiConverterRustBuffer<RegionPlan> {
 
 
 /**
+ * A cart put together again.
+ */
+data class ReorderedCart (
+    /**
+     * The cart as it now stands.
+     */
+    val `cart`: CartView
+    ,
+    /**
+     * What is not sold any more, by its title as it was called then: it is not in the cart.
+     */
+    val `vanished`: List<Texts>
+    ,
+    /**
+     * What else is not as it was: a modifier that is gone, another price, sold out.
+     */
+    val `changes`: List<CartChangeView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReorderedCart: FfiConverterRustBuffer<ReorderedCart> {
+    override fun read(buf: ByteBuffer): ReorderedCart {
+        return ReorderedCart(
+            FfiConverterTypeCartView.read(buf),
+            FfiConverterSequenceTypeTexts.read(buf),
+            FfiConverterSequenceTypeCartChangeView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReorderedCart) = (
+            FfiConverterTypeCartView.allocationSize(value.`cart`) +
+            FfiConverterSequenceTypeTexts.allocationSize(value.`vanished`) +
+            FfiConverterSequenceTypeCartChangeView.allocationSize(value.`changes`)
+    )
+
+    override fun write(value: ReorderedCart, buf: ByteBuffer) {
+            FfiConverterTypeCartView.write(value.`cart`, buf)
+            FfiConverterSequenceTypeTexts.write(value.`vanished`, buf)
+            FfiConverterSequenceTypeCartChangeView.write(value.`changes`, buf)
+    }
+}
+
+
+
+/**
  * Reviews of a product, as far as they were read.
  */
 data class ReviewsView (
@@ -6132,6 +8161,116 @@ public object FfiConverterTypeScanView: FfiConverterRustBuffer<ScanView> {
 
 
 /**
+ * What a basket comes to by what is known on the phone.
+ */
+data class SelfBasketTotal (
+    /**
+     * ISO 4217.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * In minor units, tax included.
+     */
+    val `totalMinor`: kotlin.Long
+    ,
+    /**
+     * What has no price on this phone: it is not in the total.
+     */
+    val `unknown`: List<BasketPiece>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSelfBasketTotal: FfiConverterRustBuffer<SelfBasketTotal> {
+    override fun read(buf: ByteBuffer): SelfBasketTotal {
+        return SelfBasketTotal(
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceTypeBasketPiece.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SelfBasketTotal) = (
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterLong.allocationSize(value.`totalMinor`) +
+            FfiConverterSequenceTypeBasketPiece.allocationSize(value.`unknown`)
+    )
+
+    override fun write(value: SelfBasketTotal, buf: ByteBuffer) {
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterLong.write(value.`totalMinor`, buf)
+            FfiConverterSequenceTypeBasketPiece.write(value.`unknown`, buf)
+    }
+}
+
+
+
+/**
+ * What was scanned in the store, to be paid at the self-till.
+ */
+data class SelfBasketView (
+    /**
+     * As the backend priced it, with the code to be shown as a QR.
+     */
+    val `basket`: SelfBasket
+    ,
+    /**
+     * What the phone had shown, in minor units.
+     */
+    val `shownMinor`: kotlin.Long
+    ,
+    /**
+     * True when the backend comes to another total: show it before anybody pays.
+     */
+    val `isChanged`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSelfBasketView: FfiConverterRustBuffer<SelfBasketView> {
+    override fun read(buf: ByteBuffer): SelfBasketView {
+        return SelfBasketView(
+            FfiConverterTypeSelfBasket.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SelfBasketView) = (
+            FfiConverterTypeSelfBasket.allocationSize(value.`basket`) +
+            FfiConverterLong.allocationSize(value.`shownMinor`) +
+            FfiConverterBoolean.allocationSize(value.`isChanged`)
+    )
+
+    override fun write(value: SelfBasketView, buf: ByteBuffer) {
+            FfiConverterTypeSelfBasket.write(value.`basket`, buf)
+            FfiConverterLong.write(value.`shownMinor`, buf)
+            FfiConverterBoolean.write(value.`isChanged`, buf)
+    }
+}
+
+
+
+/**
  * What a round of sending came to.
  */
 data class SendReport (
@@ -6213,6 +8352,140 @@ public object FfiConverterTypeSendReport: FfiConverterRustBuffer<SendReport> {
             FfiConverterUInt.write(value.`open`, buf)
             FfiConverterOptionalLong.write(value.`nextDueMs`, buf)
             FfiConverterBoolean.write(value.`offline`, buf)
+    }
+}
+
+
+
+/**
+ * A store and a time that fit the journey.
+ */
+data class SlotSuggestion (
+    /**
+     * Where, when, and what speaks against it: waiting, the shelf, the detour, lateness, and how full the kitchen is. The slot is sure once it is held.
+     */
+    val `suggestion`: JourneySuggestion
+    ,
+    /**
+     * The store's name.
+     */
+    val `storeName`: Texts
+    ,
+    /**
+     * By how many minutes the arrival may be wrong, either way.
+     */
+    val `offMin`: kotlin.UInt
+    ,
+    /**
+     * By how many minutes nine of ten orders are late there at most.
+     */
+    val `lateP90Min`: kotlin.UInt
+    ,
+    /**
+     * Why it stands where it stands, in Japanese.
+     */
+    val `reasonJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `reasonEn`: kotlin.String
+    ,
+    /**
+     * When the server said what is booked there.
+     */
+    val `asOfMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSlotSuggestion: FfiConverterRustBuffer<SlotSuggestion> {
+    override fun read(buf: ByteBuffer): SlotSuggestion {
+        return SlotSuggestion(
+            FfiConverterTypeJourneySuggestion.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SlotSuggestion) = (
+            FfiConverterTypeJourneySuggestion.allocationSize(value.`suggestion`) +
+            FfiConverterTypeTexts.allocationSize(value.`storeName`) +
+            FfiConverterUInt.allocationSize(value.`offMin`) +
+            FfiConverterUInt.allocationSize(value.`lateP90Min`) +
+            FfiConverterString.allocationSize(value.`reasonJa`) +
+            FfiConverterString.allocationSize(value.`reasonEn`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: SlotSuggestion, buf: ByteBuffer) {
+            FfiConverterTypeJourneySuggestion.write(value.`suggestion`, buf)
+            FfiConverterTypeTexts.write(value.`storeName`, buf)
+            FfiConverterUInt.write(value.`offMin`, buf)
+            FfiConverterUInt.write(value.`lateP90Min`, buf)
+            FfiConverterString.write(value.`reasonJa`, buf)
+            FfiConverterString.write(value.`reasonEn`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * Where and when to order on the way.
+ */
+data class SlotSuggestions (
+    /**
+     * The best first.
+     */
+    val `suggestions`: List<SlotSuggestion>
+    ,
+    /**
+     * The stores that came into question and are not among them.
+     */
+    val `leftOut`: List<StoreLeftOut>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSlotSuggestions: FfiConverterRustBuffer<SlotSuggestions> {
+    override fun read(buf: ByteBuffer): SlotSuggestions {
+        return SlotSuggestions(
+            FfiConverterSequenceTypeSlotSuggestion.read(buf),
+            FfiConverterSequenceTypeStoreLeftOut.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SlotSuggestions) = (
+            FfiConverterSequenceTypeSlotSuggestion.allocationSize(value.`suggestions`) +
+            FfiConverterSequenceTypeStoreLeftOut.allocationSize(value.`leftOut`)
+    )
+
+    override fun write(value: SlotSuggestions, buf: ByteBuffer) {
+            FfiConverterSequenceTypeSlotSuggestion.write(value.`suggestions`, buf)
+            FfiConverterSequenceTypeStoreLeftOut.write(value.`leftOut`, buf)
     }
 }
 
@@ -6759,6 +9032,140 @@ public object FfiConverterTypeStoreAnswer: FfiConverterRustBuffer<StoreAnswer> {
             FfiConverterTypeStockAnswer.write(value.`answer`, buf)
             FfiConverterString.write(value.`textJa`, buf)
             FfiConverterString.write(value.`textEn`, buf)
+    }
+}
+
+
+
+/**
+ * A store that is not suggested.
+ */
+data class StoreLeftOut (
+    /**
+     * Which.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Why, in Japanese.
+     */
+    val `wordsJa`: kotlin.String
+    ,
+    /**
+     * In English.
+     */
+    val `wordsEn`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStoreLeftOut: FfiConverterRustBuffer<StoreLeftOut> {
+    override fun read(buf: ByteBuffer): StoreLeftOut {
+        return StoreLeftOut(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StoreLeftOut) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterString.allocationSize(value.`wordsJa`) +
+            FfiConverterString.allocationSize(value.`wordsEn`)
+    )
+
+    override fun write(value: StoreLeftOut, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterString.write(value.`wordsJa`, buf)
+            FfiConverterString.write(value.`wordsEn`, buf)
+    }
+}
+
+
+
+/**
+ * What changes by the minute in a store, as it was heard last.
+ */
+data class StoreStatus (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Whether new orders are taken; as planned where nothing was heard.
+     */
+    val `mode`: StoreMode
+    ,
+    /**
+     * What is sold out.
+     */
+    val `soldOut`: List<SoldOut>
+    ,
+    /**
+     * By how many minutes nine of ten orders are late at most.
+     */
+    val `lateP90Min`: kotlin.UInt
+    ,
+    /**
+     * True when the menu on the phone is not the newest: refresh it.
+     */
+    val `menuIsOld`: kotlin.Boolean
+    ,
+    /**
+     * The server's clock when it said so; absent where nothing was heard.
+     */
+    val `asOfMs`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStoreStatus: FfiConverterRustBuffer<StoreStatus> {
+    override fun read(buf: ByteBuffer): StoreStatus {
+        return StoreStatus(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeStoreMode.read(buf),
+            FfiConverterSequenceTypeSoldOut.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StoreStatus) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeStoreMode.allocationSize(value.`mode`) +
+            FfiConverterSequenceTypeSoldOut.allocationSize(value.`soldOut`) +
+            FfiConverterUInt.allocationSize(value.`lateP90Min`) +
+            FfiConverterBoolean.allocationSize(value.`menuIsOld`) +
+            FfiConverterOptionalLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: StoreStatus, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeStoreMode.write(value.`mode`, buf)
+            FfiConverterSequenceTypeSoldOut.write(value.`soldOut`, buf)
+            FfiConverterUInt.write(value.`lateP90Min`, buf)
+            FfiConverterBoolean.write(value.`menuIsOld`, buf)
+            FfiConverterOptionalLong.write(value.`asOfMs`, buf)
     }
 }
 
@@ -8005,6 +10412,18 @@ enum class Change {
      * A hold was made, kept, not found or is over: ask `holds().list()` again.
      */
     HOLDS,
+    /**
+     * A menu, or what is sold out or booked in a store: ask `ordering().menu()` again.
+     */
+    MENUS,
+    /**
+     * A cart: ask `ordering().cart()` again.
+     */
+    CARTS,
+    /**
+     * An order was made, answered, or has moved on: ask `ordering().orders()` again.
+     */
+    ORDERS,
     /**
      * Something was said, sent or refused: ask `outbox().waiting()` again.
      */
@@ -9424,6 +11843,125 @@ public object FfiConverterTypeIntentState: FfiConverterRustBuffer<IntentState> {
 
 
 /**
+ * How the diner comes.
+ */
+sealed class Journey {
+
+    /**
+     * As the phone moves: its fixes of the last minutes, in the order in which they came. One alone is enough to begin with.
+     */
+    data class Moving(
+        /**
+         * What the operating system said.
+         */
+        val `observations`: List<app.noren.core.Observation>) : Journey()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * By a train or a bus whose arrival the shell knows; from there on foot.
+     */
+    data class Arriving(
+        /**
+         * The exit of the station, or the stop.
+         */
+        val `at`: app.noren.core.JourneyPoint,
+        /**
+         * When it arrives, in milliseconds since the Unix epoch.
+         */
+        val `arrivesMs`: kotlin.Long,
+        /**
+         * From the platform to that exit, in minutes, at most 120.
+         */
+        val `exitMin`: kotlin.UInt,
+        /**
+         * By how many minutes the arrival may be wrong, at most 120.
+         */
+        val `offMin`: kotlin.UInt) : Journey()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeJourney : FfiConverterRustBuffer<Journey>{
+    override fun read(buf: ByteBuffer): Journey {
+        return when(buf.getInt()) {
+            1 -> Journey.Moving(
+                FfiConverterSequenceTypeObservation.read(buf),
+                )
+            2 -> Journey.Arriving(
+                FfiConverterTypeJourneyPoint.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterUInt.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Journey): ULong = when(value) {
+        is Journey.Moving -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeObservation.allocationSize(value.`observations`)
+            )
+        }
+        is Journey.Arriving -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeJourneyPoint.allocationSize(value.`at`)
+                + FfiConverterLong.allocationSize(value.`arrivesMs`)
+                + FfiConverterUInt.allocationSize(value.`exitMin`)
+                + FfiConverterUInt.allocationSize(value.`offMin`)
+            )
+        }
+    }
+
+    override fun write(value: Journey, buf: ByteBuffer) {
+        when(value) {
+            is Journey.Moving -> {
+                buf.putInt(1)
+                FfiConverterSequenceTypeObservation.write(value.`observations`, buf)
+                Unit
+            }
+            is Journey.Arriving -> {
+                buf.putInt(2)
+                FfiConverterTypeJourneyPoint.write(value.`at`, buf)
+                FfiConverterLong.write(value.`arrivesMs`, buf)
+                FfiConverterUInt.write(value.`exitMin`, buf)
+                FfiConverterUInt.write(value.`offMin`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * Kinds of things that can be lost.
  */
 sealed class LostKind {
@@ -10755,6 +13293,579 @@ public object FfiConverterTypeOpenError : FfiConverterRustBuffer<OpenException> 
 
 
 
+/**
+ * What became of a step.
+ */
+sealed class OrderStepOutcome {
+
+    /**
+     * It is done, or it is a question: then nothing was done yet, see [`PlacedOrder::question`].
+     */
+    data class Answered(
+        /**
+         * The order as it stands.
+         */
+        val `order`: app.noren.core.PlacedOrder) : OrderStepOutcome()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It is kept and goes as soon as there is a network.
+     */
+    data class Waiting(
+        /**
+         * Its key in the outbox.
+         */
+        val `key`: app.noren.rules.IdempotencyKey) : OrderStepOutcome()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderStepOutcome : FfiConverterRustBuffer<OrderStepOutcome>{
+    override fun read(buf: ByteBuffer): OrderStepOutcome {
+        return when(buf.getInt()) {
+            1 -> OrderStepOutcome.Answered(
+                FfiConverterTypePlacedOrder.read(buf),
+                )
+            2 -> OrderStepOutcome.Waiting(
+                FfiConverterTypeIdempotencyKey.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: OrderStepOutcome): ULong = when(value) {
+        is OrderStepOutcome.Answered -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypePlacedOrder.allocationSize(value.`order`)
+            )
+        }
+        is OrderStepOutcome.Waiting -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeIdempotencyKey.allocationSize(value.`key`)
+            )
+        }
+    }
+
+    override fun write(value: OrderStepOutcome, buf: ByteBuffer) {
+        when(value) {
+            is OrderStepOutcome.Answered -> {
+                buf.putInt(1)
+                FfiConverterTypePlacedOrder.write(value.`order`, buf)
+                Unit
+            }
+            is OrderStepOutcome.Waiting -> {
+                buf.putInt(2)
+                FfiConverterTypeIdempotencyKey.write(value.`key`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+
+
+/**
+ * The verbs of ordering had no good end. The cart, and what is on the device, stay as they were in every case.
+ */
+sealed class OrderingException: kotlin.Exception() {
+
+    /**
+     * There is no card yet: enrol first.
+     */
+    class NotEnrolled(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The store's menu was never fetched, or it sells nothing of that kind.
+     */
+    class NoMenu(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * It was never heard what is booked in the store's kitchen, or nothing is made there.
+     */
+    class NoStatus(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The menu has no such item.
+     */
+    class NoSuchItem(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The cart has no such line.
+     */
+    class NoSuchLine(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * What was said cannot stand in a cart or an order.
+     */
+    class BadCart(
+
+        /**
+         * What is wrong with it and what to do.
+         */
+        val `detail`: kotlin.String
+        ) : OrderingException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * There is something like a payment card's number in it. Nothing was kept and nothing sent.
+     */
+    class CardNumber(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The cart fits nothing that can be ordered as it is.
+     */
+    class HasProblems(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * No kitchen time is held for this cart, or no longer.
+     */
+    class NotHeld(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The cart has changed since it was shown for the last time, or never was.
+     */
+    class NotReviewed(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * An order of this cart was sent and nobody knows yet what became of it.
+     */
+    class Unresolved(
+
+        /**
+         * The order.
+         */
+        val `order`: OrderId
+        ) : OrderingException() {
+        override val message
+            get() = "order=${ `order` }"
+    }
+
+    /**
+     * No order on this phone has this id.
+     */
+    class NoSuchOrder(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * No saved cart has this name.
+     */
+    class NoSuchFavourite(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * An order at a table needs an open session there.
+     */
+    class NeedsSeat(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The seat's code is none, forged, too old, or of another store.
+     */
+    class SeatRefused(
+
+        /**
+         * Why.
+         */
+        val `detail`: kotlin.String
+        ) : OrderingException() {
+        override val message
+            get() = "detail=${ `detail` }"
+    }
+
+    /**
+     * A push message that says nothing new, or is none.
+     */
+    class BadPush(
+        ) : OrderingException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The server refused for another reason.
+     */
+    class Refused(
+
+        /**
+         * Its reason.
+         */
+        val `code`: Reason,
+
+        /**
+         * Its words.
+         */
+        val `detail`: kotlin.String
+        ) : OrderingException() {
+        override val message
+            get() = "code=${ `code` }, detail=${ `detail` }"
+    }
+
+    /**
+     * The network or the server failed: try again.
+     */
+    class Call(
+
+        /**
+         * Why.
+         */
+        val `error`: CallException
+        ) : OrderingException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The platform failed; `Locked` means: try again after the device has been unlocked.
+     */
+    class Platform(
+
+        /**
+         * Why.
+         */
+        val `error`: PlatformException
+        ) : OrderingException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
+     * The files failed; nothing was sent.
+     */
+    class Storage(
+
+        /**
+         * Why.
+         */
+        val `error`: StorageException
+        ) : OrderingException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<OrderingException> {
+        override fun lift(error_buf: RustBuffer.ByValue): OrderingException = FfiConverterTypeOrderingError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderingError : FfiConverterRustBuffer<OrderingException> {
+    override fun read(buf: ByteBuffer): OrderingException {
+
+
+        return when(buf.getInt()) {
+            1 -> OrderingException.NotEnrolled()
+            2 -> OrderingException.NoMenu()
+            3 -> OrderingException.NoStatus()
+            4 -> OrderingException.NoSuchItem()
+            5 -> OrderingException.NoSuchLine()
+            6 -> OrderingException.BadCart(
+                FfiConverterString.read(buf),
+                )
+            7 -> OrderingException.CardNumber()
+            8 -> OrderingException.HasProblems()
+            9 -> OrderingException.NotHeld()
+            10 -> OrderingException.NotReviewed()
+            11 -> OrderingException.Unresolved(
+                FfiConverterTypeOrderId.read(buf),
+                )
+            12 -> OrderingException.NoSuchOrder()
+            13 -> OrderingException.NoSuchFavourite()
+            14 -> OrderingException.NeedsSeat()
+            15 -> OrderingException.SeatRefused(
+                FfiConverterString.read(buf),
+                )
+            16 -> OrderingException.BadPush()
+            17 -> OrderingException.Refused(
+                FfiConverterTypeReason.read(buf),
+                FfiConverterString.read(buf),
+                )
+            18 -> OrderingException.Call(
+                FfiConverterTypeCallError.read(buf),
+                )
+            19 -> OrderingException.Platform(
+                FfiConverterTypePlatformError.read(buf),
+                )
+            20 -> OrderingException.Storage(
+                FfiConverterTypeStorageError.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: OrderingException): ULong {
+        return when(value) {
+            is OrderingException.NotEnrolled -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NoMenu -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NoStatus -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NoSuchItem -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NoSuchLine -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.BadCart -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is OrderingException.CardNumber -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.HasProblems -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NotHeld -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NotReviewed -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.Unresolved -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeOrderId.allocationSize(value.`order`)
+            )
+            is OrderingException.NoSuchOrder -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NoSuchFavourite -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.NeedsSeat -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.SeatRefused -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is OrderingException.BadPush -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is OrderingException.Refused -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeReason.allocationSize(value.`code`)
+                + FfiConverterString.allocationSize(value.`detail`)
+            )
+            is OrderingException.Call -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeCallError.allocationSize(value.`error`)
+            )
+            is OrderingException.Platform -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypePlatformError.allocationSize(value.`error`)
+            )
+            is OrderingException.Storage -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeStorageError.allocationSize(value.`error`)
+            )
+        }
+    }
+
+    override fun write(value: OrderingException, buf: ByteBuffer) {
+        when(value) {
+            is OrderingException.NotEnrolled -> {
+                buf.putInt(1)
+                Unit
+            }
+            is OrderingException.NoMenu -> {
+                buf.putInt(2)
+                Unit
+            }
+            is OrderingException.NoStatus -> {
+                buf.putInt(3)
+                Unit
+            }
+            is OrderingException.NoSuchItem -> {
+                buf.putInt(4)
+                Unit
+            }
+            is OrderingException.NoSuchLine -> {
+                buf.putInt(5)
+                Unit
+            }
+            is OrderingException.BadCart -> {
+                buf.putInt(6)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is OrderingException.CardNumber -> {
+                buf.putInt(7)
+                Unit
+            }
+            is OrderingException.HasProblems -> {
+                buf.putInt(8)
+                Unit
+            }
+            is OrderingException.NotHeld -> {
+                buf.putInt(9)
+                Unit
+            }
+            is OrderingException.NotReviewed -> {
+                buf.putInt(10)
+                Unit
+            }
+            is OrderingException.Unresolved -> {
+                buf.putInt(11)
+                FfiConverterTypeOrderId.write(value.`order`, buf)
+                Unit
+            }
+            is OrderingException.NoSuchOrder -> {
+                buf.putInt(12)
+                Unit
+            }
+            is OrderingException.NoSuchFavourite -> {
+                buf.putInt(13)
+                Unit
+            }
+            is OrderingException.NeedsSeat -> {
+                buf.putInt(14)
+                Unit
+            }
+            is OrderingException.SeatRefused -> {
+                buf.putInt(15)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is OrderingException.BadPush -> {
+                buf.putInt(16)
+                Unit
+            }
+            is OrderingException.Refused -> {
+                buf.putInt(17)
+                FfiConverterTypeReason.write(value.`code`, buf)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is OrderingException.Call -> {
+                buf.putInt(18)
+                FfiConverterTypeCallError.write(value.`error`, buf)
+                Unit
+            }
+            is OrderingException.Platform -> {
+                buf.putInt(19)
+                FfiConverterTypePlatformError.write(value.`error`, buf)
+                Unit
+            }
+            is OrderingException.Storage -> {
+                buf.putInt(20)
+                FfiConverterTypeStorageError.write(value.`error`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
 
 
 /**
@@ -11624,6 +14735,155 @@ public object FfiConverterTypeServerErasure : FfiConverterRustBuffer<ServerErasu
 
 
 
+/**
+ * What became of a wish for a slot.
+ */
+sealed class SlotHoldOutcome {
+
+    /**
+     * It is held.
+     */
+    data class Held(
+        /**
+         * For this order.
+         */
+        val `order`: app.noren.rules.OrderId,
+        /**
+         * When, and until when it is held.
+         */
+        val `held`: app.noren.core.HeldSlot) : SlotHoldOutcome()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It is not to be had.
+     */
+    data class Refused(
+        /**
+         * Why, with other times, or none for that day.
+         */
+        val `refusal`: app.noren.rules.SlotRefusal,
+        /**
+         * In words, in Japanese.
+         */
+        val `wordsJa`: kotlin.String,
+        /**
+         * In English.
+         */
+        val `wordsEn`: kotlin.String) : SlotHoldOutcome()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The cart does not fit the menu of today: nothing is held.
+     */
+    data class Changed(
+        /**
+         * What is not as it was seen.
+         */
+        val `changes`: List<app.noren.core.CartChangeView>) : SlotHoldOutcome()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSlotHoldOutcome : FfiConverterRustBuffer<SlotHoldOutcome>{
+    override fun read(buf: ByteBuffer): SlotHoldOutcome {
+        return when(buf.getInt()) {
+            1 -> SlotHoldOutcome.Held(
+                FfiConverterTypeOrderId.read(buf),
+                FfiConverterTypeHeldSlot.read(buf),
+                )
+            2 -> SlotHoldOutcome.Refused(
+                FfiConverterTypeSlotRefusal.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            3 -> SlotHoldOutcome.Changed(
+                FfiConverterSequenceTypeCartChangeView.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: SlotHoldOutcome): ULong = when(value) {
+        is SlotHoldOutcome.Held -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeOrderId.allocationSize(value.`order`)
+                + FfiConverterTypeHeldSlot.allocationSize(value.`held`)
+            )
+        }
+        is SlotHoldOutcome.Refused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeSlotRefusal.allocationSize(value.`refusal`)
+                + FfiConverterString.allocationSize(value.`wordsJa`)
+                + FfiConverterString.allocationSize(value.`wordsEn`)
+            )
+        }
+        is SlotHoldOutcome.Changed -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeCartChangeView.allocationSize(value.`changes`)
+            )
+        }
+    }
+
+    override fun write(value: SlotHoldOutcome, buf: ByteBuffer) {
+        when(value) {
+            is SlotHoldOutcome.Held -> {
+                buf.putInt(1)
+                FfiConverterTypeOrderId.write(value.`order`, buf)
+                FfiConverterTypeHeldSlot.write(value.`held`, buf)
+                Unit
+            }
+            is SlotHoldOutcome.Refused -> {
+                buf.putInt(2)
+                FfiConverterTypeSlotRefusal.write(value.`refusal`, buf)
+                FfiConverterString.write(value.`wordsJa`, buf)
+                FfiConverterString.write(value.`wordsEn`, buf)
+                Unit
+            }
+            is SlotHoldOutcome.Changed -> {
+                buf.putInt(3)
+                FfiConverterSequenceTypeCartChangeView.write(value.`changes`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
 
 
 /**
@@ -12346,6 +15606,38 @@ public object FfiConverterTypeTransportError : FfiConverterRustBuffer<TransportE
 /**
  * @suppress
  */
+public object FfiConverterOptionalUByte: FfiConverterRustBuffer<kotlin.UByte?> {
+    override fun read(buf: ByteBuffer): kotlin.UByte? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterUByte.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.UByte?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterUByte.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.UByte?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterUByte.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
     override fun read(buf: ByteBuffer): kotlin.UInt? {
         if (buf.get().toInt() == 0) {
@@ -12528,6 +15820,134 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
         } else {
             buf.put(1)
             FfiConverterString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeCartTotals: FfiConverterRustBuffer<CartTotals?> {
+    override fun read(buf: ByteBuffer): CartTotals? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCartTotals.read(buf)
+    }
+
+    override fun allocationSize(value: CartTotals?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCartTotals.allocationSize(value)
+        }
+    }
+
+    override fun write(value: CartTotals?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCartTotals.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeHeldSlot: FfiConverterRustBuffer<HeldSlot?> {
+    override fun read(buf: ByteBuffer): HeldSlot? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeHeldSlot.read(buf)
+    }
+
+    override fun allocationSize(value: HeldSlot?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeHeldSlot.allocationSize(value)
+        }
+    }
+
+    override fun write(value: HeldSlot?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeHeldSlot.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeJourneyPoint: FfiConverterRustBuffer<JourneyPoint?> {
+    override fun read(buf: ByteBuffer): JourneyPoint? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeJourneyPoint.read(buf)
+    }
+
+    override fun allocationSize(value: JourneyPoint?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeJourneyPoint.allocationSize(value)
+        }
+    }
+
+    override fun write(value: JourneyPoint?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeJourneyPoint.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOrderQuestionView: FfiConverterRustBuffer<OrderQuestionView?> {
+    override fun read(buf: ByteBuffer): OrderQuestionView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOrderQuestionView.read(buf)
+    }
+
+    override fun allocationSize(value: OrderQuestionView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOrderQuestionView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OrderQuestionView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOrderQuestionView.write(value, buf)
         }
     }
 }
@@ -12762,6 +16182,102 @@ public object FfiConverterOptionalTypeAssetInfo: FfiConverterRustBuffer<AssetInf
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeDeliveryAddress: FfiConverterRustBuffer<DeliveryAddress?> {
+    override fun read(buf: ByteBuffer): DeliveryAddress? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeDeliveryAddress.read(buf)
+    }
+
+    override fun allocationSize(value: DeliveryAddress?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeDeliveryAddress.allocationSize(value)
+        }
+    }
+
+    override fun write(value: DeliveryAddress?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeDeliveryAddress.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOrderSnapshot: FfiConverterRustBuffer<OrderSnapshot?> {
+    override fun read(buf: ByteBuffer): OrderSnapshot? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOrderSnapshot.read(buf)
+    }
+
+    override fun allocationSize(value: OrderSnapshot?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOrderSnapshot.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OrderSnapshot?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOrderSnapshot.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypePickupSlot: FfiConverterRustBuffer<PickupSlot?> {
+    override fun read(buf: ByteBuffer): PickupSlot? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePickupSlot.read(buf)
+    }
+
+    override fun allocationSize(value: PickupSlot?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePickupSlot.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PickupSlot?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePickupSlot.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypePrice: FfiConverterRustBuffer<Price?> {
     override fun read(buf: ByteBuffer): Price? {
         if (buf.get().toInt() == 0) {
@@ -12816,6 +16332,70 @@ public object FfiConverterOptionalTypeSizeMm: FfiConverterRustBuffer<SizeMm?> {
         } else {
             buf.put(1)
             FfiConverterTypeSizeMm.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSlotRefusal: FfiConverterRustBuffer<SlotRefusal?> {
+    override fun read(buf: ByteBuffer): SlotRefusal? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSlotRefusal.read(buf)
+    }
+
+    override fun allocationSize(value: SlotRefusal?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSlotRefusal.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SlotRefusal?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSlotRefusal.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeAllergenLevel: FfiConverterRustBuffer<AllergenLevel?> {
+    override fun read(buf: ByteBuffer): AllergenLevel? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeAllergenLevel.read(buf)
+    }
+
+    override fun allocationSize(value: AllergenLevel?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeAllergenLevel.allocationSize(value)
+        }
+    }
+
+    override fun write(value: AllergenLevel?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeAllergenLevel.write(value, buf)
         }
     }
 }
@@ -12890,6 +16470,38 @@ public object FfiConverterOptionalTypeDirection: FfiConverterRustBuffer<Directio
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypePointsMode: FfiConverterRustBuffer<PointsMode?> {
+    override fun read(buf: ByteBuffer): PointsMode? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePointsMode.read(buf)
+    }
+
+    override fun allocationSize(value: PointsMode?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePointsMode.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PointsMode?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePointsMode.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeReason: FfiConverterRustBuffer<Reason?> {
     override fun read(buf: ByteBuffer): Reason? {
         if (buf.get().toInt() == 0) {
@@ -12912,6 +16524,38 @@ public object FfiConverterOptionalTypeReason: FfiConverterRustBuffer<Reason?> {
         } else {
             buf.put(1)
             FfiConverterTypeReason.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeTaxHandoff: FfiConverterRustBuffer<TaxHandoff?> {
+    override fun read(buf: ByteBuffer): TaxHandoff? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTaxHandoff.read(buf)
+    }
+
+    override fun allocationSize(value: TaxHandoff?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTaxHandoff.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TaxHandoff?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTaxHandoff.write(value, buf)
         }
     }
 }
@@ -13008,6 +16652,38 @@ public object FfiConverterOptionalTypeIdempotencyKey: FfiConverterRustBuffer<Ide
         } else {
             buf.put(1)
             FfiConverterTypeIdempotencyKey.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOrderId: FfiConverterRustBuffer<OrderId?> {
+    override fun read(buf: ByteBuffer): OrderId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOrderId.read(buf)
+    }
+
+    override fun allocationSize(value: OrderId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOrderId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OrderId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOrderId.write(value, buf)
         }
     }
 }
@@ -13174,6 +16850,34 @@ public object FfiConverterSequenceULong: FfiConverterRustBuffer<List<kotlin.ULon
 /**
  * @suppress
  */
+public object FfiConverterSequenceLong: FfiConverterRustBuffer<List<kotlin.Long>> {
+    override fun read(buf: ByteBuffer): List<kotlin.Long> {
+        val len = buf.getInt()
+        return List<kotlin.Long>(len) {
+            FfiConverterLong.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.Long>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterLong.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.Long>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterLong.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -13192,6 +16896,90 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeAllergenNote: FfiConverterRustBuffer<List<AllergenNote>> {
+    override fun read(buf: ByteBuffer): List<AllergenNote> {
+        val len = buf.getInt()
+        return List<AllergenNote>(len) {
+            FfiConverterTypeAllergenNote.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AllergenNote>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAllergenNote.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AllergenNote>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAllergenNote.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCartChangeView: FfiConverterRustBuffer<List<CartChangeView>> {
+    override fun read(buf: ByteBuffer): List<CartChangeView> {
+        val len = buf.getInt()
+        return List<CartChangeView>(len) {
+            FfiConverterTypeCartChangeView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CartChangeView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCartChangeView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CartChangeView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCartChangeView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCartProblemView: FfiConverterRustBuffer<List<CartProblemView>> {
+    override fun read(buf: ByteBuffer): List<CartProblemView> {
+        val len = buf.getInt()
+        return List<CartProblemView>(len) {
+            FfiConverterTypeCartProblemView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CartProblemView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCartProblemView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CartProblemView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCartProblemView.write(it, buf)
         }
     }
 }
@@ -13370,6 +17158,34 @@ public object FfiConverterSequenceTypeHoldView: FfiConverterRustBuffer<List<Hold
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeLineAllergens: FfiConverterRustBuffer<List<LineAllergens>> {
+    override fun read(buf: ByteBuffer): List<LineAllergens> {
+        val len = buf.getInt()
+        return List<LineAllergens>(len) {
+            FfiConverterTypeLineAllergens.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<LineAllergens>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeLineAllergens.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<LineAllergens>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeLineAllergens.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeLostItem: FfiConverterRustBuffer<List<LostItem>> {
     override fun read(buf: ByteBuffer): List<LostItem> {
         val len = buf.getInt()
@@ -13416,6 +17232,62 @@ public object FfiConverterSequenceTypeMatrixRow: FfiConverterRustBuffer<List<Mat
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeMatrixRow.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMenuItemView: FfiConverterRustBuffer<List<MenuItemView>> {
+    override fun read(buf: ByteBuffer): List<MenuItemView> {
+        val len = buf.getInt()
+        return List<MenuItemView>(len) {
+            FfiConverterTypeMenuItemView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MenuItemView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMenuItemView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MenuItemView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMenuItemView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMenuSectionView: FfiConverterRustBuffer<List<MenuSectionView>> {
+    override fun read(buf: ByteBuffer): List<MenuSectionView> {
+        val len = buf.getInt()
+        return List<MenuSectionView>(len) {
+            FfiConverterTypeMenuSectionView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MenuSectionView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMenuSectionView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MenuSectionView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMenuSectionView.write(it, buf)
         }
     }
 }
@@ -13510,6 +17382,34 @@ public object FfiConverterSequenceTypePlaceView: FfiConverterRustBuffer<List<Pla
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypePlacedOrder: FfiConverterRustBuffer<List<PlacedOrder>> {
+    override fun read(buf: ByteBuffer): List<PlacedOrder> {
+        val len = buf.getInt()
+        return List<PlacedOrder>(len) {
+            FfiConverterTypePlacedOrder.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PlacedOrder>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePlacedOrder.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PlacedOrder>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePlacedOrder.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeRankedView: FfiConverterRustBuffer<List<RankedView>> {
     override fun read(buf: ByteBuffer): List<RankedView> {
         val len = buf.getInt()
@@ -13594,6 +17494,34 @@ public object FfiConverterSequenceTypeRefusedVisit: FfiConverterRustBuffer<List<
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeSlotSuggestion: FfiConverterRustBuffer<List<SlotSuggestion>> {
+    override fun read(buf: ByteBuffer): List<SlotSuggestion> {
+        val len = buf.getInt()
+        return List<SlotSuggestion>(len) {
+            FfiConverterTypeSlotSuggestion.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SlotSuggestion>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSlotSuggestion.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SlotSuggestion>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSlotSuggestion.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeStampView: FfiConverterRustBuffer<List<StampView>> {
     override fun read(buf: ByteBuffer): List<StampView> {
         val len = buf.getInt()
@@ -13640,6 +17568,34 @@ public object FfiConverterSequenceTypeStoreAnswer: FfiConverterRustBuffer<List<S
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeStoreAnswer.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStoreLeftOut: FfiConverterRustBuffer<List<StoreLeftOut>> {
+    override fun read(buf: ByteBuffer): List<StoreLeftOut> {
+        val len = buf.getInt()
+        return List<StoreLeftOut>(len) {
+            FfiConverterTypeStoreLeftOut.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StoreLeftOut>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStoreLeftOut.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StoreLeftOut>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStoreLeftOut.write(it, buf)
         }
     }
 }
@@ -13902,6 +17858,62 @@ public object FfiConverterSequenceTypeBackInStock: FfiConverterRustBuffer<List<B
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeBasketPiece: FfiConverterRustBuffer<List<BasketPiece>> {
+    override fun read(buf: ByteBuffer): List<BasketPiece> {
+        val len = buf.getInt()
+        return List<BasketPiece>(len) {
+            FfiConverterTypeBasketPiece.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<BasketPiece>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeBasketPiece.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<BasketPiece>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeBasketPiece.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeModifierGroup: FfiConverterRustBuffer<List<ModifierGroup>> {
+    override fun read(buf: ByteBuffer): List<ModifierGroup> {
+        val len = buf.getInt()
+        return List<ModifierGroup>(len) {
+            FfiConverterTypeModifierGroup.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ModifierGroup>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeModifierGroup.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ModifierGroup>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeModifierGroup.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer<List<OpeningSpan>> {
     override fun read(buf: ByteBuffer): List<OpeningSpan> {
         val len = buf.getInt()
@@ -13920,6 +17932,34 @@ public object FfiConverterSequenceTypeOpeningSpan: FfiConverterRustBuffer<List<O
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeOpeningSpan.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePickupSlot: FfiConverterRustBuffer<List<PickupSlot>> {
+    override fun read(buf: ByteBuffer): List<PickupSlot> {
+        val len = buf.getInt()
+        return List<PickupSlot>(len) {
+            FfiConverterTypePickupSlot.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PickupSlot>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePickupSlot.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PickupSlot>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePickupSlot.write(it, buf)
         }
     }
 }
@@ -13958,6 +17998,90 @@ public object FfiConverterSequenceTypeReview: FfiConverterRustBuffer<List<Review
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeSnapshotRow: FfiConverterRustBuffer<List<SnapshotRow>> {
+    override fun read(buf: ByteBuffer): List<SnapshotRow> {
+        val len = buf.getInt()
+        return List<SnapshotRow>(len) {
+            FfiConverterTypeSnapshotRow.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SnapshotRow>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSnapshotRow.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SnapshotRow>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSnapshotRow.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSoldOut: FfiConverterRustBuffer<List<SoldOut>> {
+    override fun read(buf: ByteBuffer): List<SoldOut> {
+        val len = buf.getInt()
+        return List<SoldOut>(len) {
+            FfiConverterTypeSoldOut.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SoldOut>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSoldOut.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SoldOut>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSoldOut.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer<List<TaxLine>> {
+    override fun read(buf: ByteBuffer): List<TaxLine> {
+        val len = buf.getInt()
+        return List<TaxLine>(len) {
+            FfiConverterTypeTaxLine.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TaxLine>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTaxLine.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TaxLine>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTaxLine.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeNextStep: FfiConverterRustBuffer<List<NextStep>> {
     override fun read(buf: ByteBuffer): List<NextStep> {
         val len = buf.getInt()
@@ -13986,6 +18110,62 @@ public object FfiConverterSequenceTypeNextStep: FfiConverterRustBuffer<List<Next
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeObservation: FfiConverterRustBuffer<List<Observation>> {
+    override fun read(buf: ByteBuffer): List<Observation> {
+        val len = buf.getInt()
+        return List<Observation>(len) {
+            FfiConverterTypeObservation.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Observation>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeObservation.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Observation>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeObservation.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeHandoffMode: FfiConverterRustBuffer<List<HandoffMode>> {
+    override fun read(buf: ByteBuffer): List<HandoffMode> {
+        val len = buf.getInt()
+        return List<HandoffMode>(len) {
+            FfiConverterTypeHandoffMode.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HandoffMode>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHandoffMode.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HandoffMode>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHandoffMode.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffer<List<LinkedIdentity>> {
     override fun read(buf: ByteBuffer): List<LinkedIdentity> {
         val len = buf.getInt()
@@ -14004,6 +18184,34 @@ public object FfiConverterSequenceTypeLinkedIdentity: FfiConverterRustBuffer<Lis
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeLinkedIdentity.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePaymentMethod: FfiConverterRustBuffer<List<PaymentMethod>> {
+    override fun read(buf: ByteBuffer): List<PaymentMethod> {
+        val len = buf.getInt()
+        return List<PaymentMethod>(len) {
+            FfiConverterTypePaymentMethod.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PaymentMethod>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePaymentMethod.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PaymentMethod>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePaymentMethod.write(it, buf)
         }
     }
 }
@@ -14060,6 +18268,34 @@ public object FfiConverterSequenceOptionalTypeSku: FfiConverterRustBuffer<List<S
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterOptionalTypeSku.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeModifierGroupId: FfiConverterRustBuffer<List<ModifierGroupId>> {
+    override fun read(buf: ByteBuffer): List<ModifierGroupId> {
+        val len = buf.getInt()
+        return List<ModifierGroupId>(len) {
+            FfiConverterTypeModifierGroupId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ModifierGroupId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeModifierGroupId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ModifierGroupId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeModifierGroupId.write(it, buf)
         }
     }
 }
@@ -14151,6 +18387,123 @@ public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<Store
 
 
 
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeTexts: FfiConverterRustBuffer<List<Texts>> {
+    override fun read(buf: ByteBuffer): List<Texts> {
+        val len = buf.getInt()
+        return List<Texts>(len) {
+            FfiConverterTypeTexts.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Texts>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTexts.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Texts>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTexts.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.String, kotlin.String>> {
+    override fun read(buf: ByteBuffer): Map<kotlin.String, kotlin.String> {
+        val len = buf.getInt()
+        return buildMap<kotlin.String, kotlin.String>(len) {
+            repeat(len) {
+                val k = FfiConverterString.read(buf)
+                val v = FfiConverterString.read(buf)
+                this[k] = v
+            }
+        }
+    }
+
+    override fun allocationSize(value: Map<kotlin.String, kotlin.String>): ULong {
+        val spaceForMapSize = 4UL
+        val spaceForChildren = value.map { (k, v) ->
+            FfiConverterString.allocationSize(k) +
+            FfiConverterString.allocationSize(v)
+        }.sum()
+        return spaceForMapSize + spaceForChildren
+    }
+
+    override fun write(value: Map<kotlin.String, kotlin.String>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        // The parens on `(k, v)` here ensure we're calling the right method,
+        // which is important for compatibility with older android devices.
+        // Ref https://blog.danlew.net/2017/03/16/kotlin-puzzler-whose-line-is-it-anyways/
+        value.forEach { (k, v) ->
+            FfiConverterString.write(k, buf)
+            FfiConverterString.write(v, buf)
+        }
+    }
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 
 
@@ -14202,6 +18555,20 @@ object ScanRefusalExternalErrorHandler : UniffiRustCallStatusErrorHandler<ScanRe
             }
         )
 }
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 
 

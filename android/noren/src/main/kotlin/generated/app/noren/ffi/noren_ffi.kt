@@ -30,14 +30,20 @@ import java.nio.CharBuffer
 import java.nio.charset.CodingErrorAction
 import java.util.concurrent.atomic.AtomicLong
 import java.util.concurrent.ConcurrentHashMap
+import app.noren.core.AllergenNote
 import app.noren.core.AreaReport
 import app.noren.core.BestSetView
 import app.noren.core.CardView
+import app.noren.core.CartCheck
+import app.noren.core.CartHandoff
+import app.noren.core.CartOf
+import app.noren.core.CartView
 import app.noren.core.CatalogueException
 import app.noren.core.ChangeObserver
 import app.noren.core.CheckInException
 import app.noren.core.CheckInReport
 import app.noren.core.CheckInView
+import app.noren.core.CheckoutWish
 import app.noren.core.ConditionView
 import app.noren.core.CouponSituation
 import app.noren.core.CouponView
@@ -47,14 +53,20 @@ import app.noren.core.DeviceKey
 import app.noren.core.Diagnostics
 import app.noren.core.FavouritesReport
 import app.noren.core.FavouritesView
+import app.noren.core.FfiConverterTypeAllergenNote
 import app.noren.core.FfiConverterTypeAreaReport
 import app.noren.core.FfiConverterTypeBestSetView
 import app.noren.core.FfiConverterTypeCardView
+import app.noren.core.FfiConverterTypeCartCheck
+import app.noren.core.FfiConverterTypeCartHandoff
+import app.noren.core.FfiConverterTypeCartOf
+import app.noren.core.FfiConverterTypeCartView
 import app.noren.core.FfiConverterTypeCatalogueError
 import app.noren.core.FfiConverterTypeChangeObserver
 import app.noren.core.FfiConverterTypeCheckInError
 import app.noren.core.FfiConverterTypeCheckInReport
 import app.noren.core.FfiConverterTypeCheckInView
+import app.noren.core.FfiConverterTypeCheckoutWish
 import app.noren.core.FfiConverterTypeConditionView
 import app.noren.core.FfiConverterTypeCouponSituation
 import app.noren.core.FfiConverterTypeCouponView
@@ -75,16 +87,27 @@ import app.noren.core.FfiConverterTypeHoldWish
 import app.noren.core.FfiConverterTypeHoldsError
 import app.noren.core.FfiConverterTypeIntentState
 import app.noren.core.FfiConverterTypeIntentView
+import app.noren.core.FfiConverterTypeJourneyQuestion
 import app.noren.core.FfiConverterTypeMemberError
 import app.noren.core.FfiConverterTypeMemberState
+import app.noren.core.FfiConverterTypeMenuItemDetail
+import app.noren.core.FfiConverterTypeMenuView
 import app.noren.core.FfiConverterTypeMonthTotal
 import app.noren.core.FfiConverterTypeNearPage
 import app.noren.core.FfiConverterTypeNewCheckIn
 import app.noren.core.FfiConverterTypeObservation
 import app.noren.core.FfiConverterTypeOpenError
+import app.noren.core.FfiConverterTypeOrderReview
+import app.noren.core.FfiConverterTypeOrderTrip
+import app.noren.core.FfiConverterTypeOrderingError
+import app.noren.core.FfiConverterTypeOrdersPage
 import app.noren.core.FfiConverterTypeOutboxError
+import app.noren.core.FfiConverterTypePickupSlotsView
+import app.noren.core.FfiConverterTypePickupWindow
 import app.noren.core.FfiConverterTypePlacePage
 import app.noren.core.FfiConverterTypePlaceView
+import app.noren.core.FfiConverterTypePlaceWish
+import app.noren.core.FfiConverterTypePlacedOrder
 import app.noren.core.FfiConverterTypePlacesError
 import app.noren.core.FfiConverterTypePresentation
 import app.noren.core.FfiConverterTypeProductSummary
@@ -96,6 +119,8 @@ import app.noren.core.FfiConverterTypeReviewsView
 import app.noren.core.FfiConverterTypeScanView
 import app.noren.core.FfiConverterTypeSecureStore
 import app.noren.core.FfiConverterTypeSendReport
+import app.noren.core.FfiConverterTypeSlotHoldOutcome
+import app.noren.core.FfiConverterTypeSlotSuggestions
 import app.noren.core.FfiConverterTypeStampCardView
 import app.noren.core.FfiConverterTypeStockError
 import app.noren.core.FfiConverterTypeStockMatrix
@@ -104,6 +129,7 @@ import app.noren.core.FfiConverterTypeStockReport
 import app.noren.core.FfiConverterTypeStockStoreView
 import app.noren.core.FfiConverterTypeStorageError
 import app.noren.core.FfiConverterTypeStoreAnswer
+import app.noren.core.FfiConverterTypeStoreStatus
 import app.noren.core.FfiConverterTypeSubmission
 import app.noren.core.FfiConverterTypeSymbology
 import app.noren.core.FfiConverterTypeSyncReport
@@ -118,16 +144,27 @@ import app.noren.core.HoldWish
 import app.noren.core.HoldsException
 import app.noren.core.IntentState
 import app.noren.core.IntentView
+import app.noren.core.JourneyQuestion
 import app.noren.core.MemberException
 import app.noren.core.MemberState
+import app.noren.core.MenuItemDetail
+import app.noren.core.MenuView
 import app.noren.core.MonthTotal
 import app.noren.core.NearPage
 import app.noren.core.NewCheckIn
 import app.noren.core.Observation
 import app.noren.core.OpenException
+import app.noren.core.OrderReview
+import app.noren.core.OrderTrip
+import app.noren.core.OrderingException
+import app.noren.core.OrdersPage
 import app.noren.core.OutboxException
+import app.noren.core.PickupSlotsView
+import app.noren.core.PickupWindow
 import app.noren.core.PlacePage
 import app.noren.core.PlaceView
+import app.noren.core.PlaceWish
+import app.noren.core.PlacedOrder
 import app.noren.core.PlacesException
 import app.noren.core.Presentation
 import app.noren.core.ProductSummary
@@ -139,6 +176,8 @@ import app.noren.core.ReviewsView
 import app.noren.core.ScanView
 import app.noren.core.SecureStore
 import app.noren.core.SendReport
+import app.noren.core.SlotHoldOutcome
+import app.noren.core.SlotSuggestions
 import app.noren.core.StampCardView
 import app.noren.core.StockException
 import app.noren.core.StockMatrix
@@ -147,19 +186,28 @@ import app.noren.core.StockReport
 import app.noren.core.StockStoreView
 import app.noren.core.StorageException
 import app.noren.core.StoreAnswer
+import app.noren.core.StoreStatus
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
+import app.noren.rules.AllergenId
 import app.noren.rules.Arrival
 import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
+import app.noren.rules.CartLine
+import app.noren.rules.FfiConverterTypeAllergenId
 import app.noren.rules.FfiConverterTypeArrival
 import app.noren.rules.FfiConverterTypeAssetInfo
 import app.noren.rules.FfiConverterTypeBasketLine
+import app.noren.rules.FfiConverterTypeCartLine
 import app.noren.rules.FfiConverterTypeFit
+import app.noren.rules.FfiConverterTypeHandoffMode
 import app.noren.rules.FfiConverterTypeHoldId
 import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLink
+import app.noren.rules.FfiConverterTypeMenuItemId
+import app.noren.rules.FfiConverterTypeOrderId
+import app.noren.rules.FfiConverterTypePickupTime
 import app.noren.rules.FfiConverterTypePlaceId
 import app.noren.rules.FfiConverterTypeProductId
 import app.noren.rules.FfiConverterTypeReactionKind
@@ -170,9 +218,13 @@ import app.noren.rules.FfiConverterTypeSizeMm
 import app.noren.rules.FfiConverterTypeSku
 import app.noren.rules.FfiConverterTypeStoreId
 import app.noren.rules.Fit
+import app.noren.rules.HandoffMode
 import app.noren.rules.HoldId
 import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
+import app.noren.rules.MenuItemId
+import app.noren.rules.OrderId
+import app.noren.rules.PickupTime
 import app.noren.rules.PlaceId
 import app.noren.rules.ProductId
 import app.noren.rules.ReactionKind
@@ -190,14 +242,20 @@ import kotlinx.coroutines.GlobalScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
+import app.noren.core.RustBuffer as RustBufferAllergenNote
 import app.noren.core.RustBuffer as RustBufferAreaReport
 import app.noren.core.RustBuffer as RustBufferBestSetView
 import app.noren.core.RustBuffer as RustBufferCardView
+import app.noren.core.RustBuffer as RustBufferCartCheck
+import app.noren.core.RustBuffer as RustBufferCartHandoff
+import app.noren.core.RustBuffer as RustBufferCartOf
+import app.noren.core.RustBuffer as RustBufferCartView
 import app.noren.core.RustBuffer as RustBufferCatalogueError
 import app.noren.core.RustBuffer as RustBufferChangeObserver
 import app.noren.core.RustBuffer as RustBufferCheckInError
 import app.noren.core.RustBuffer as RustBufferCheckInReport
 import app.noren.core.RustBuffer as RustBufferCheckInView
+import app.noren.core.RustBuffer as RustBufferCheckoutWish
 import app.noren.core.RustBuffer as RustBufferConditionView
 import app.noren.core.RustBuffer as RustBufferCouponSituation
 import app.noren.core.RustBuffer as RustBufferCouponView
@@ -218,16 +276,27 @@ import app.noren.core.RustBuffer as RustBufferHoldWish
 import app.noren.core.RustBuffer as RustBufferHoldsError
 import app.noren.core.RustBuffer as RustBufferIntentState
 import app.noren.core.RustBuffer as RustBufferIntentView
+import app.noren.core.RustBuffer as RustBufferJourneyQuestion
 import app.noren.core.RustBuffer as RustBufferMemberError
 import app.noren.core.RustBuffer as RustBufferMemberState
+import app.noren.core.RustBuffer as RustBufferMenuItemDetail
+import app.noren.core.RustBuffer as RustBufferMenuView
 import app.noren.core.RustBuffer as RustBufferMonthTotal
 import app.noren.core.RustBuffer as RustBufferNearPage
 import app.noren.core.RustBuffer as RustBufferNewCheckIn
 import app.noren.core.RustBuffer as RustBufferObservation
 import app.noren.core.RustBuffer as RustBufferOpenError
+import app.noren.core.RustBuffer as RustBufferOrderReview
+import app.noren.core.RustBuffer as RustBufferOrderTrip
+import app.noren.core.RustBuffer as RustBufferOrderingError
+import app.noren.core.RustBuffer as RustBufferOrdersPage
 import app.noren.core.RustBuffer as RustBufferOutboxError
+import app.noren.core.RustBuffer as RustBufferPickupSlotsView
+import app.noren.core.RustBuffer as RustBufferPickupWindow
 import app.noren.core.RustBuffer as RustBufferPlacePage
 import app.noren.core.RustBuffer as RustBufferPlaceView
+import app.noren.core.RustBuffer as RustBufferPlaceWish
+import app.noren.core.RustBuffer as RustBufferPlacedOrder
 import app.noren.core.RustBuffer as RustBufferPlacesError
 import app.noren.core.RustBuffer as RustBufferPresentation
 import app.noren.core.RustBuffer as RustBufferProductSummary
@@ -239,6 +308,8 @@ import app.noren.core.RustBuffer as RustBufferReviewsView
 import app.noren.core.RustBuffer as RustBufferScanView
 import app.noren.core.RustBuffer as RustBufferSecureStore
 import app.noren.core.RustBuffer as RustBufferSendReport
+import app.noren.core.RustBuffer as RustBufferSlotHoldOutcome
+import app.noren.core.RustBuffer as RustBufferSlotSuggestions
 import app.noren.core.RustBuffer as RustBufferStampCardView
 import app.noren.core.RustBuffer as RustBufferStockError
 import app.noren.core.RustBuffer as RustBufferStockMatrix
@@ -247,16 +318,23 @@ import app.noren.core.RustBuffer as RustBufferStockReport
 import app.noren.core.RustBuffer as RustBufferStockStoreView
 import app.noren.core.RustBuffer as RustBufferStorageError
 import app.noren.core.RustBuffer as RustBufferStoreAnswer
+import app.noren.core.RustBuffer as RustBufferStoreStatus
 import app.noren.core.RustBuffer as RustBufferSubmission
 import app.noren.core.RustBuffer as RustBufferSymbology
 import app.noren.core.RustBuffer as RustBufferSyncReport
+import app.noren.rules.RustBuffer as RustBufferAllergenId
 import app.noren.rules.RustBuffer as RustBufferArrival
 import app.noren.rules.RustBuffer as RustBufferAssetInfo
 import app.noren.rules.RustBuffer as RustBufferBasketLine
+import app.noren.rules.RustBuffer as RustBufferCartLine
 import app.noren.rules.RustBuffer as RustBufferFit
+import app.noren.rules.RustBuffer as RustBufferHandoffMode
 import app.noren.rules.RustBuffer as RustBufferHoldId
 import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLink
+import app.noren.rules.RustBuffer as RustBufferMenuItemId
+import app.noren.rules.RustBuffer as RustBufferOrderId
+import app.noren.rules.RustBuffer as RustBufferPickupTime
 import app.noren.rules.RustBuffer as RustBufferPlaceId
 import app.noren.rules.RustBuffer as RustBufferProductId
 import app.noren.rules.RustBuffer as RustBufferReactionKind
@@ -964,6 +1042,72 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_waiting(
     ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_accept_prices(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_add_to_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_avoid_allergens(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_avoided_allergens(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_carts(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_change_cart_line(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_check_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_clear_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_declare_age(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_hold_slot(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_line_allergens(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_menu(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_menu_item(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_order(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_orders(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_pickup_slots(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_place_order(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_menu(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_orders(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_store_status(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_release_slot(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_remove_from_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_resolve_order(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_review_order(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_set_cart_handoff(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_set_cart_note(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_store_status(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_suggest_slots(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_take_cart_to(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_take_order_push(
+    ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_check_asset(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_favourites(
@@ -1154,6 +1298,72 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_waiting(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_accept_prices(`ptr`: Long,`of`: RustBufferCartOf.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_add_to_cart(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`line`: RustBufferCartLine.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_avoid_allergens(`ptr`: Long,`allergens`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_avoided_allergens(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_cart(`ptr`: Long,`of`: RustBufferCartOf.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_carts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_change_cart_line(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`line`: Int,`to`: RustBufferCartLine.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_check_cart(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`wish`: RustBufferCheckoutWish.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartCheck.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_clear_cart(`ptr`: Long,`of`: RustBufferCartOf.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_declare_age(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`age`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_hold_slot(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`time`: RustBufferPickupTime.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_line_allergens(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`line`: RustBufferCartLine.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_menu(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`handoff`: RustBuffer.ByValue,`atMs`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferMenuView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_menu_item(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`item`: RustBufferMenuItemId.ByValue,`handoff`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferMenuItemDetail.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders(`ptr`: Long,`observations`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_order(`ptr`: Long,`order`: RustBufferOrderId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferPlacedOrder.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_orders(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferOrdersPage.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_pickup_slots(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`window`: RustBufferPickupWindow.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferPickupSlotsView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_place_order(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`wish`: RustBufferPlaceWish.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferPlacedOrder.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_menu(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_orders(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_store_status(`ptr`: Long,`stores`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_release_slot(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_remove_from_cart(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`line`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_resolve_order(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_review_order(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`wish`: RustBufferCheckoutWish.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferOrderReview.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_set_cart_handoff(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`handoff`: RustBufferCartHandoff.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_set_cart_note(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`line`: Int,`note`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_set_cart_quantity(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`line`: Int,`quantity`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_store_status(`ptr`: Long,`stores`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_suggest_slots(`ptr`: Long,`question`: RustBufferJourneyQuestion.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferSlotSuggestions.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_take_cart_to(`ptr`: Long,`of`: RustBufferCartOf.ByValue,`store`: RustBufferStoreId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferCartView.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_take_order_push(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
     external fun uniffi_noren_ffi_fn_method_appcore_check_asset(`ptr`: Long,`asset`: RustBufferAssetInfo.ByValue,`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_noren_ffi_fn_method_appcore_favourites(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1478,6 +1688,105 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_waiting() and 0xFFFF) != 39558) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_accept_prices() and 0xFFFF) != 60460) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_add_to_cart() and 0xFFFF) != 47180) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_avoid_allergens() and 0xFFFF) != 20805) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_avoided_allergens() and 0xFFFF) != 25006) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_cart() and 0xFFFF) != 35751) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_carts() and 0xFFFF) != 18521) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_change_cart_line() and 0xFFFF) != 30994) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_check_cart() and 0xFFFF) != 62348) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_clear_cart() and 0xFFFF) != 11358) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_declare_age() and 0xFFFF) != 18541) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_hold_slot() and 0xFFFF) != 28579) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_line_allergens() and 0xFFFF) != 20025) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_menu() and 0xFFFF) != 31896) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_menu_item() and 0xFFFF) != 31) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders() and 0xFFFF) != 2806) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_order() and 0xFFFF) != 48880) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_orders() and 0xFFFF) != 3280) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_pickup_slots() and 0xFFFF) != 815) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_place_order() and 0xFFFF) != 33598) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_menu() and 0xFFFF) != 36345) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_orders() and 0xFFFF) != 45247) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_store_status() and 0xFFFF) != 42326) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_release_slot() and 0xFFFF) != 41529) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_remove_from_cart() and 0xFFFF) != 32676) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_resolve_order() and 0xFFFF) != 15796) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_review_order() and 0xFFFF) != 2254) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_handoff() and 0xFFFF) != 4604) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_note() and 0xFFFF) != 20775) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity() and 0xFFFF) != 26742) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_store_status() and 0xFFFF) != 10389) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots() and 0xFFFF) != 41941) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_take_cart_to() and 0xFFFF) != 5590) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_take_order_push() and 0xFFFF) != 2273) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_check_asset() and 0xFFFF) != 61458) {
@@ -2331,6 +2640,275 @@ public interface AppCoreInterface {
      * `Outbox`: `Storage`.
      */
     fun `waiting`(): List<IntentView>
+
+    /**
+     * The person has seen the prices of now, and says yes. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoMenu`.
+     */
+    fun `acceptPrices`(`of`: CartOf): CartView
+
+    /**
+     * Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    fun `addToCart`(`of`: CartOf, `line`: CartLine): CartView
+
+    /**
+     * What the person must not eat, by the ids of the allergen table. Sealed on the device; sent with an order only where they say so. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Storage`.
+     */
+    fun `avoidAllergens`(`allergens`: List<AllergenId>)
+
+    /**
+     * What the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
+     */
+    fun `avoidedAllergens`(): List<AllergenId>
+
+    /**
+     * The cart, empty where there is none. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    fun `cart`(`of`: CartOf): CartView
+
+    /**
+     * Every cart with something in it, by store. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    fun `carts`(): List<CartView>
+
+    /**
+     * Puts another line in the place of one (from 0): other modifiers, another note. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoSuchLine`.
+     */
+    fun `changeCartLine`(`of`: CartOf, `line`: kotlin.UInt, `to`: CartLine): CartView
+
+    /**
+     * Holds the cart against the menu and status on the phone: what does not fit, what is not as it was seen, what it comes to with the best coupons
+     * and the points, and what a person who avoids something should read. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `Storage`.
+     */
+    fun `checkCart`(`of`: CartOf, `wish`: CheckoutWish): CartCheck
+
+    /**
+     * Empties the cart. A slot that is held for it runs out by itself, unless it is released. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    fun `clearCart`(`of`: CartOf): CartView
+
+    /**
+     * The age that the person declares, where something asks for one; it is checked at hand-over. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+    fun `declareAge`(`of`: CartOf, `age`: kotlin.UByte?): CartView
+
+    /**
+     * Asks the store to keep the kitchen's time for this cart while the person pays. Again, it answers as before; another cart or time moves it.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `HasProblems`, `Unresolved`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `holdSlot`(`of`: CartOf, `time`: PickupTime, `cancel`: CancelToken?): SlotHoldOutcome
+
+    /**
+     * What a line, as it is chosen so far, holds of every listed allergen, and of what the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    fun `lineAllergens`(`store`: StoreId, `line`: CartLine): List<AllergenNote>
+
+    /**
+     * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    fun `menu`(`store`: StoreId, `handoff`: HandoffMode?, `atMs`: kotlin.Long?): MenuView
+
+    /**
+     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
+     */
+    fun `menuItem`(`store`: StoreId, `item`: MenuItemId, `handoff`: HandoffMode?): MenuItemDetail
+
+    /**
+     * Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
+     * position leaves the phone. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    fun `onTheWayToOrders`(`observations`: List<Observation>): List<OrderTrip>
+
+    /**
+     * One order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Storage`.
+     */
+    fun `order`(`order`: OrderId): PlacedOrder
+
+    /**
+     * Orders, newest first, with pickup codes and call numbers. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    fun `orders`(): OrdersPage
+
+    /**
+     * When the cart could be ready: as soon as possible, and the times of a window, by what the server last said is booked. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `NoStatus`, `Storage`.
+     */
+    fun `pickupSlots`(`of`: CartOf, `window`: PickupWindow): PickupSlotsView
+
+    /**
+     * The tap: orders what the review of this id has shown. Durable before this returns; `resolve_order` sends it and says what became of it, and so
+     * does `send_due`. However often it is tapped, it is one order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotReviewed`, `NotHeld`, `NeedsSeat`, `CardNumber`, `BadCart`, `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`.
+     */
+    fun `placeOrder`(`order`: OrderId, `wish`: PlaceWish): PlacedOrder
+
+    /**
+     * Fetches a store's menu, with its kitchen, taxes and allergens, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshMenu`(`store`: StoreId, `cancel`: CancelToken?): kotlin.Boolean
+
+    /**
+     * Asks for the orders, if anything has changed. True when something is different.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshOrders`(`cancel`: CancelToken?): kotlin.Boolean
+
+    /**
+     * Asks what is sold out, booked and paused in stores, by the minute while someone looks; without a store, in all whose menu is on the phone.
+     * Answers those that take no orders.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    suspend fun `refreshStoreStatus`(`stores`: List<StoreId>, `cancel`: CancelToken?): List<StoreId>
+
+    /**
+     * The person does not order: the kitchen's time is free again. True when something was held.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`: it runs out by itself then.
+     */
+    suspend fun `releaseSlot`(`of`: CartOf, `cancel`: CancelToken?): kotlin.Boolean
+
+    /**
+     * Takes a line out. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    fun `removeFromCart`(`of`: CartOf, `line`: kotlin.UInt): CartView
+
+    /**
+     * Sends an order that was placed, or asks what became of it; still unknown where no answer comes.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`: it stays in the outbox.
+     */
+    suspend fun `resolveOrder`(`order`: OrderId, `cancel`: CancelToken?): PlacedOrder
+
+    /**
+     * The last screen before the tap: show all its rows, then `place_order` orders exactly this. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `HasProblems`, `NotHeld`, `BadCart`, `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    fun `reviewOrder`(`of`: CartOf, `wish`: CheckoutWish): OrderReview
+
+    /**
+     * How it is handed over and where it is eaten. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+    fun `setCartHandoff`(`of`: CartOf, `handoff`: CartHandoff): CartView
+
+    /**
+     * A word to the kitchen, at most 200 characters; empty for none. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    fun `setCartNote`(`of`: CartOf, `line`: kotlin.UInt, `note`: kotlin.String): CartView
+
+    /**
+     * So many pieces of a line; with 0 it goes. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    fun `setCartQuantity`(`of`: CartOf, `line`: kotlin.UInt, `quantity`: kotlin.UInt): CartView
+
+    /**
+     * What changes by the minute in stores, as it was heard last. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    fun `storeStatus`(`stores`: List<StoreId>): List<StoreStatus>
+
+    /**
+     * Which stores could make the cart, and when, on the way that the person goes; the best first. Where the phone is stays on the phone. Local:
+     * `refresh_store_status` without a store brings what is booked.
+     *
+     * # Errors
+     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     */
+    fun `suggestSlots`(`question`: JourneyQuestion): SlotSuggestions
+
+    /**
+     * Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    fun `takeCartTo`(`of`: CartOf, `store`: StoreId): CartView
+
+    /**
+     * What a push message about an order carries: where it stands, at once and with no network. True when it was news. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+    fun `takeOrderPush`(`text`: kotlin.String): kotlin.Boolean
 
     /**
      * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
@@ -3419,6 +3997,768 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
     UniffiLib.uniffi_noren_ffi_fn_method_appcore_waiting(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The person has seen the prices of now, and says yes. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoMenu`.
+     */
+    @Throws(NorenException::class)override fun `acceptPrices`(`of`: CartOf): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_accept_prices(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `addToCart`(`of`: CartOf, `line`: CartLine): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_to_cart(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterTypeCartLine.lower(`line`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What the person must not eat, by the ids of the allergen table. Sealed on the device; sent with an order only where they say so. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `avoidAllergens`(`allergens`: List<AllergenId>)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoid_allergens(
+        it,
+
+        FfiConverterSequenceTypeAllergenId.lower(`allergens`),_status)
+}
+    }
+
+
+
+
+    /**
+     * What the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
+     */
+    @Throws(NorenException::class)override fun `avoidedAllergens`(): List<AllergenId> {
+            return FfiConverterSequenceTypeAllergenId.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoided_allergens(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The cart, empty where there is none. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `cart`(`of`: CartOf): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_cart(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Every cart with something in it, by store. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `carts`(): List<CartView> {
+            return FfiConverterSequenceTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_carts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Puts another line in the place of one (from 0): other modifiers, another note. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`; `NoSuchLine`.
+     */
+    @Throws(NorenException::class)override fun `changeCartLine`(`of`: CartOf, `line`: kotlin.UInt, `to`: CartLine): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_change_cart_line(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterUInt.lower(`line`),
+        FfiConverterTypeCartLine.lower(`to`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Holds the cart against the menu and status on the phone: what does not fit, what is not as it was seen, what it comes to with the best coupons
+     * and the points, and what a person who avoids something should read. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `checkCart`(`of`: CartOf, `wish`: CheckoutWish): CartCheck {
+            return FfiConverterTypeCartCheck.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_check_cart(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterTypeCheckoutWish.lower(`wish`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Empties the cart. A slot that is held for it runs out by itself, unless it is released. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `clearCart`(`of`: CartOf): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_clear_cart(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The age that the person declares, where something asks for one; it is checked at hand-over. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+    @Throws(NorenException::class)override fun `declareAge`(`of`: CartOf, `age`: kotlin.UByte?): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_declare_age(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterOptionalUByte.lower(`age`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Asks the store to keep the kitchen's time for this cart while the person pays. Again, it answers as before; another cart or time moves it.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `HasProblems`, `Unresolved`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `holdSlot`(`of`: CartOf, `time`: PickupTime, `cancel`: CancelToken?) : SlotHoldOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_hold_slot(
+                uniffiHandle,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterTypePickupTime.lower(`time`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferSlotHoldOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeSlotHoldOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What a line, as it is chosen so far, holds of every listed allergen, and of what the person avoids. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `lineAllergens`(`store`: StoreId, `line`: CartLine): List<AllergenNote> {
+            return FfiConverterSequenceTypeAllergenNote.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_allergens(
+        it,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterTypeCartLine.lower(`line`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `menu`(`store`: StoreId, `handoff`: HandoffMode?, `atMs`: kotlin.Long?): MenuView {
+            return FfiConverterTypeMenuView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu(
+        it,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterOptionalTypeHandoffMode.lower(`handoff`),
+        FfiConverterOptionalLong.lower(`atMs`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `menuItem`(`store`: StoreId, `item`: MenuItemId, `handoff`: HandoffMode?): MenuItemDetail {
+            return FfiConverterTypeMenuItemDetail.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu_item(
+        it,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterTypeMenuItemId.lower(`item`),
+        FfiConverterOptionalTypeHandoffMode.lower(`handoff`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
+     * position leaves the phone. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `onTheWayToOrders`(`observations`: List<Observation>): List<OrderTrip> {
+            return FfiConverterSequenceTypeOrderTrip.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders(
+        it,
+
+        FfiConverterSequenceTypeObservation.lower(`observations`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * One order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `order`(`order`: OrderId): PlacedOrder {
+            return FfiConverterTypePlacedOrder.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_order(
+        it,
+
+        FfiConverterTypeOrderId.lower(`order`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Orders, newest first, with pickup codes and call numbers. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `orders`(): OrdersPage {
+            return FfiConverterTypeOrdersPage.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_orders(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * When the cart could be ready: as soon as possible, and the times of a window, by what the server last said is booked. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `NoMenu`, `NoStatus`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `pickupSlots`(`of`: CartOf, `window`: PickupWindow): PickupSlotsView {
+            return FfiConverterTypePickupSlotsView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_slots(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterTypePickupWindow.lower(`window`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The tap: orders what the review of this id has shown. Durable before this returns; `resolve_order` sends it and says what became of it, and so
+     * does `send_due`. However often it is tapped, it is one order. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotReviewed`, `NotHeld`, `NeedsSeat`, `CardNumber`, `BadCart`, `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `placeOrder`(`order`: OrderId, `wish`: PlaceWish): PlacedOrder {
+            return FfiConverterTypePlacedOrder.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_place_order(
+        it,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterTypePlaceWish.lower(`wish`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Fetches a store's menu, with its kitchen, taxes and allergens, if it has changed. True when it has.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshMenu`(`store`: StoreId, `cancel`: CancelToken?) : kotlin.Boolean {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_menu(
+                uniffiHandle,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_i8(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_i8(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_i8(future) },
+        // lift function
+        { FfiConverterBoolean.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks for the orders, if anything has changed. True when something is different.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshOrders`(`cancel`: CancelToken?) : kotlin.Boolean {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_orders(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_i8(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_i8(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_i8(future) },
+        // lift function
+        { FfiConverterBoolean.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks what is sold out, booked and paused in stores, by the minute while someone looks; without a store, in all whose menu is on the phone.
+     * Answers those that take no orders.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`. What is known stays readable.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshStoreStatus`(`stores`: List<StoreId>, `cancel`: CancelToken?) : List<StoreId> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_store_status(
+                uniffiHandle,
+
+        FfiConverterSequenceTypeStoreId.lower(`stores`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeStoreId.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * The person does not order: the kitchen's time is free again. True when something was held.
+     *
+     * # Errors
+     * `Ordering`; `Cancelled`: it runs out by itself then.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `releaseSlot`(`of`: CartOf, `cancel`: CancelToken?) : kotlin.Boolean {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_slot(
+                uniffiHandle,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_i8(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_i8(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_i8(future) },
+        // lift function
+        { FfiConverterBoolean.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Takes a line out. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    @Throws(NorenException::class)override fun `removeFromCart`(`of`: CartOf, `line`: kotlin.UInt): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterUInt.lower(`line`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Sends an order that was placed, or asks what became of it; still unknown where no answer comes.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`: it stays in the outbox.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `resolveOrder`(`order`: OrderId, `cancel`: CancelToken?) : PlacedOrder {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve_order(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferPlacedOrder.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePlacedOrder.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * The last screen before the tap: show all its rows, then `place_order` orders exactly this. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `HasProblems`, `NotHeld`, `BadCart`, `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `reviewOrder`(`of`: CartOf, `wish`: CheckoutWish): OrderReview {
+            return FfiConverterTypeOrderReview.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterTypeCheckoutWish.lower(`wish`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * How it is handed over and where it is eaten. Local, durable.
+     *
+     * # Errors
+     * As for `add_to_cart`.
+     */
+    @Throws(NorenException::class)override fun `setCartHandoff`(`of`: CartOf, `handoff`: CartHandoff): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_handoff(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterTypeCartHandoff.lower(`handoff`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * A word to the kitchen, at most 200 characters; empty for none. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    @Throws(NorenException::class)override fun `setCartNote`(`of`: CartOf, `line`: kotlin.UInt, `note`: kotlin.String): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_note(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterUInt.lower(`line`),
+        FfiConverterString.lower(`note`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * So many pieces of a line; with 0 it goes. Local, durable.
+     *
+     * # Errors
+     * As for `change_cart_line`.
+     */
+    @Throws(NorenException::class)override fun `setCartQuantity`(`of`: CartOf, `line`: kotlin.UInt, `quantity`: kotlin.UInt): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_set_cart_quantity(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterUInt.lower(`line`),
+        FfiConverterUInt.lower(`quantity`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What changes by the minute in stores, as it was heard last. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `storeStatus`(`stores`: List<StoreId>): List<StoreStatus> {
+            return FfiConverterSequenceTypeStoreStatus.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_store_status(
+        it,
+
+        FfiConverterSequenceTypeStoreId.lower(`stores`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Which stores could make the cart, and when, on the way that the person goes; the best first. Where the phone is stays on the phone. Local:
+     * `refresh_store_status` without a store brings what is booked.
+     *
+     * # Errors
+     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `suggestSlots`(`question`: JourneyQuestion): SlotSuggestions {
+            return FfiConverterTypeSlotSuggestions.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_suggest_slots(
+        it,
+
+        FfiConverterTypeJourneyQuestion.lower(`question`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `takeCartTo`(`of`: CartOf, `store`: StoreId): CartView {
+            return FfiConverterTypeCartView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_cart_to(
+        it,
+
+        FfiConverterTypeCartOf.lower(`of`),
+        FfiConverterTypeStoreId.lower(`store`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What a push message about an order carries: where it stands, at once and with no network. True when it was news. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadPush`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `takeOrderPush`(`text`: kotlin.String): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_take_order_push(
+        it,
+
+        FfiConverterString.lower(`text`),_status)
 }
     }
     )
@@ -5513,6 +6853,20 @@ sealed class NorenException: kotlin.Exception() {
     }
 
     /**
+     * Menus, carts and orders.
+     */
+    class Ordering(
+
+        /**
+         * Why.
+         */
+        val `error`: OrderingException
+        ) : NorenException() {
+        override val message
+            get() = "error=${ `error` }"
+    }
+
+    /**
      * The outbox.
      */
     class Outbox(
@@ -5623,17 +6977,20 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
             9 -> NorenException.Holds(
                 FfiConverterTypeHoldsError.read(buf),
                 )
-            10 -> NorenException.Outbox(
+            10 -> NorenException.Ordering(
+                FfiConverterTypeOrderingError.read(buf),
+                )
+            11 -> NorenException.Outbox(
                 FfiConverterTypeOutboxError.read(buf),
                 )
-            11 -> NorenException.Forget(
+            12 -> NorenException.Forget(
                 FfiConverterTypeForgetError.read(buf),
                 )
-            12 -> NorenException.Storage(
+            13 -> NorenException.Storage(
                 FfiConverterTypeStorageError.read(buf),
                 )
-            13 -> NorenException.Cancelled()
-            14 -> NorenException.Runtime(
+            14 -> NorenException.Cancelled()
+            15 -> NorenException.Runtime(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -5686,6 +7043,11 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterTypeHoldsError.allocationSize(value.`error`)
+            )
+            is NorenException.Ordering -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeOrderingError.allocationSize(value.`error`)
             )
             is NorenException.Outbox -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -5761,33 +7123,70 @@ public object FfiConverterTypeNorenError : FfiConverterRustBuffer<NorenException
                 FfiConverterTypeHoldsError.write(value.`error`, buf)
                 Unit
             }
-            is NorenException.Outbox -> {
+            is NorenException.Ordering -> {
                 buf.putInt(10)
+                FfiConverterTypeOrderingError.write(value.`error`, buf)
+                Unit
+            }
+            is NorenException.Outbox -> {
+                buf.putInt(11)
                 FfiConverterTypeOutboxError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Forget -> {
-                buf.putInt(11)
+                buf.putInt(12)
                 FfiConverterTypeForgetError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Storage -> {
-                buf.putInt(12)
+                buf.putInt(13)
                 FfiConverterTypeStorageError.write(value.`error`, buf)
                 Unit
             }
             is NorenException.Cancelled -> {
-                buf.putInt(13)
+                buf.putInt(14)
                 Unit
             }
             is NorenException.Runtime -> {
-                buf.putInt(14)
+                buf.putInt(15)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
     }
 
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalUByte: FfiConverterRustBuffer<kotlin.UByte?> {
+    override fun read(buf: ByteBuffer): kotlin.UByte? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterUByte.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.UByte?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterUByte.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.UByte?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterUByte.write(value, buf)
+        }
+    }
 }
 
 
@@ -6020,6 +7419,38 @@ public object FfiConverterOptionalTypeFit: FfiConverterRustBuffer<Fit?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeHandoffMode: FfiConverterRustBuffer<HandoffMode?> {
+    override fun read(buf: ByteBuffer): HandoffMode? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeHandoffMode.read(buf)
+    }
+
+    override fun allocationSize(value: HandoffMode?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeHandoffMode.allocationSize(value)
+        }
+    }
+
+    override fun write(value: HandoffMode?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeHandoffMode.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeLink: FfiConverterRustBuffer<Link?> {
     override fun read(buf: ByteBuffer): Link? {
         if (buf.get().toInt() == 0) {
@@ -6074,6 +7505,62 @@ public object FfiConverterOptionalTypeStoreId: FfiConverterRustBuffer<StoreId?> 
         } else {
             buf.put(1)
             FfiConverterTypeStoreId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeAllergenNote: FfiConverterRustBuffer<List<AllergenNote>> {
+    override fun read(buf: ByteBuffer): List<AllergenNote> {
+        val len = buf.getInt()
+        return List<AllergenNote>(len) {
+            FfiConverterTypeAllergenNote.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AllergenNote>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAllergenNote.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AllergenNote>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAllergenNote.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCartView: FfiConverterRustBuffer<List<CartView>> {
+    override fun read(buf: ByteBuffer): List<CartView> {
+        val len = buf.getInt()
+        return List<CartView>(len) {
+            FfiConverterTypeCartView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CartView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCartView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CartView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCartView.write(it, buf)
         }
     }
 }
@@ -6224,6 +7711,34 @@ public object FfiConverterSequenceTypeMonthTotal: FfiConverterRustBuffer<List<Mo
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeOrderTrip: FfiConverterRustBuffer<List<OrderTrip>> {
+    override fun read(buf: ByteBuffer): List<OrderTrip> {
+        val len = buf.getInt()
+        return List<OrderTrip>(len) {
+            FfiConverterTypeOrderTrip.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<OrderTrip>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeOrderTrip.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<OrderTrip>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeOrderTrip.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeProductSummary: FfiConverterRustBuffer<List<ProductSummary>> {
     override fun read(buf: ByteBuffer): List<ProductSummary> {
         val len = buf.getInt()
@@ -6308,6 +7823,34 @@ public object FfiConverterSequenceTypeStockStoreView: FfiConverterRustBuffer<Lis
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeStoreStatus: FfiConverterRustBuffer<List<StoreStatus>> {
+    override fun read(buf: ByteBuffer): List<StoreStatus> {
+        val len = buf.getInt()
+        return List<StoreStatus>(len) {
+            FfiConverterTypeStoreStatus.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StoreStatus>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStoreStatus.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StoreStatus>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStoreStatus.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeBasketLine: FfiConverterRustBuffer<List<BasketLine>> {
     override fun read(buf: ByteBuffer): List<BasketLine> {
         val len = buf.getInt()
@@ -6354,6 +7897,34 @@ public object FfiConverterSequenceTypeObservation: FfiConverterRustBuffer<List<O
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeObservation.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeAllergenId: FfiConverterRustBuffer<List<AllergenId>> {
+    override fun read(buf: ByteBuffer): List<AllergenId> {
+        val len = buf.getInt()
+        return List<AllergenId>(len) {
+            FfiConverterTypeAllergenId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AllergenId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAllergenId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AllergenId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAllergenId.write(it, buf)
         }
     }
 }
@@ -6413,6 +7984,44 @@ public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<Store
         }
     }
 }
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 
 
@@ -6609,6 +8218,19 @@ object OpenExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<Open
 
 
 
+object OrderingExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<OrderingException> {
+    override fun lift(error_buf: RustBuffer.ByValue): OrderingException =
+        app.noren.core.OrderingException.ErrorHandler.lift(
+            RustBufferOrderingError.ByValue().apply {
+                capacity = error_buf.capacity
+                len = error_buf.len
+                data = error_buf.data
+            }
+        )
+}
+
+
+
 object OutboxExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<OutboxException> {
     override fun lift(error_buf: RustBuffer.ByValue): OutboxException =
         app.noren.core.OutboxException.ErrorHandler.lift(
@@ -6650,6 +8272,8 @@ object PurchasesExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler
 
 
 
+
+
 object StockExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<StockException> {
     override fun lift(error_buf: RustBuffer.ByValue): StockException =
         app.noren.core.StockException.ErrorHandler.lift(
@@ -6673,6 +8297,16 @@ object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<S
             }
         )
 }
+
+
+
+
+
+
+
+
+
+
 
 
 

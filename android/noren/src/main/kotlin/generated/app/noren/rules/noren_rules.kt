@@ -958,6 +958,29 @@ public object FfiConverterUShort: FfiConverter<UShort, Short> {
 /**
  * @suppress
  */
+public object FfiConverterShort: FfiConverter<Short, Short> {
+    override fun lift(value: Short): Short {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Short {
+        return buf.getShort()
+    }
+
+    override fun lower(value: Short): Short {
+        return value
+    }
+
+    override fun allocationSize(value: Short) = 2UL
+
+    override fun write(value: Short, buf: ByteBuffer) {
+        buf.putShort(value)
+    }
+}
+
+/**
+ * @suppress
+ */
 public object FfiConverterUInt: FfiConverter<UInt, Int> {
     override fun lift(value: Int): UInt {
         return value.toUInt()
@@ -975,6 +998,29 @@ public object FfiConverterUInt: FfiConverter<UInt, Int> {
 
     override fun write(value: UInt, buf: ByteBuffer) {
         buf.putInt(value.toInt())
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterInt: FfiConverter<Int, Int> {
+    override fun lift(value: Int): Int {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Int {
+        return buf.getInt()
+    }
+
+    override fun lower(value: Int): Int {
+        return value
+    }
+
+    override fun allocationSize(value: Int) = 4UL
+
+    override fun write(value: Int, buf: ByteBuffer) {
+        buf.putInt(value)
     }
 }
 
@@ -1124,6 +1170,234 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
         val byteBuf = toUtf8(value)
         buf.putInt(byteBuf.limit())
         buf.put(byteBuf)
+    }
+}
+
+
+
+/**
+ * Something to take along.
+ */
+data class AddOn (
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * What.
+     */
+    val `titles`: Texts
+    ,
+    /**
+     * In minor units, tax included.
+     */
+    val `priceMinor`: kotlin.Long
+    ,
+    /**
+     * ISO 4217.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * How many there are, at most 99.
+     */
+    val `available`: kotlin.UInt
+    ,
+    /**
+     * Where it lies.
+     */
+    val `shelf`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAddOn: FfiConverterRustBuffer<AddOn> {
+    override fun read(buf: ByteBuffer): AddOn {
+        return AddOn(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AddOn) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterTypeTexts.allocationSize(value.`titles`) +
+            FfiConverterLong.allocationSize(value.`priceMinor`) +
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterUInt.allocationSize(value.`available`) +
+            FfiConverterOptionalString.allocationSize(value.`shelf`)
+    )
+
+    override fun write(value: AddOn, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterTypeTexts.write(value.`titles`, buf)
+            FfiConverterLong.write(value.`priceMinor`, buf)
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterUInt.write(value.`available`, buf)
+            FfiConverterOptionalString.write(value.`shelf`, buf)
+    }
+}
+
+
+
+/**
+ * What lies on the shelves of the store where an order is fetched.
+ */
+data class AddOns (
+    /**
+     * Only what that store has now, at most 10.
+     */
+    val `addOns`: List<AddOn>
+    ,
+    /**
+     * The server's clock.
+     */
+    val `asOfMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAddOns: FfiConverterRustBuffer<AddOns> {
+    override fun read(buf: ByteBuffer): AddOns {
+        return AddOns(
+            FfiConverterSequenceTypeAddOn.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AddOns) = (
+            FfiConverterSequenceTypeAddOn.allocationSize(value.`addOns`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: AddOns, buf: ByteBuffer) {
+            FfiConverterSequenceTypeAddOn.write(value.`addOns`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * An allergen's level, from a day on.
+ */
+data class AllergenRow (
+    /**
+     * Which.
+     */
+    val `allergen`: AllergenId
+    ,
+    /**
+     * What the diner reads.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * How it is to be named.
+     */
+    val `level`: AllergenLevel
+    ,
+    /**
+     * The first day, `YYYY-MM-DD`.
+     */
+    val `fromDate`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAllergenRow: FfiConverterRustBuffer<AllergenRow> {
+    override fun read(buf: ByteBuffer): AllergenRow {
+        return AllergenRow(
+            FfiConverterTypeAllergenId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterTypeAllergenLevel.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AllergenRow) = (
+            FfiConverterTypeAllergenId.allocationSize(value.`allergen`) +
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterTypeAllergenLevel.allocationSize(value.`level`) +
+            FfiConverterString.allocationSize(value.`fromDate`)
+    )
+
+    override fun write(value: AllergenRow, buf: ByteBuffer) {
+            FfiConverterTypeAllergenId.write(value.`allergen`, buf)
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterTypeAllergenLevel.write(value.`level`, buf)
+            FfiConverterString.write(value.`fromDate`, buf)
+    }
+}
+
+
+
+/**
+ * Allergens with their dates.
+ */
+data class AllergenTable (
+    /**
+     * In any order.
+     */
+    val `rows`: List<AllergenRow>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAllergenTable: FfiConverterRustBuffer<AllergenTable> {
+    override fun read(buf: ByteBuffer): AllergenTable {
+        return AllergenTable(
+            FfiConverterSequenceTypeAllergenRow.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AllergenTable) = (
+            FfiConverterSequenceTypeAllergenRow.allocationSize(value.`rows`)
+    )
+
+    override fun write(value: AllergenTable, buf: ByteBuffer) {
+            FfiConverterSequenceTypeAllergenRow.write(value.`rows`, buf)
     }
 }
 
@@ -1398,6 +1672,423 @@ public object FfiConverterTypeBasketLine: FfiConverterRustBuffer<BasketLine> {
 
 
 /**
+ * Something with its number.
+ */
+data class BasketPiece (
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * How many, 1 to 99.
+     */
+    val `quantity`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBasketPiece: FfiConverterRustBuffer<BasketPiece> {
+    override fun read(buf: ByteBuffer): BasketPiece {
+        return BasketPiece(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: BasketPiece) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterUInt.allocationSize(value.`quantity`)
+    )
+
+    override fun write(value: BasketPiece, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+    }
+}
+
+
+
+/**
+ * How the person can get out of it.
+ */
+data class CancelTerms (
+    /**
+     * Until when it can be cancelled for nothing, in milliseconds; absent: until the kitchen begins.
+     */
+    val `untilMs`: kotlin.Long?
+    ,
+    /**
+     * What the store says of returns and of what is not fetched.
+     */
+    val `text`: Texts
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCancelTerms: FfiConverterRustBuffer<CancelTerms> {
+    override fun read(buf: ByteBuffer): CancelTerms {
+        return CancelTerms(
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterTypeTexts.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CancelTerms) = (
+            FfiConverterOptionalLong.allocationSize(value.`untilMs`) +
+            FfiConverterTypeTexts.allocationSize(value.`text`)
+    )
+
+    override fun write(value: CancelTerms, buf: ByteBuffer) {
+            FfiConverterOptionalLong.write(value.`untilMs`, buf)
+            FfiConverterTypeTexts.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * A cart.
+ */
+data class Cart (
+    /**
+     * How it is handed over.
+     */
+    val `handoff`: HandoffMode
+    ,
+    /**
+     * Where it is eaten, as the diner says (店内/持ち帰り).
+     */
+    val `taxHandoff`: TaxHandoff
+    ,
+    /**
+     * What is wanted.
+     */
+    val `lines`: List<CartLine>
+    ,
+    /**
+     * The age that the person declared, where something asks for one; checked at hand-over.
+     */
+    val `declaredAge`: kotlin.UByte?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCart: FfiConverterRustBuffer<Cart> {
+    override fun read(buf: ByteBuffer): Cart {
+        return Cart(
+            FfiConverterTypeHandoffMode.read(buf),
+            FfiConverterTypeTaxHandoff.read(buf),
+            FfiConverterSequenceTypeCartLine.read(buf),
+            FfiConverterOptionalUByte.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Cart) = (
+            FfiConverterTypeHandoffMode.allocationSize(value.`handoff`) +
+            FfiConverterTypeTaxHandoff.allocationSize(value.`taxHandoff`) +
+            FfiConverterSequenceTypeCartLine.allocationSize(value.`lines`) +
+            FfiConverterOptionalUByte.allocationSize(value.`declaredAge`)
+    )
+
+    override fun write(value: Cart, buf: ByteBuffer) {
+            FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+            FfiConverterTypeTaxHandoff.write(value.`taxHandoff`, buf)
+            FfiConverterSequenceTypeCartLine.write(value.`lines`, buf)
+            FfiConverterOptionalUByte.write(value.`declaredAge`, buf)
+    }
+}
+
+
+
+/**
+ * A line of a cart.
+ */
+data class CartLine (
+    /**
+     * What.
+     */
+    val `item`: MenuItemId
+    ,
+    /**
+     * How it is wanted.
+     */
+    val `modifiers`: List<CartModifier>
+    ,
+    /**
+     * How many, all alike.
+     */
+    val `quantity`: kotlin.UInt
+    ,
+    /**
+     * A word to the kitchen; at most [`MAX_NOTE`] characters.
+     */
+    val `note`: kotlin.String
+    ,
+    /**
+     * Where this line is eaten, where that is elsewhere than the rest (a souvenir taken home from the table).
+     */
+    val `taxHandoff`: TaxHandoff?
+    ,
+    /**
+     * What one piece cost when the person last saw it, in minor units, tax included: so that a changed price is a question.
+     */
+    val `seenMinor`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartLine: FfiConverterRustBuffer<CartLine> {
+    override fun read(buf: ByteBuffer): CartLine {
+        return CartLine(
+            FfiConverterTypeMenuItemId.read(buf),
+            FfiConverterSequenceTypeCartModifier.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeTaxHandoff.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartLine) = (
+            FfiConverterTypeMenuItemId.allocationSize(value.`item`) +
+            FfiConverterSequenceTypeCartModifier.allocationSize(value.`modifiers`) +
+            FfiConverterUInt.allocationSize(value.`quantity`) +
+            FfiConverterString.allocationSize(value.`note`) +
+            FfiConverterOptionalTypeTaxHandoff.allocationSize(value.`taxHandoff`) +
+            FfiConverterOptionalLong.allocationSize(value.`seenMinor`)
+    )
+
+    override fun write(value: CartLine, buf: ByteBuffer) {
+            FfiConverterTypeMenuItemId.write(value.`item`, buf)
+            FfiConverterSequenceTypeCartModifier.write(value.`modifiers`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+            FfiConverterString.write(value.`note`, buf)
+            FfiConverterOptionalTypeTaxHandoff.write(value.`taxHandoff`, buf)
+            FfiConverterOptionalLong.write(value.`seenMinor`, buf)
+    }
+}
+
+
+
+/**
+ * A modifier that is chosen, with what is chosen of the groups that it opens.
+ */
+data class CartModifier (
+    /**
+     * Of this group.
+     */
+    val `group`: ModifierGroupId
+    ,
+    /**
+     * This one.
+     */
+    val `modifier`: ModifierId
+    ,
+    /**
+     * So many.
+     */
+    val `quantity`: kotlin.UInt
+    ,
+    /**
+     * And of the groups that it opens.
+     */
+    val `modifiers`: List<CartModifier>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartModifier: FfiConverterRustBuffer<CartModifier> {
+    override fun read(buf: ByteBuffer): CartModifier {
+        return CartModifier(
+            FfiConverterTypeModifierGroupId.read(buf),
+            FfiConverterTypeModifierId.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterSequenceTypeCartModifier.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartModifier) = (
+            FfiConverterTypeModifierGroupId.allocationSize(value.`group`) +
+            FfiConverterTypeModifierId.allocationSize(value.`modifier`) +
+            FfiConverterUInt.allocationSize(value.`quantity`) +
+            FfiConverterSequenceTypeCartModifier.allocationSize(value.`modifiers`)
+    )
+
+    override fun write(value: CartModifier, buf: ByteBuffer) {
+            FfiConverterTypeModifierGroupId.write(value.`group`, buf)
+            FfiConverterTypeModifierId.write(value.`modifier`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+            FfiConverterSequenceTypeCartModifier.write(value.`modifiers`, buf)
+    }
+}
+
+
+
+/**
+ * Something that does not fit.
+ */
+data class CartProblem (
+    /**
+     * The line's place; `None` where it is about the whole cart.
+     */
+    val `line`: kotlin.UInt?
+    ,
+    /**
+     * The modifiers inside of which it is, outermost first.
+     */
+    val `within`: List<ModifierId>
+    ,
+    /**
+     * What it is.
+     */
+    val `kind`: CartProblemKind
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartProblem: FfiConverterRustBuffer<CartProblem> {
+    override fun read(buf: ByteBuffer): CartProblem {
+        return CartProblem(
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterSequenceTypeModifierId.read(buf),
+            FfiConverterTypeCartProblemKind.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CartProblem) = (
+            FfiConverterOptionalUInt.allocationSize(value.`line`) +
+            FfiConverterSequenceTypeModifierId.allocationSize(value.`within`) +
+            FfiConverterTypeCartProblemKind.allocationSize(value.`kind`)
+    )
+
+    override fun write(value: CartProblem, buf: ByteBuffer) {
+            FfiConverterOptionalUInt.write(value.`line`, buf)
+            FfiConverterSequenceTypeModifierId.write(value.`within`, buf)
+            FfiConverterTypeCartProblemKind.write(value.`kind`, buf)
+    }
+}
+
+
+
+/**
+ * Where a delivery goes. Erased with the member.
+ */
+data class DeliveryAddress (
+    /**
+     * To whom.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Postal code, as written there.
+     */
+    val `postalCode`: kotlin.String
+    ,
+    /**
+     * The rest, in one or more lines, at most 300 characters.
+     */
+    val `address`: kotlin.String
+    ,
+    /**
+     * A word to who brings it.
+     */
+    val `note`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDeliveryAddress: FfiConverterRustBuffer<DeliveryAddress> {
+    override fun read(buf: ByteBuffer): DeliveryAddress {
+        return DeliveryAddress(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DeliveryAddress) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`postalCode`) +
+            FfiConverterString.allocationSize(value.`address`) +
+            FfiConverterString.allocationSize(value.`note`)
+    )
+
+    override fun write(value: DeliveryAddress, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`postalCode`, buf)
+            FfiConverterString.write(value.`address`, buf)
+            FfiConverterString.write(value.`note`, buf)
+    }
+}
+
+
+
+/**
  * A variant that a member likes.
  */
 data class Favourite (
@@ -1447,6 +2138,61 @@ public object FfiConverterTypeFavourite: FfiConverterRustBuffer<Favourite> {
             FfiConverterTypeSku.write(value.`sku`, buf)
             FfiConverterSequenceTypeStoreId.write(value.`watch`, buf)
             FfiConverterLong.write(value.`sinceMs`, buf)
+    }
+}
+
+
+
+/**
+ * Goods of which there are not enough.
+ */
+data class GoodsShort (
+    /**
+     * The variant.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * How many are available; absent when nobody knows.
+     */
+    val `available`: kotlin.UInt?
+    ,
+    /**
+     * Where else it is.
+     */
+    val `alternatives`: List<HoldAlternative>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeGoodsShort: FfiConverterRustBuffer<GoodsShort> {
+    override fun read(buf: ByteBuffer): GoodsShort {
+        return GoodsShort(
+            FfiConverterTypeSku.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterSequenceTypeHoldAlternative.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: GoodsShort) = (
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterOptionalUInt.allocationSize(value.`available`) +
+            FfiConverterSequenceTypeHoldAlternative.allocationSize(value.`alternatives`)
+    )
+
+    override fun write(value: GoodsShort, buf: ByteBuffer) {
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterOptionalUInt.write(value.`available`, buf)
+            FfiConverterSequenceTypeHoldAlternative.write(value.`alternatives`, buf)
     }
 }
 
@@ -1911,6 +2657,433 @@ public object FfiConverterTypeIssuer: FfiConverterRustBuffer<Issuer> {
 
 
 /**
+ * What speaks against a slot, each by itself, in milliseconds; what is uncertain is taken at its mean.
+ */
+data class JourneyParts (
+    /**
+     * How long the person waits for the promised time.
+     */
+    val `waitMs`: kotlin.Long
+    ,
+    /**
+     * How long the order waits on the shelf from when it is planned to be ready.
+     */
+    val `shelfMs`: kotlin.Long
+    ,
+    /**
+     * How much longer the way is.
+     */
+    val `detourMs`: kotlin.Long
+    ,
+    /**
+     * How much longer the person waits because one order of ten is later than promised.
+     */
+    val `lateMs`: kotlin.Long
+    ,
+    /**
+     * How full the kitchen is; a full one is ten minutes.
+     */
+    val `loadMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeJourneyParts: FfiConverterRustBuffer<JourneyParts> {
+    override fun read(buf: ByteBuffer): JourneyParts {
+        return JourneyParts(
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: JourneyParts) = (
+            FfiConverterLong.allocationSize(value.`waitMs`) +
+            FfiConverterLong.allocationSize(value.`shelfMs`) +
+            FfiConverterLong.allocationSize(value.`detourMs`) +
+            FfiConverterLong.allocationSize(value.`lateMs`) +
+            FfiConverterLong.allocationSize(value.`loadMs`)
+    )
+
+    override fun write(value: JourneyParts, buf: ByteBuffer) {
+            FfiConverterLong.write(value.`waitMs`, buf)
+            FfiConverterLong.write(value.`shelfMs`, buf)
+            FfiConverterLong.write(value.`detourMs`, buf)
+            FfiConverterLong.write(value.`lateMs`, buf)
+            FfiConverterLong.write(value.`loadMs`, buf)
+    }
+}
+
+
+
+/**
+ * A store with its best slot.
+ */
+data class JourneySuggestion (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its slot.
+     */
+    val `slot`: PickupSlot
+    ,
+    /**
+     * When the person is there, in milliseconds since the Unix epoch.
+     */
+    val `arrivesMs`: kotlin.Long
+    ,
+    /**
+     * What speaks against it.
+     */
+    val `parts`: JourneyParts
+    ,
+    /**
+     * All of it by its weights: the less the better.
+     */
+    val `scoreMs`: kotlin.Long
+    ,
+    /**
+     * Why it stands here.
+     */
+    val `reason`: JourneyReason
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeJourneySuggestion: FfiConverterRustBuffer<JourneySuggestion> {
+    override fun read(buf: ByteBuffer): JourneySuggestion {
+        return JourneySuggestion(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypePickupSlot.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterTypeJourneyParts.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterTypeJourneyReason.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: JourneySuggestion) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypePickupSlot.allocationSize(value.`slot`) +
+            FfiConverterLong.allocationSize(value.`arrivesMs`) +
+            FfiConverterTypeJourneyParts.allocationSize(value.`parts`) +
+            FfiConverterLong.allocationSize(value.`scoreMs`) +
+            FfiConverterTypeJourneyReason.allocationSize(value.`reason`)
+    )
+
+    override fun write(value: JourneySuggestion, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypePickupSlot.write(value.`slot`, buf)
+            FfiConverterLong.write(value.`arrivesMs`, buf)
+            FfiConverterTypeJourneyParts.write(value.`parts`, buf)
+            FfiConverterLong.write(value.`scoreMs`, buf)
+            FfiConverterTypeJourneyReason.write(value.`reason`, buf)
+    }
+}
+
+
+
+/**
+ * Work at a station of the kitchen.
+ */
+data class MakeStep (
+    /**
+     * Where.
+     */
+    val `station`: StationId
+    ,
+    /**
+     * How long one batch takes, in seconds.
+     */
+    val `seconds`: kotlin.UInt
+    ,
+    /**
+     * How many equal pieces are made in one batch (six portions in one fryer); at least 1.
+     */
+    val `batch`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMakeStep: FfiConverterRustBuffer<MakeStep> {
+    override fun read(buf: ByteBuffer): MakeStep {
+        return MakeStep(
+            FfiConverterTypeStationId.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MakeStep) = (
+            FfiConverterTypeStationId.allocationSize(value.`station`) +
+            FfiConverterUInt.allocationSize(value.`seconds`) +
+            FfiConverterUInt.allocationSize(value.`batch`)
+    )
+
+    override fun write(value: MakeStep, buf: ByteBuffer) {
+            FfiConverterTypeStationId.write(value.`station`, buf)
+            FfiConverterUInt.write(value.`seconds`, buf)
+            FfiConverterUInt.write(value.`batch`, buf)
+    }
+}
+
+
+
+/**
+ * The menu of a store.
+ */
+data class Menu (
+    /**
+     * Whose.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Rises with each change.
+     */
+    val `version`: kotlin.ULong
+    ,
+    /**
+     * ISO 4217 code of all prices.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * Sections, in the order in which they are shown. An item that is in none is not sold.
+     */
+    val `sections`: List<MenuSection>
+    ,
+    /**
+     * All items.
+     */
+    val `items`: List<MenuItem>
+    ,
+    /**
+     * All groups.
+     */
+    val `groups`: List<ModifierGroup>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenu: FfiConverterRustBuffer<Menu> {
+    override fun read(buf: ByteBuffer): Menu {
+        return Menu(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeMenuSection.read(buf),
+            FfiConverterSequenceTypeMenuItem.read(buf),
+            FfiConverterSequenceTypeModifierGroup.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Menu) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterULong.allocationSize(value.`version`) +
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterSequenceTypeMenuSection.allocationSize(value.`sections`) +
+            FfiConverterSequenceTypeMenuItem.allocationSize(value.`items`) +
+            FfiConverterSequenceTypeModifierGroup.allocationSize(value.`groups`)
+    )
+
+    override fun write(value: Menu, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterULong.write(value.`version`, buf)
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterSequenceTypeMenuSection.write(value.`sections`, buf)
+            FfiConverterSequenceTypeMenuItem.write(value.`items`, buf)
+            FfiConverterSequenceTypeModifierGroup.write(value.`groups`, buf)
+    }
+}
+
+
+
+/**
+ * What is sold.
+ */
+data class MenuItem (
+    /**
+     * Its id.
+     */
+    val `id`: MenuItemId
+    ,
+    /**
+     * The article code on the receipt.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * Its class of goods for coupons, if the shop has classes.
+     */
+    val `class`: kotlin.String?
+    ,
+    /**
+     * What the diner reads.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * What it is.
+     */
+    val `description`: Texts
+    ,
+    /**
+     * What one costs. It is not sold for a hand-over without a price.
+     */
+    val `prices`: List<MenuPrice>
+    ,
+    /**
+     * What it is for the tax.
+     */
+    val `taxClass`: TaxClass
+    ,
+    /**
+     * Food and other things at one price (一体資産): then `tax_class` is food, and counts only where the rule is met.
+     */
+    val `mixedSet`: MixedSet?
+    ,
+    /**
+     * Its groups, in the order in which they are asked.
+     */
+    val `groups`: List<ModifierGroupId>
+    ,
+    /**
+     * What is known of its allergens, its modifiers apart.
+     */
+    val `allergens`: AllergenFacts
+    ,
+    /**
+     * How old one must be (酒類・たばこ: 20).
+     */
+    val `leastAge`: kotlin.UByte?
+    ,
+    /**
+     * How many one order may have of it; absent: the limit of every line.
+     */
+    val `most`: kotlin.UInt?
+    ,
+    /**
+     * The most that all coupons together may take off it, in thousandths; absent: all.
+     */
+    val `greatestDiscountPermille`: kotlin.UShort?
+    ,
+    /**
+     * Work at the stations. Several stations work at the same time.
+     */
+    val `make`: List<MakeStep>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuItem: FfiConverterRustBuffer<MenuItem> {
+    override fun read(buf: ByteBuffer): MenuItem {
+        return MenuItem(
+            FfiConverterTypeMenuItemId.read(buf),
+            FfiConverterTypeSku.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterSequenceTypeMenuPrice.read(buf),
+            FfiConverterTypeTaxClass.read(buf),
+            FfiConverterOptionalTypeMixedSet.read(buf),
+            FfiConverterSequenceTypeModifierGroupId.read(buf),
+            FfiConverterTypeAllergenFacts.read(buf),
+            FfiConverterOptionalUByte.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalUShort.read(buf),
+            FfiConverterSequenceTypeMakeStep.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuItem) = (
+            FfiConverterTypeMenuItemId.allocationSize(value.`id`) +
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterOptionalString.allocationSize(value.`class`) +
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterTypeTexts.allocationSize(value.`description`) +
+            FfiConverterSequenceTypeMenuPrice.allocationSize(value.`prices`) +
+            FfiConverterTypeTaxClass.allocationSize(value.`taxClass`) +
+            FfiConverterOptionalTypeMixedSet.allocationSize(value.`mixedSet`) +
+            FfiConverterSequenceTypeModifierGroupId.allocationSize(value.`groups`) +
+            FfiConverterTypeAllergenFacts.allocationSize(value.`allergens`) +
+            FfiConverterOptionalUByte.allocationSize(value.`leastAge`) +
+            FfiConverterOptionalUInt.allocationSize(value.`most`) +
+            FfiConverterOptionalUShort.allocationSize(value.`greatestDiscountPermille`) +
+            FfiConverterSequenceTypeMakeStep.allocationSize(value.`make`)
+    )
+
+    override fun write(value: MenuItem, buf: ByteBuffer) {
+            FfiConverterTypeMenuItemId.write(value.`id`, buf)
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterOptionalString.write(value.`class`, buf)
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterTypeTexts.write(value.`description`, buf)
+            FfiConverterSequenceTypeMenuPrice.write(value.`prices`, buf)
+            FfiConverterTypeTaxClass.write(value.`taxClass`, buf)
+            FfiConverterOptionalTypeMixedSet.write(value.`mixedSet`, buf)
+            FfiConverterSequenceTypeModifierGroupId.write(value.`groups`, buf)
+            FfiConverterTypeAllergenFacts.write(value.`allergens`, buf)
+            FfiConverterOptionalUByte.write(value.`leastAge`, buf)
+            FfiConverterOptionalUInt.write(value.`most`, buf)
+            FfiConverterOptionalUShort.write(value.`greatestDiscountPermille`, buf)
+            FfiConverterSequenceTypeMakeStep.write(value.`make`, buf)
+    }
+}
+
+
+
+/**
  * A price, tax included (総額表示).
  */
 data class MenuPrice (
@@ -1952,6 +3125,212 @@ public object FfiConverterTypeMenuPrice: FfiConverterRustBuffer<MenuPrice> {
     override fun write(value: MenuPrice, buf: ByteBuffer) {
             FfiConverterOptionalTypeTaxHandoff.write(value.`handoff`, buf)
             FfiConverterLong.write(value.`amountMinor`, buf)
+    }
+}
+
+
+
+/**
+ * A part of the menu: which items, for which hand-over, at which time.
+ */
+data class MenuSection (
+    /**
+     * What the diner reads (朝食).
+     */
+    val `title`: Texts
+    ,
+    /**
+     * For which hand-over; for every one where this is empty.
+     */
+    val `handoffs`: List<HandoffMode>
+    ,
+    /**
+     * When, by the time of the hand-over; always where this is empty.
+     */
+    val `hours`: List<TimeOfDay>
+    ,
+    /**
+     * In the order in which they are shown.
+     */
+    val `items`: List<MenuItemId>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuSection: FfiConverterRustBuffer<MenuSection> {
+    override fun read(buf: ByteBuffer): MenuSection {
+        return MenuSection(
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterSequenceTypeHandoffMode.read(buf),
+            FfiConverterSequenceTypeTimeOfDay.read(buf),
+            FfiConverterSequenceTypeMenuItemId.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuSection) = (
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterSequenceTypeHandoffMode.allocationSize(value.`handoffs`) +
+            FfiConverterSequenceTypeTimeOfDay.allocationSize(value.`hours`) +
+            FfiConverterSequenceTypeMenuItemId.allocationSize(value.`items`)
+    )
+
+    override fun write(value: MenuSection, buf: ByteBuffer) {
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterSequenceTypeHandoffMode.write(value.`handoffs`, buf)
+            FfiConverterSequenceTypeTimeOfDay.write(value.`hours`, buf)
+            FfiConverterSequenceTypeMenuItemId.write(value.`items`, buf)
+    }
+}
+
+
+
+/**
+ * What changes by the minute in a store. With its [`KitchenPlan`], a phone finds slots for its own cart without telling anybody what it looks at:
+ * see [`crate::slots::KitchenBook::from_load`].
+ */
+data class MenuStatus (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * The newest version of its menu; fetch it when it is another; 0 without a menu.
+     */
+    val `menuVersion`: kotlin.ULong
+    ,
+    /**
+     * Whether new orders are taken.
+     */
+    val `mode`: StoreMode
+    ,
+    /**
+     * Since when, in milliseconds.
+     */
+    val `modeSinceMs`: kotlin.Long
+    ,
+    /**
+     * What is sold out.
+     */
+    val `soldOut`: List<SoldOut>
+    ,
+    /**
+     * By how many minutes nine of ten orders are late at most: what a promise adds.
+     */
+    val `lateP90Min`: kotlin.UInt
+    ,
+    /**
+     * How long work is booked at its stations, from shortly before this minute on.
+     */
+    val `load`: List<StationLoad>
+    ,
+    /**
+     * The server's clock.
+     */
+    val `asOfMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuStatus: FfiConverterRustBuffer<MenuStatus> {
+    override fun read(buf: ByteBuffer): MenuStatus {
+        return MenuStatus(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterTypeStoreMode.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceTypeSoldOut.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterSequenceTypeStationLoad.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuStatus) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterULong.allocationSize(value.`menuVersion`) +
+            FfiConverterTypeStoreMode.allocationSize(value.`mode`) +
+            FfiConverterLong.allocationSize(value.`modeSinceMs`) +
+            FfiConverterSequenceTypeSoldOut.allocationSize(value.`soldOut`) +
+            FfiConverterUInt.allocationSize(value.`lateP90Min`) +
+            FfiConverterSequenceTypeStationLoad.allocationSize(value.`load`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: MenuStatus, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterULong.write(value.`menuVersion`, buf)
+            FfiConverterTypeStoreMode.write(value.`mode`, buf)
+            FfiConverterLong.write(value.`modeSinceMs`, buf)
+            FfiConverterSequenceTypeSoldOut.write(value.`soldOut`, buf)
+            FfiConverterUInt.write(value.`lateP90Min`, buf)
+            FfiConverterSequenceTypeStationLoad.write(value.`load`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * What changes by the minute in the stores that were asked for. One that takes no orders is left out.
+ */
+data class MenuStatuses (
+    /**
+     * In the order in which they were asked for.
+     */
+    val `stores`: List<MenuStatus>
+    ,
+    /**
+     * The server's clock.
+     */
+    val `asOfMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuStatuses: FfiConverterRustBuffer<MenuStatuses> {
+    override fun read(buf: ByteBuffer): MenuStatuses {
+        return MenuStatuses(
+            FfiConverterSequenceTypeMenuStatus.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MenuStatuses) = (
+            FfiConverterSequenceTypeMenuStatus.allocationSize(value.`stores`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: MenuStatuses, buf: ByteBuffer) {
+            FfiConverterSequenceTypeMenuStatus.write(value.`stores`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
     }
 }
 
@@ -2000,6 +3379,188 @@ public object FfiConverterTypeMixedSet: FfiConverterRustBuffer<MixedSet> {
     override fun write(value: MixedSet, buf: ByteBuffer) {
             FfiConverterLong.write(value.`foodMinor`, buf)
             FfiConverterLong.write(value.`wholeMinor`, buf)
+    }
+}
+
+
+
+/**
+ * A modifier: what can be chosen of a group (トッピング, サイズ).
+ */
+data class Modifier (
+    /**
+     * Its id. The same modifier may stand in several groups, and is then sold out in all of them.
+     */
+    val `id`: ModifierId
+    ,
+    /**
+     * What the diner reads.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * What one of it costs more; nothing where there is none.
+     */
+    val `prices`: List<MenuPrice>
+    ,
+    /**
+     * How many of it can be chosen at most.
+     */
+    val `most`: kotlin.UInt
+    ,
+    /**
+     * How many are chosen unless the diner says otherwise.
+     */
+    val `default`: kotlin.UInt
+    ,
+    /**
+     * Groups that open once it is chosen (セットのドリンク → 氷の量).
+     */
+    val `groups`: List<ModifierGroupId>
+    ,
+    /**
+     * What is known of its allergens.
+     */
+    val `allergens`: AllergenFacts
+    ,
+    /**
+     * Its tax class where that is another than the item's (beer in a set that the diner puts together): its price is then a line of its own.
+     */
+    val `taxClass`: TaxClass?
+    ,
+    /**
+     * How old one must be (酒類: 20).
+     */
+    val `leastAge`: kotlin.UByte?
+    ,
+    /**
+     * Work that it adds.
+     */
+    val `make`: List<MakeStep>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeModifier: FfiConverterRustBuffer<Modifier> {
+    override fun read(buf: ByteBuffer): Modifier {
+        return Modifier(
+            FfiConverterTypeModifierId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterSequenceTypeMenuPrice.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterSequenceTypeModifierGroupId.read(buf),
+            FfiConverterTypeAllergenFacts.read(buf),
+            FfiConverterOptionalTypeTaxClass.read(buf),
+            FfiConverterOptionalUByte.read(buf),
+            FfiConverterSequenceTypeMakeStep.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Modifier) = (
+            FfiConverterTypeModifierId.allocationSize(value.`id`) +
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterSequenceTypeMenuPrice.allocationSize(value.`prices`) +
+            FfiConverterUInt.allocationSize(value.`most`) +
+            FfiConverterUInt.allocationSize(value.`default`) +
+            FfiConverterSequenceTypeModifierGroupId.allocationSize(value.`groups`) +
+            FfiConverterTypeAllergenFacts.allocationSize(value.`allergens`) +
+            FfiConverterOptionalTypeTaxClass.allocationSize(value.`taxClass`) +
+            FfiConverterOptionalUByte.allocationSize(value.`leastAge`) +
+            FfiConverterSequenceTypeMakeStep.allocationSize(value.`make`)
+    )
+
+    override fun write(value: Modifier, buf: ByteBuffer) {
+            FfiConverterTypeModifierId.write(value.`id`, buf)
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterSequenceTypeMenuPrice.write(value.`prices`, buf)
+            FfiConverterUInt.write(value.`most`, buf)
+            FfiConverterUInt.write(value.`default`, buf)
+            FfiConverterSequenceTypeModifierGroupId.write(value.`groups`, buf)
+            FfiConverterTypeAllergenFacts.write(value.`allergens`, buf)
+            FfiConverterOptionalTypeTaxClass.write(value.`taxClass`, buf)
+            FfiConverterOptionalUByte.write(value.`leastAge`, buf)
+            FfiConverterSequenceTypeMakeStep.write(value.`make`, buf)
+    }
+}
+
+
+
+/**
+ * A group of modifiers (オプション群).
+ */
+data class ModifierGroup (
+    /**
+     * Its id.
+     */
+    val `id`: ModifierGroupId
+    ,
+    /**
+     * What the diner reads.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * How many must be chosen at least, counted with their quantities; required where this is above 0.
+     */
+    val `min`: kotlin.UInt
+    ,
+    /**
+     * How many can be chosen at most, counted with their quantities.
+     */
+    val `max`: kotlin.UInt
+    ,
+    /**
+     * What can be chosen.
+     */
+    val `modifiers`: List<Modifier>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeModifierGroup: FfiConverterRustBuffer<ModifierGroup> {
+    override fun read(buf: ByteBuffer): ModifierGroup {
+        return ModifierGroup(
+            FfiConverterTypeModifierGroupId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterSequenceTypeModifier.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ModifierGroup) = (
+            FfiConverterTypeModifierGroupId.allocationSize(value.`id`) +
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterUInt.allocationSize(value.`min`) +
+            FfiConverterUInt.allocationSize(value.`max`) +
+            FfiConverterSequenceTypeModifier.allocationSize(value.`modifiers`)
+    )
+
+    override fun write(value: ModifierGroup, buf: ByteBuffer) {
+            FfiConverterTypeModifierGroupId.write(value.`id`, buf)
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterUInt.write(value.`min`, buf)
+            FfiConverterUInt.write(value.`max`, buf)
+            FfiConverterSequenceTypeModifier.write(value.`modifiers`, buf)
     }
 }
 
@@ -2055,6 +3616,1012 @@ public object FfiConverterTypeOpeningSpan: FfiConverterRustBuffer<OpeningSpan> {
             FfiConverterUByte.write(value.`weekday`, buf)
             FfiConverterUShort.write(value.`opensMin`, buf)
             FfiConverterUShort.write(value.`closesMin`, buf)
+    }
+}
+
+
+
+/**
+ * What became of an order.
+ */
+data class OrderAnswer (
+    /**
+     * The order as it stands: with a question it is rejected, nothing is charged, nothing kept.
+     */
+    val `order`: OrderView
+    ,
+    /**
+     * What the person is asked. A yes is a new order that names this one.
+     */
+    val `question`: OrderQuestion?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderAnswer: FfiConverterRustBuffer<OrderAnswer> {
+    override fun read(buf: ByteBuffer): OrderAnswer {
+        return OrderAnswer(
+            FfiConverterTypeOrderView.read(buf),
+            FfiConverterOptionalTypeOrderQuestion.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderAnswer) = (
+            FfiConverterTypeOrderView.allocationSize(value.`order`) +
+            FfiConverterOptionalTypeOrderQuestion.allocationSize(value.`question`)
+    )
+
+    override fun write(value: OrderAnswer, buf: ByteBuffer) {
+            FfiConverterTypeOrderView.write(value.`order`, buf)
+            FfiConverterOptionalTypeOrderQuestion.write(value.`question`, buf)
+    }
+}
+
+
+
+/**
+ * A line of an order.
+ */
+data class OrderLineView (
+    /**
+     * What.
+     */
+    val `titles`: Texts
+    ,
+    /**
+     * The article code.
+     */
+    val `sku`: Sku
+    ,
+    /**
+     * How many.
+     */
+    val `pieces`: kotlin.UInt
+    ,
+    /**
+     * How many of them were given back, dropped, or could not be made.
+     */
+    val `givenBack`: kotlin.UInt
+    ,
+    /**
+     * What it comes to with all its pieces, in minor units, tax included.
+     */
+    val `grossMinor`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderLineView: FfiConverterRustBuffer<OrderLineView> {
+    override fun read(buf: ByteBuffer): OrderLineView {
+        return OrderLineView(
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterTypeSku.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderLineView) = (
+            FfiConverterTypeTexts.allocationSize(value.`titles`) +
+            FfiConverterTypeSku.allocationSize(value.`sku`) +
+            FfiConverterUInt.allocationSize(value.`pieces`) +
+            FfiConverterUInt.allocationSize(value.`givenBack`) +
+            FfiConverterLong.allocationSize(value.`grossMinor`)
+    )
+
+    override fun write(value: OrderLineView, buf: ByteBuffer) {
+            FfiConverterTypeTexts.write(value.`titles`, buf)
+            FfiConverterTypeSku.write(value.`sku`, buf)
+            FfiConverterUInt.write(value.`pieces`, buf)
+            FfiConverterUInt.write(value.`givenBack`, buf)
+            FfiConverterLong.write(value.`grossMinor`, buf)
+    }
+}
+
+
+
+/**
+ * What a push message carries: enough to show where an order stands with no network, and nothing that hands it over.
+ */
+data class OrderPush (
+    /**
+     * The order.
+     */
+    val `order`: OrderId
+    ,
+    /**
+     * Where it stands.
+     */
+    val `state`: OrderState
+    ,
+    /**
+     * When it is ready.
+     */
+    val `promisedMs`: kotlin.Long
+    ,
+    /**
+     * As in [`OrderView`]: an older one than the phone has says nothing.
+     */
+    val `version`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderPush: FfiConverterRustBuffer<OrderPush> {
+    override fun read(buf: ByteBuffer): OrderPush {
+        return OrderPush(
+            FfiConverterTypeOrderId.read(buf),
+            FfiConverterTypeOrderState.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderPush) = (
+            FfiConverterTypeOrderId.allocationSize(value.`order`) +
+            FfiConverterTypeOrderState.allocationSize(value.`state`) +
+            FfiConverterLong.allocationSize(value.`promisedMs`) +
+            FfiConverterULong.allocationSize(value.`version`)
+    )
+
+    override fun write(value: OrderPush, buf: ByteBuffer) {
+            FfiConverterTypeOrderId.write(value.`order`, buf)
+            FfiConverterTypeOrderState.write(value.`state`, buf)
+            FfiConverterLong.write(value.`promisedMs`, buf)
+            FfiConverterULong.write(value.`version`, buf)
+    }
+}
+
+
+
+/**
+ * Something is not as it was shown.
+ */
+data class OrderQuestion (
+    /**
+     * What of the cart is not as the person saw it.
+     */
+    val `changes`: List<CartChange>
+    ,
+    /**
+     * Why the slot is not to be had, with other times.
+     */
+    val `slot`: SlotRefusal?
+    ,
+    /**
+     * Goods of which there are not enough, with other stores.
+     */
+    val `short`: List<GoodsShort>
+    ,
+    /**
+     * What would be shown now; absent while it cannot be ordered as it is.
+     */
+    val `shownNow`: OrderSnapshot?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderQuestion: FfiConverterRustBuffer<OrderQuestion> {
+    override fun read(buf: ByteBuffer): OrderQuestion {
+        return OrderQuestion(
+            FfiConverterSequenceTypeCartChange.read(buf),
+            FfiConverterOptionalTypeSlotRefusal.read(buf),
+            FfiConverterSequenceTypeGoodsShort.read(buf),
+            FfiConverterOptionalTypeOrderSnapshot.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderQuestion) = (
+            FfiConverterSequenceTypeCartChange.allocationSize(value.`changes`) +
+            FfiConverterOptionalTypeSlotRefusal.allocationSize(value.`slot`) +
+            FfiConverterSequenceTypeGoodsShort.allocationSize(value.`short`) +
+            FfiConverterOptionalTypeOrderSnapshot.allocationSize(value.`shownNow`)
+    )
+
+    override fun write(value: OrderQuestion, buf: ByteBuffer) {
+            FfiConverterSequenceTypeCartChange.write(value.`changes`, buf)
+            FfiConverterOptionalTypeSlotRefusal.write(value.`slot`, buf)
+            FfiConverterSequenceTypeGoodsShort.write(value.`short`, buf)
+            FfiConverterOptionalTypeOrderSnapshot.write(value.`shownNow`, buf)
+    }
+}
+
+
+
+/**
+ * What was shown before the tap. Amounts are in minor units, tax included.
+ */
+data class OrderSnapshot (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its name.
+     */
+    val `storeName`: Texts
+    ,
+    /**
+     * The seller.
+     */
+    val `seller`: kotlin.String
+    ,
+    /**
+     * The version of the menu.
+     */
+    val `menuVersion`: kotlin.ULong
+    ,
+    /**
+     * How it is handed over.
+     */
+    val `handoff`: HandoffMode
+    ,
+    /**
+     * Where it is eaten.
+     */
+    val `taxHandoff`: TaxHandoff
+    ,
+    /**
+     * ISO 4217 code of all amounts.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * What is ordered (分量).
+     */
+    val `lines`: List<SnapshotLine>
+    ,
+    /**
+     * What coupons take off in all.
+     */
+    val `discountMinor`: kotlin.Long
+    ,
+    /**
+     * Points that are used.
+     */
+    val `points`: kotlin.Long
+    ,
+    /**
+     * What they take off or pay.
+     */
+    val `pointsMinor`: kotlin.Long
+    ,
+    /**
+     * True where points are a means of payment, false where they are a discount.
+     */
+    val `pointsPay`: kotlin.Boolean
+    ,
+    /**
+     * The tax in the total, by rate.
+     */
+    val `taxes`: List<TaxLine>
+    ,
+    /**
+     * The total of the receipt.
+     */
+    val `totalMinor`: kotlin.Long
+    ,
+    /**
+     * What is to be paid in money (支払総額).
+     */
+    val `toPayMinor`: kotlin.Long
+    ,
+    /**
+     * How it is paid.
+     */
+    val `method`: PaymentMethod
+    ,
+    /**
+     * When.
+     */
+    val `capture`: CaptureTime
+    ,
+    /**
+     * When it is handed over (引渡時期).
+     */
+    val `promisedMs`: kotlin.Long
+    ,
+    /**
+     * Until when it is kept.
+     */
+    val `keptUntilMs`: kotlin.Long
+    ,
+    /**
+     * How to cancel (撤回・解除).
+     */
+    val `cancel`: CancelTerms
+    ,
+    /**
+     * Until when this can be ordered (申込期間).
+     */
+    val `deadlineMs`: kotlin.Long?
+    ,
+    /**
+     * The store's offset from UTC in minutes.
+     */
+    val `utcOffsetMin`: kotlin.Int
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderSnapshot: FfiConverterRustBuffer<OrderSnapshot> {
+    override fun read(buf: ByteBuffer): OrderSnapshot {
+        return OrderSnapshot(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterTypeHandoffMode.read(buf),
+            FfiConverterTypeTaxHandoff.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeSnapshotLine.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeTaxLine.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterTypePaymentMethod.read(buf),
+            FfiConverterTypeCaptureTime.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterTypeCancelTerms.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderSnapshot) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeTexts.allocationSize(value.`storeName`) +
+            FfiConverterString.allocationSize(value.`seller`) +
+            FfiConverterULong.allocationSize(value.`menuVersion`) +
+            FfiConverterTypeHandoffMode.allocationSize(value.`handoff`) +
+            FfiConverterTypeTaxHandoff.allocationSize(value.`taxHandoff`) +
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterSequenceTypeSnapshotLine.allocationSize(value.`lines`) +
+            FfiConverterLong.allocationSize(value.`discountMinor`) +
+            FfiConverterLong.allocationSize(value.`points`) +
+            FfiConverterLong.allocationSize(value.`pointsMinor`) +
+            FfiConverterBoolean.allocationSize(value.`pointsPay`) +
+            FfiConverterSequenceTypeTaxLine.allocationSize(value.`taxes`) +
+            FfiConverterLong.allocationSize(value.`totalMinor`) +
+            FfiConverterLong.allocationSize(value.`toPayMinor`) +
+            FfiConverterTypePaymentMethod.allocationSize(value.`method`) +
+            FfiConverterTypeCaptureTime.allocationSize(value.`capture`) +
+            FfiConverterLong.allocationSize(value.`promisedMs`) +
+            FfiConverterLong.allocationSize(value.`keptUntilMs`) +
+            FfiConverterTypeCancelTerms.allocationSize(value.`cancel`) +
+            FfiConverterOptionalLong.allocationSize(value.`deadlineMs`) +
+            FfiConverterInt.allocationSize(value.`utcOffsetMin`)
+    )
+
+    override fun write(value: OrderSnapshot, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeTexts.write(value.`storeName`, buf)
+            FfiConverterString.write(value.`seller`, buf)
+            FfiConverterULong.write(value.`menuVersion`, buf)
+            FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+            FfiConverterTypeTaxHandoff.write(value.`taxHandoff`, buf)
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterSequenceTypeSnapshotLine.write(value.`lines`, buf)
+            FfiConverterLong.write(value.`discountMinor`, buf)
+            FfiConverterLong.write(value.`points`, buf)
+            FfiConverterLong.write(value.`pointsMinor`, buf)
+            FfiConverterBoolean.write(value.`pointsPay`, buf)
+            FfiConverterSequenceTypeTaxLine.write(value.`taxes`, buf)
+            FfiConverterLong.write(value.`totalMinor`, buf)
+            FfiConverterLong.write(value.`toPayMinor`, buf)
+            FfiConverterTypePaymentMethod.write(value.`method`, buf)
+            FfiConverterTypeCaptureTime.write(value.`capture`, buf)
+            FfiConverterLong.write(value.`promisedMs`, buf)
+            FfiConverterLong.write(value.`keptUntilMs`, buf)
+            FfiConverterTypeCancelTerms.write(value.`cancel`, buf)
+            FfiConverterOptionalLong.write(value.`deadlineMs`, buf)
+            FfiConverterInt.write(value.`utcOffsetMin`, buf)
+    }
+}
+
+
+
+/**
+ * How a store takes, charges and hands over orders: the operator's rules, which phone and backend both go by.
+ */
+data class OrderTerms (
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its name.
+     */
+    val `storeName`: Texts
+    ,
+    /**
+     * The seller: of one rest stop, each tenant is one. Its name stands on the snapshot, its registration number on the receipt.
+     */
+    val `issuer`: Issuer
+    ,
+    /**
+     * ISO 4217 code of everything that is ordered there.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * The issuer's rounding of tax.
+     */
+    val `rounding`: TaxRounding
+    ,
+    /**
+     * How orders are handed over there.
+     */
+    val `handoffs`: List<HandoffMode>
+    ,
+    /**
+     * How they can be paid.
+     */
+    val `methods`: List<PaymentMethod>
+    ,
+    /**
+     * When money is taken.
+     */
+    val `capture`: CaptureTime
+    ,
+    /**
+     * True where an order is accepted as soon as its payment stands; else the staff accepts it.
+     */
+    val `autoAccept`: kotlin.Boolean
+    ,
+    /**
+     * How long the staff has to accept an order, in seconds; at least 30.
+     */
+    val `acceptWithinS`: kotlin.UInt
+    ,
+    /**
+     * Until how many minutes before the promised time the person cancels for nothing; absent: until the kitchen begins.
+     */
+    val `cancelBeforeMin`: kotlin.UInt?
+    ,
+    /**
+     * How long food is kept after the promised time, in minutes (保管時間).
+     */
+    val `keepMin`: kotlin.UInt
+    ,
+    /**
+     * How many days goods of the online shop are kept for pickup.
+     */
+    val `keepGoodsDays`: kotlin.UInt
+    ,
+    /**
+     * How long after the hand-over an order is done, in minutes.
+     */
+    val `completeAfterMin`: kotlin.UInt
+    ,
+    /**
+     * Whether food that nobody fetched is charged where it is paid at hand-over with a token.
+     */
+    val `chargeNoShow`: kotlin.Boolean
+    ,
+    /**
+     * The fee for a delivery, tax included; 0 for none.
+     */
+    val `deliveryFeeMinor`: kotlin.Long
+    ,
+    /**
+     * What points are there; absent where they cannot be used for orders.
+     */
+    val `points`: PointsRule?
+    ,
+    /**
+     * How long after a pickup a sale of the same member in the same store counts as attached to it, in minutes (ついで買い).
+     */
+    val `attachWithinMin`: kotlin.UInt
+    ,
+    /**
+     * What the store says of returns and of what is not fetched (特定商取引法).
+     */
+    val `cancelText`: Texts
+    ,
+    /**
+     * The store's offset from UTC in minutes.
+     */
+    val `utcOffsetMin`: kotlin.Int
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderTerms: FfiConverterRustBuffer<OrderTerms> {
+    override fun read(buf: ByteBuffer): OrderTerms {
+        return OrderTerms(
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterTypeIssuer.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeTaxRounding.read(buf),
+            FfiConverterSequenceTypeHandoffMode.read(buf),
+            FfiConverterSequenceTypePaymentMethod.read(buf),
+            FfiConverterTypeCaptureTime.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalTypePointsRule.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderTerms) = (
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeTexts.allocationSize(value.`storeName`) +
+            FfiConverterTypeIssuer.allocationSize(value.`issuer`) +
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterTypeTaxRounding.allocationSize(value.`rounding`) +
+            FfiConverterSequenceTypeHandoffMode.allocationSize(value.`handoffs`) +
+            FfiConverterSequenceTypePaymentMethod.allocationSize(value.`methods`) +
+            FfiConverterTypeCaptureTime.allocationSize(value.`capture`) +
+            FfiConverterBoolean.allocationSize(value.`autoAccept`) +
+            FfiConverterUInt.allocationSize(value.`acceptWithinS`) +
+            FfiConverterOptionalUInt.allocationSize(value.`cancelBeforeMin`) +
+            FfiConverterUInt.allocationSize(value.`keepMin`) +
+            FfiConverterUInt.allocationSize(value.`keepGoodsDays`) +
+            FfiConverterUInt.allocationSize(value.`completeAfterMin`) +
+            FfiConverterBoolean.allocationSize(value.`chargeNoShow`) +
+            FfiConverterLong.allocationSize(value.`deliveryFeeMinor`) +
+            FfiConverterOptionalTypePointsRule.allocationSize(value.`points`) +
+            FfiConverterUInt.allocationSize(value.`attachWithinMin`) +
+            FfiConverterTypeTexts.allocationSize(value.`cancelText`) +
+            FfiConverterInt.allocationSize(value.`utcOffsetMin`)
+    )
+
+    override fun write(value: OrderTerms, buf: ByteBuffer) {
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeTexts.write(value.`storeName`, buf)
+            FfiConverterTypeIssuer.write(value.`issuer`, buf)
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterTypeTaxRounding.write(value.`rounding`, buf)
+            FfiConverterSequenceTypeHandoffMode.write(value.`handoffs`, buf)
+            FfiConverterSequenceTypePaymentMethod.write(value.`methods`, buf)
+            FfiConverterTypeCaptureTime.write(value.`capture`, buf)
+            FfiConverterBoolean.write(value.`autoAccept`, buf)
+            FfiConverterUInt.write(value.`acceptWithinS`, buf)
+            FfiConverterOptionalUInt.write(value.`cancelBeforeMin`, buf)
+            FfiConverterUInt.write(value.`keepMin`, buf)
+            FfiConverterUInt.write(value.`keepGoodsDays`, buf)
+            FfiConverterUInt.write(value.`completeAfterMin`, buf)
+            FfiConverterBoolean.write(value.`chargeNoShow`, buf)
+            FfiConverterLong.write(value.`deliveryFeeMinor`, buf)
+            FfiConverterOptionalTypePointsRule.write(value.`points`, buf)
+            FfiConverterUInt.write(value.`attachWithinMin`, buf)
+            FfiConverterTypeTexts.write(value.`cancelText`, buf)
+            FfiConverterInt.write(value.`utcOffsetMin`, buf)
+    }
+}
+
+
+
+/**
+ * An order as it stands.
+ */
+data class OrderView (
+    /**
+     * Its id.
+     */
+    val `id`: OrderId
+    ,
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * What it is of.
+     */
+    val `of`: OrderOf
+    ,
+    /**
+     * How it is handed over.
+     */
+    val `handoff`: HandoffMode
+    ,
+    /**
+     * Where it is eaten.
+     */
+    val `taxHandoff`: TaxHandoff
+    ,
+    /**
+     * Where it stands.
+     */
+    val `state`: OrderState
+    ,
+    /**
+     * Where the money stands.
+     */
+    val `payment`: OrderPayment
+    ,
+    /**
+     * Its lines.
+     */
+    val `lines`: List<OrderLineView>
+    ,
+    /**
+     * ISO 4217.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * What is, or was, to be paid in money, less what was dropped before the charge.
+     */
+    val `toPayMinor`: kotlin.Long
+    ,
+    /**
+     * Money that was given back.
+     */
+    val `refundedMinor`: kotlin.Long
+    ,
+    /**
+     * When it was placed.
+     */
+    val `placedAtMs`: kotlin.Long
+    ,
+    /**
+     * When it is ready (受渡予定).
+     */
+    val `promisedMs`: kotlin.Long
+    ,
+    /**
+     * True once the store said that it is late: it can be cancelled for nothing until it is ready.
+     */
+    val `late`: kotlin.Boolean
+    ,
+    /**
+     * Until when it is kept.
+     */
+    val `keptUntilMs`: kotlin.Long
+    ,
+    /**
+     * True while the person can cancel it for nothing.
+     */
+    val `canCancel`: kotlin.Boolean
+    ,
+    /**
+     * The number that is called out: hands over nothing.
+     */
+    val `callNumber`: kotlin.UShort?
+    ,
+    /**
+     * The code that hands it over; only its member gets it.
+     */
+    val `pickupCode`: kotlin.String?
+    ,
+    /**
+     * Where it lies, as the store writes it.
+     */
+    val `shelf`: kotlin.String?
+    ,
+    /**
+     * The least age that is checked at hand-over.
+     */
+    val `leastAge`: kotlin.UByte?
+    ,
+    /**
+     * Why it was not taken.
+     */
+    val `rejected`: RejectReason?
+    ,
+    /**
+     * The order in whose place it is.
+     */
+    val `replaces`: OrderId?
+    ,
+    /**
+     * Rises with each change.
+     */
+    val `version`: kotlin.ULong
+    ,
+    /**
+     * When it last changed.
+     */
+    val `changedAtMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderView: FfiConverterRustBuffer<OrderView> {
+    override fun read(buf: ByteBuffer): OrderView {
+        return OrderView(
+            FfiConverterTypeOrderId.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterTypeOrderOf.read(buf),
+            FfiConverterTypeHandoffMode.read(buf),
+            FfiConverterTypeTaxHandoff.read(buf),
+            FfiConverterTypeOrderState.read(buf),
+            FfiConverterTypeOrderPayment.read(buf),
+            FfiConverterSequenceTypeOrderLineView.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalUShort.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalUByte.read(buf),
+            FfiConverterOptionalTypeRejectReason.read(buf),
+            FfiConverterOptionalTypeOrderId.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderView) = (
+            FfiConverterTypeOrderId.allocationSize(value.`id`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterTypeOrderOf.allocationSize(value.`of`) +
+            FfiConverterTypeHandoffMode.allocationSize(value.`handoff`) +
+            FfiConverterTypeTaxHandoff.allocationSize(value.`taxHandoff`) +
+            FfiConverterTypeOrderState.allocationSize(value.`state`) +
+            FfiConverterTypeOrderPayment.allocationSize(value.`payment`) +
+            FfiConverterSequenceTypeOrderLineView.allocationSize(value.`lines`) +
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterLong.allocationSize(value.`toPayMinor`) +
+            FfiConverterLong.allocationSize(value.`refundedMinor`) +
+            FfiConverterLong.allocationSize(value.`placedAtMs`) +
+            FfiConverterLong.allocationSize(value.`promisedMs`) +
+            FfiConverterBoolean.allocationSize(value.`late`) +
+            FfiConverterLong.allocationSize(value.`keptUntilMs`) +
+            FfiConverterBoolean.allocationSize(value.`canCancel`) +
+            FfiConverterOptionalUShort.allocationSize(value.`callNumber`) +
+            FfiConverterOptionalString.allocationSize(value.`pickupCode`) +
+            FfiConverterOptionalString.allocationSize(value.`shelf`) +
+            FfiConverterOptionalUByte.allocationSize(value.`leastAge`) +
+            FfiConverterOptionalTypeRejectReason.allocationSize(value.`rejected`) +
+            FfiConverterOptionalTypeOrderId.allocationSize(value.`replaces`) +
+            FfiConverterULong.allocationSize(value.`version`) +
+            FfiConverterLong.allocationSize(value.`changedAtMs`)
+    )
+
+    override fun write(value: OrderView, buf: ByteBuffer) {
+            FfiConverterTypeOrderId.write(value.`id`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterTypeOrderOf.write(value.`of`, buf)
+            FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+            FfiConverterTypeTaxHandoff.write(value.`taxHandoff`, buf)
+            FfiConverterTypeOrderState.write(value.`state`, buf)
+            FfiConverterTypeOrderPayment.write(value.`payment`, buf)
+            FfiConverterSequenceTypeOrderLineView.write(value.`lines`, buf)
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterLong.write(value.`toPayMinor`, buf)
+            FfiConverterLong.write(value.`refundedMinor`, buf)
+            FfiConverterLong.write(value.`placedAtMs`, buf)
+            FfiConverterLong.write(value.`promisedMs`, buf)
+            FfiConverterBoolean.write(value.`late`, buf)
+            FfiConverterLong.write(value.`keptUntilMs`, buf)
+            FfiConverterBoolean.write(value.`canCancel`, buf)
+            FfiConverterOptionalUShort.write(value.`callNumber`, buf)
+            FfiConverterOptionalString.write(value.`pickupCode`, buf)
+            FfiConverterOptionalString.write(value.`shelf`, buf)
+            FfiConverterOptionalUByte.write(value.`leastAge`, buf)
+            FfiConverterOptionalTypeRejectReason.write(value.`rejected`, buf)
+            FfiConverterOptionalTypeOrderId.write(value.`replaces`, buf)
+            FfiConverterULong.write(value.`version`, buf)
+            FfiConverterLong.write(value.`changedAtMs`, buf)
+    }
+}
+
+
+
+/**
+ * A member's orders: those that are not over, and those that ended within 30 days.
+ */
+data class Orders (
+    /**
+     * Newest first.
+     */
+    val `orders`: List<OrderView>
+    ,
+    /**
+     * The server's clock.
+     */
+    val `asOfMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrders: FfiConverterRustBuffer<Orders> {
+    override fun read(buf: ByteBuffer): Orders {
+        return Orders(
+            FfiConverterSequenceTypeOrderView.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Orders) = (
+            FfiConverterSequenceTypeOrderView.allocationSize(value.`orders`) +
+            FfiConverterLong.allocationSize(value.`asOfMs`)
+    )
+
+    override fun write(value: Orders, buf: ByteBuffer) {
+            FfiConverterSequenceTypeOrderView.write(value.`orders`, buf)
+            FfiConverterLong.write(value.`asOfMs`, buf)
+    }
+}
+
+
+
+/**
+ * How an order is paid. A card number is refused, wherever it stands.
+ */
+data class PaymentChoice (
+    /**
+     * How.
+     */
+    val `method`: PaymentMethod
+    ,
+    /**
+     * What the payment provider's own part of the app gave for the person's card, at most 200 characters; absent at the counter.
+     */
+    val `token`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePaymentChoice: FfiConverterRustBuffer<PaymentChoice> {
+    override fun read(buf: ByteBuffer): PaymentChoice {
+        return PaymentChoice(
+            FfiConverterTypePaymentMethod.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PaymentChoice) = (
+            FfiConverterTypePaymentMethod.allocationSize(value.`method`) +
+            FfiConverterOptionalString.allocationSize(value.`token`)
+    )
+
+    override fun write(value: PaymentChoice, buf: ByteBuffer) {
+            FfiConverterTypePaymentMethod.write(value.`method`, buf)
+            FfiConverterOptionalString.write(value.`token`, buf)
+    }
+}
+
+
+
+/**
+ * A code for somebody else.
+ */
+data class PickupPass (
+    /**
+     * The order.
+     */
+    val `order`: OrderId
+    ,
+    /**
+     * 8 characters, as a pickup code: to be sent to whoever fetches it.
+     */
+    val `code`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePickupPass: FfiConverterRustBuffer<PickupPass> {
+    override fun read(buf: ByteBuffer): PickupPass {
+        return PickupPass(
+            FfiConverterTypeOrderId.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PickupPass) = (
+            FfiConverterTypeOrderId.allocationSize(value.`order`) +
+            FfiConverterString.allocationSize(value.`code`)
+    )
+
+    override fun write(value: PickupPass, buf: ByteBuffer) {
+            FfiConverterTypeOrderId.write(value.`order`, buf)
+            FfiConverterString.write(value.`code`, buf)
     }
 }
 
@@ -2189,6 +4756,53 @@ public object FfiConverterTypePointsEntry: FfiConverterRustBuffer<PointsEntry> {
             FfiConverterLong.write(value.`points`, buf)
             FfiConverterLong.write(value.`atMs`, buf)
             FfiConverterOptionalTypeReceiptId.write(value.`receiptId`, buf)
+    }
+}
+
+
+
+/**
+ * What points are worth.
+ */
+data class PointsRule (
+    /**
+     * What they are.
+     */
+    val `mode`: PointsMode
+    ,
+    /**
+     * What one is worth in minor units; above 0.
+     */
+    val `valueMinor`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePointsRule: FfiConverterRustBuffer<PointsRule> {
+    override fun read(buf: ByteBuffer): PointsRule {
+        return PointsRule(
+            FfiConverterTypePointsMode.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PointsRule) = (
+            FfiConverterTypePointsMode.allocationSize(value.`mode`) +
+            FfiConverterLong.allocationSize(value.`valueMinor`)
+    )
+
+    override fun write(value: PointsRule, buf: ByteBuffer) {
+            FfiConverterTypePointsMode.write(value.`mode`, buf)
+            FfiConverterLong.write(value.`valueMinor`, buf)
     }
 }
 
@@ -2898,6 +5512,180 @@ public object FfiConverterTypeScannedUrl: FfiConverterRustBuffer<ScannedUrl> {
 
 
 /**
+ * A session at a table, shared by its guests.
+ */
+data class SeatSession (
+    /**
+     * Its id.
+     */
+    val `id`: SeatSessionId
+    ,
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * The seat or table, as the store writes it.
+     */
+    val `seat`: kotlin.String
+    ,
+    /**
+     * Where it stands.
+     */
+    val `state`: SeatState
+    ,
+    /**
+     * First millisecond at which it is over.
+     */
+    val `untilMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSeatSession: FfiConverterRustBuffer<SeatSession> {
+    override fun read(buf: ByteBuffer): SeatSession {
+        return SeatSession(
+            FfiConverterTypeSeatSessionId.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeSeatState.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SeatSession) = (
+            FfiConverterTypeSeatSessionId.allocationSize(value.`id`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterString.allocationSize(value.`seat`) +
+            FfiConverterTypeSeatState.allocationSize(value.`state`) +
+            FfiConverterLong.allocationSize(value.`untilMs`)
+    )
+
+    override fun write(value: SeatSession, buf: ByteBuffer) {
+            FfiConverterTypeSeatSessionId.write(value.`id`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterString.write(value.`seat`, buf)
+            FfiConverterTypeSeatState.write(value.`state`, buf)
+            FfiConverterLong.write(value.`untilMs`, buf)
+    }
+}
+
+
+
+/**
+ * A basket that a self-till can read by its code.
+ */
+data class SelfBasket (
+    /**
+     * 10 characters, to be shown as a QR.
+     */
+    val `code`: kotlin.String
+    ,
+    /**
+     * The store.
+     */
+    val `store`: StoreId
+    ,
+    /**
+     * Its lines, priced.
+     */
+    val `lines`: List<ReceiptLine>
+    ,
+    /**
+     * ISO 4217.
+     */
+    val `currency`: kotlin.String
+    ,
+    /**
+     * What it comes to, tax included.
+     */
+    val `totalMinor`: kotlin.Long
+    ,
+    /**
+     * The tax in it, by rate.
+     */
+    val `taxes`: List<TaxLine>
+    ,
+    /**
+     * What is not sold in the store, or has no price.
+     */
+    val `unknown`: List<Sku>
+    ,
+    /**
+     * True where staff has to look first (an age to be checked).
+     */
+    val `staffNeeded`: kotlin.Boolean
+    ,
+    /**
+     * First millisecond at which the code is over.
+     */
+    val `untilMs`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSelfBasket: FfiConverterRustBuffer<SelfBasket> {
+    override fun read(buf: ByteBuffer): SelfBasket {
+        return SelfBasket(
+            FfiConverterString.read(buf),
+            FfiConverterTypeStoreId.read(buf),
+            FfiConverterSequenceTypeReceiptLine.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceTypeTaxLine.read(buf),
+            FfiConverterSequenceTypeSku.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SelfBasket) = (
+            FfiConverterString.allocationSize(value.`code`) +
+            FfiConverterTypeStoreId.allocationSize(value.`store`) +
+            FfiConverterSequenceTypeReceiptLine.allocationSize(value.`lines`) +
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterLong.allocationSize(value.`totalMinor`) +
+            FfiConverterSequenceTypeTaxLine.allocationSize(value.`taxes`) +
+            FfiConverterSequenceTypeSku.allocationSize(value.`unknown`) +
+            FfiConverterBoolean.allocationSize(value.`staffNeeded`) +
+            FfiConverterLong.allocationSize(value.`untilMs`)
+    )
+
+    override fun write(value: SelfBasket, buf: ByteBuffer) {
+            FfiConverterString.write(value.`code`, buf)
+            FfiConverterTypeStoreId.write(value.`store`, buf)
+            FfiConverterSequenceTypeReceiptLine.write(value.`lines`, buf)
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterLong.write(value.`totalMinor`, buf)
+            FfiConverterSequenceTypeTaxLine.write(value.`taxes`, buf)
+            FfiConverterSequenceTypeSku.write(value.`unknown`, buf)
+            FfiConverterBoolean.write(value.`staffNeeded`, buf)
+            FfiConverterLong.write(value.`untilMs`, buf)
+    }
+}
+
+
+
+/**
  * How much room something takes, or there is, in millimetres.
  */
 data class SizeMm (
@@ -2953,6 +5741,313 @@ public object FfiConverterTypeSizeMm: FfiConverterRustBuffer<SizeMm> {
 
 
 /**
+ * Kitchen time that is kept.
+ */
+data class SlotHold (
+    /**
+     * For this order.
+     */
+    val `order`: OrderId
+    ,
+    /**
+     * When.
+     */
+    val `slot`: PickupSlot
+    ,
+    /**
+     * First millisecond at which it is over; absent once it is ordered.
+     */
+    val `untilMs`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSlotHold: FfiConverterRustBuffer<SlotHold> {
+    override fun read(buf: ByteBuffer): SlotHold {
+        return SlotHold(
+            FfiConverterTypeOrderId.read(buf),
+            FfiConverterTypePickupSlot.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SlotHold) = (
+            FfiConverterTypeOrderId.allocationSize(value.`order`) +
+            FfiConverterTypePickupSlot.allocationSize(value.`slot`) +
+            FfiConverterOptionalLong.allocationSize(value.`untilMs`)
+    )
+
+    override fun write(value: SlotHold, buf: ByteBuffer) {
+            FfiConverterTypeOrderId.write(value.`order`, buf)
+            FfiConverterTypePickupSlot.write(value.`slot`, buf)
+            FfiConverterOptionalLong.write(value.`untilMs`, buf)
+    }
+}
+
+
+
+/**
+ * What became of a wish for a slot.
+ */
+data class SlotHoldAnswer (
+    /**
+     * The slot; absent when there is none.
+     */
+    val `hold`: SlotHold?
+    ,
+    /**
+     * Why there is none, with other times; absent where the cart does not fit the menu.
+     */
+    val `refused`: SlotRefusal?
+    ,
+    /**
+     * What of the cart does not fit the menu of today: to be shown before anything is held.
+     */
+    val `changes`: List<CartChange>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSlotHoldAnswer: FfiConverterRustBuffer<SlotHoldAnswer> {
+    override fun read(buf: ByteBuffer): SlotHoldAnswer {
+        return SlotHoldAnswer(
+            FfiConverterOptionalTypeSlotHold.read(buf),
+            FfiConverterOptionalTypeSlotRefusal.read(buf),
+            FfiConverterSequenceTypeCartChange.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SlotHoldAnswer) = (
+            FfiConverterOptionalTypeSlotHold.allocationSize(value.`hold`) +
+            FfiConverterOptionalTypeSlotRefusal.allocationSize(value.`refused`) +
+            FfiConverterSequenceTypeCartChange.allocationSize(value.`changes`)
+    )
+
+    override fun write(value: SlotHoldAnswer, buf: ByteBuffer) {
+            FfiConverterOptionalTypeSlotHold.write(value.`hold`, buf)
+            FfiConverterOptionalTypeSlotRefusal.write(value.`refused`, buf)
+            FfiConverterSequenceTypeCartChange.write(value.`changes`, buf)
+    }
+}
+
+
+
+/**
+ * A refusal, with other times.
+ */
+data class SlotRefusal (
+    /**
+     * Why.
+     */
+    val `reason`: SlotRefusalReason
+    ,
+    /**
+     * Times of the day that was asked for, the nearest ones, in their order. Empty: there is none that day, which is to be said.
+     */
+    val `sameDay`: List<PickupSlot>
+    ,
+    /**
+     * Times of other days, from today on, in their order; only where there is none that day.
+     */
+    val `later`: List<PickupSlot>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSlotRefusal: FfiConverterRustBuffer<SlotRefusal> {
+    override fun read(buf: ByteBuffer): SlotRefusal {
+        return SlotRefusal(
+            FfiConverterTypeSlotRefusalReason.read(buf),
+            FfiConverterSequenceTypePickupSlot.read(buf),
+            FfiConverterSequenceTypePickupSlot.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SlotRefusal) = (
+            FfiConverterTypeSlotRefusalReason.allocationSize(value.`reason`) +
+            FfiConverterSequenceTypePickupSlot.allocationSize(value.`sameDay`) +
+            FfiConverterSequenceTypePickupSlot.allocationSize(value.`later`)
+    )
+
+    override fun write(value: SlotRefusal, buf: ByteBuffer) {
+            FfiConverterTypeSlotRefusalReason.write(value.`reason`, buf)
+            FfiConverterSequenceTypePickupSlot.write(value.`sameDay`, buf)
+            FfiConverterSequenceTypePickupSlot.write(value.`later`, buf)
+    }
+}
+
+
+
+/**
+ * A line of the snapshot.
+ */
+data class SnapshotLine (
+    /**
+     * What.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * How it is made, nested ones after those around them.
+     */
+    val `modifiers`: List<SnapshotModifier>
+    ,
+    /**
+     * The word to the kitchen.
+     */
+    val `note`: kotlin.String
+    ,
+    /**
+     * How many.
+     */
+    val `quantity`: kotlin.UInt
+    ,
+    /**
+     * By its price, in minor units, tax included.
+     */
+    val `amountMinor`: kotlin.Long
+    ,
+    /**
+     * What coupons take off it.
+     */
+    val `discountMinor`: kotlin.Long
+    ,
+    /**
+     * Tax rate in thousandths.
+     */
+    val `taxPermille`: kotlin.UInt
+    ,
+    /**
+     * True for the reduced rate.
+     */
+    val `reduced`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSnapshotLine: FfiConverterRustBuffer<SnapshotLine> {
+    override fun read(buf: ByteBuffer): SnapshotLine {
+        return SnapshotLine(
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterSequenceTypeSnapshotModifier.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SnapshotLine) = (
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterSequenceTypeSnapshotModifier.allocationSize(value.`modifiers`) +
+            FfiConverterString.allocationSize(value.`note`) +
+            FfiConverterUInt.allocationSize(value.`quantity`) +
+            FfiConverterLong.allocationSize(value.`amountMinor`) +
+            FfiConverterLong.allocationSize(value.`discountMinor`) +
+            FfiConverterUInt.allocationSize(value.`taxPermille`) +
+            FfiConverterBoolean.allocationSize(value.`reduced`)
+    )
+
+    override fun write(value: SnapshotLine, buf: ByteBuffer) {
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterSequenceTypeSnapshotModifier.write(value.`modifiers`, buf)
+            FfiConverterString.write(value.`note`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+            FfiConverterLong.write(value.`amountMinor`, buf)
+            FfiConverterLong.write(value.`discountMinor`, buf)
+            FfiConverterUInt.write(value.`taxPermille`, buf)
+            FfiConverterBoolean.write(value.`reduced`, buf)
+    }
+}
+
+
+
+/**
+ * A modifier on the snapshot.
+ */
+data class SnapshotModifier (
+    /**
+     * Its title.
+     */
+    val `title`: Texts
+    ,
+    /**
+     * How many.
+     */
+    val `quantity`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSnapshotModifier: FfiConverterRustBuffer<SnapshotModifier> {
+    override fun read(buf: ByteBuffer): SnapshotModifier {
+        return SnapshotModifier(
+            FfiConverterTypeTexts.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SnapshotModifier) = (
+            FfiConverterTypeTexts.allocationSize(value.`title`) +
+            FfiConverterUInt.allocationSize(value.`quantity`)
+    )
+
+    override fun write(value: SnapshotModifier, buf: ByteBuffer) {
+            FfiConverterTypeTexts.write(value.`title`, buf)
+            FfiConverterUInt.write(value.`quantity`, buf)
+    }
+}
+
+
+
+/**
  * A row of the screen.
  */
 data class SnapshotRow (
@@ -2994,6 +6089,156 @@ public object FfiConverterTypeSnapshotRow: FfiConverterRustBuffer<SnapshotRow> {
     override fun write(value: SnapshotRow, buf: ByteBuffer) {
             FfiConverterString.write(value.`label`, buf)
             FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * Something is sold out (売切).
+ */
+data class SoldOut (
+    /**
+     * What.
+     */
+    val `thing`: MenuThing
+    ,
+    /**
+     * First millisecond of a hand-over at which there is some again; absent: until the store says so.
+     */
+    val `untilMs`: kotlin.Long?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSoldOut: FfiConverterRustBuffer<SoldOut> {
+    override fun read(buf: ByteBuffer): SoldOut {
+        return SoldOut(
+            FfiConverterTypeMenuThing.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SoldOut) = (
+            FfiConverterTypeMenuThing.allocationSize(value.`thing`) +
+            FfiConverterOptionalLong.allocationSize(value.`untilMs`)
+    )
+
+    override fun write(value: SoldOut, buf: ByteBuffer) {
+            FfiConverterTypeMenuThing.write(value.`thing`, buf)
+            FfiConverterOptionalLong.write(value.`untilMs`, buf)
+    }
+}
+
+
+
+/**
+ * [`AllergenFacts`] as an app reads them.
+ */
+data class StatedAllergens (
+    /**
+     * What is said of single ones.
+     */
+    val `states`: Map<AllergenId, AllergenState>
+    ,
+    /**
+     * The day on which all of that day's table were checked, `YYYY-MM-DD`.
+     */
+    val `checkedOn`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStatedAllergens: FfiConverterRustBuffer<StatedAllergens> {
+    override fun read(buf: ByteBuffer): StatedAllergens {
+        return StatedAllergens(
+            FfiConverterMapTypeAllergenIdTypeAllergenState.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StatedAllergens) = (
+            FfiConverterMapTypeAllergenIdTypeAllergenState.allocationSize(value.`states`) +
+            FfiConverterOptionalString.allocationSize(value.`checkedOn`)
+    )
+
+    override fun write(value: StatedAllergens, buf: ByteBuffer) {
+            FfiConverterMapTypeAllergenIdTypeAllergenState.write(value.`states`, buf)
+            FfiConverterOptionalString.write(value.`checkedOn`, buf)
+    }
+}
+
+
+
+/**
+ * What is booked at a station.
+ */
+data class StationLoad (
+    /**
+     * The station.
+     */
+    val `station`: StationId
+    ,
+    /**
+     * The first minute, in minutes since the Unix epoch.
+     */
+    val `fromMin`: kotlin.Long
+    ,
+    /**
+     * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
+     * the last are free.
+     */
+    val `seconds`: List<kotlin.UInt>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStationLoad: FfiConverterRustBuffer<StationLoad> {
+    override fun read(buf: ByteBuffer): StationLoad {
+        return StationLoad(
+            FfiConverterTypeStationId.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StationLoad) = (
+            FfiConverterTypeStationId.allocationSize(value.`station`) +
+            FfiConverterLong.allocationSize(value.`fromMin`) +
+            FfiConverterSequenceUInt.allocationSize(value.`seconds`)
+    )
+
+    override fun write(value: StationLoad, buf: ByteBuffer) {
+            FfiConverterTypeStationId.write(value.`station`, buf)
+            FfiConverterLong.write(value.`fromMin`, buf)
+            FfiConverterSequenceUInt.write(value.`seconds`, buf)
     }
 }
 
@@ -3169,6 +6414,69 @@ public object FfiConverterTypeTaxLine: FfiConverterRustBuffer<TaxLine> {
             FfiConverterUInt.write(value.`taxPermille`, buf)
             FfiConverterLong.write(value.`grossMinor`, buf)
             FfiConverterLong.write(value.`taxMinor`, buf)
+    }
+}
+
+
+
+/**
+ * Hours of the day in which an offer holds (タイムセール), by the place's own clock.
+ */
+data class TimeOfDay (
+    /**
+     * The place's offset from UTC in minutes (Japan: 540).
+     */
+    val `utcOffsetMinutes`: kotlin.Short
+    ,
+    /**
+     * Days of the week, bit 0 Monday to bit 6 Sunday; by the day on which the hours begin.
+     */
+    val `weekdays`: kotlin.UByte
+    ,
+    /**
+     * First minute of the day, 0 to 1439.
+     */
+    val `fromMinute`: kotlin.UShort
+    ,
+    /**
+     * First minute after it; at or before `from_minute` it is on the next day.
+     */
+    val `untilMinute`: kotlin.UShort
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTimeOfDay: FfiConverterRustBuffer<TimeOfDay> {
+    override fun read(buf: ByteBuffer): TimeOfDay {
+        return TimeOfDay(
+            FfiConverterShort.read(buf),
+            FfiConverterUByte.read(buf),
+            FfiConverterUShort.read(buf),
+            FfiConverterUShort.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TimeOfDay) = (
+            FfiConverterShort.allocationSize(value.`utcOffsetMinutes`) +
+            FfiConverterUByte.allocationSize(value.`weekdays`) +
+            FfiConverterUShort.allocationSize(value.`fromMinute`) +
+            FfiConverterUShort.allocationSize(value.`untilMinute`)
+    )
+
+    override fun write(value: TimeOfDay, buf: ByteBuffer) {
+            FfiConverterShort.write(value.`utcOffsetMinutes`, buf)
+            FfiConverterUByte.write(value.`weekdays`, buf)
+            FfiConverterUShort.write(value.`fromMinute`, buf)
+            FfiConverterUShort.write(value.`untilMinute`, buf)
     }
 }
 
@@ -3648,6 +6956,940 @@ public object FfiConverterTypeCaptureTime: FfiConverterRustBuffer<CaptureTime> {
 
 
 /**
+ * Something that is not as the person saw it.
+ */
+sealed class CartChange {
+
+    /**
+     * An item is no longer on the menu.
+     */
+    data class Vanished(
+        /**
+         * The line's place.
+         */
+        val `line`: kotlin.UInt,
+        /**
+         * The item.
+         */
+        val `item`: app.noren.rules.MenuItemId) : CartChange()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A modifier, or its whole group, is no longer on the menu.
+     */
+    data class ModifierVanished(
+        /**
+         * The line's place.
+         */
+        val `line`: kotlin.UInt,
+        /**
+         * The group.
+         */
+        val `group`: app.noren.rules.ModifierGroupId,
+        /**
+         * The modifier; `None` where the group is gone.
+         */
+        val `modifier`: app.noren.rules.ModifierId?) : CartChange()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Sold out.
+     */
+    data class SoldOut(
+        /**
+         * The line's place.
+         */
+        val `line`: kotlin.UInt,
+        /**
+         * What.
+         */
+        val `thing`: app.noren.rules.MenuThing,
+        /**
+         * First millisecond of a hand-over at which there is some again, where the store said so.
+         */
+        val `untilMs`: kotlin.Long?) : CartChange()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A piece costs something else now.
+     */
+    data class Costs(
+        /**
+         * The line's place.
+         */
+        val `line`: kotlin.UInt,
+        /**
+         * What the person saw, in minor units, tax included.
+         */
+        val `wasMinor`: kotlin.Long,
+        /**
+         * What it costs.
+         */
+        val `isMinor`: kotlin.Long) : CartChange()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Anything else that does not fit any more: a group with other limits, another time of day.
+     */
+    data class Rule(
+        val v1: app.noren.rules.CartProblem) : CartChange()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartChange : FfiConverterRustBuffer<CartChange>{
+    override fun read(buf: ByteBuffer): CartChange {
+        return when(buf.getInt()) {
+            1 -> CartChange.Vanished(
+                FfiConverterUInt.read(buf),
+                FfiConverterTypeMenuItemId.read(buf),
+                )
+            2 -> CartChange.ModifierVanished(
+                FfiConverterUInt.read(buf),
+                FfiConverterTypeModifierGroupId.read(buf),
+                FfiConverterOptionalTypeModifierId.read(buf),
+                )
+            3 -> CartChange.SoldOut(
+                FfiConverterUInt.read(buf),
+                FfiConverterTypeMenuThing.read(buf),
+                FfiConverterOptionalLong.read(buf),
+                )
+            4 -> CartChange.Costs(
+                FfiConverterUInt.read(buf),
+                FfiConverterLong.read(buf),
+                FfiConverterLong.read(buf),
+                )
+            5 -> CartChange.Rule(
+                FfiConverterTypeCartProblem.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: CartChange): ULong = when(value) {
+        is CartChange.Vanished -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`line`)
+                + FfiConverterTypeMenuItemId.allocationSize(value.`item`)
+            )
+        }
+        is CartChange.ModifierVanished -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`line`)
+                + FfiConverterTypeModifierGroupId.allocationSize(value.`group`)
+                + FfiConverterOptionalTypeModifierId.allocationSize(value.`modifier`)
+            )
+        }
+        is CartChange.SoldOut -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`line`)
+                + FfiConverterTypeMenuThing.allocationSize(value.`thing`)
+                + FfiConverterOptionalLong.allocationSize(value.`untilMs`)
+            )
+        }
+        is CartChange.Costs -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`line`)
+                + FfiConverterLong.allocationSize(value.`wasMinor`)
+                + FfiConverterLong.allocationSize(value.`isMinor`)
+            )
+        }
+        is CartChange.Rule -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeCartProblem.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: CartChange, buf: ByteBuffer) {
+        when(value) {
+            is CartChange.Vanished -> {
+                buf.putInt(1)
+                FfiConverterUInt.write(value.`line`, buf)
+                FfiConverterTypeMenuItemId.write(value.`item`, buf)
+                Unit
+            }
+            is CartChange.ModifierVanished -> {
+                buf.putInt(2)
+                FfiConverterUInt.write(value.`line`, buf)
+                FfiConverterTypeModifierGroupId.write(value.`group`, buf)
+                FfiConverterOptionalTypeModifierId.write(value.`modifier`, buf)
+                Unit
+            }
+            is CartChange.SoldOut -> {
+                buf.putInt(3)
+                FfiConverterUInt.write(value.`line`, buf)
+                FfiConverterTypeMenuThing.write(value.`thing`, buf)
+                FfiConverterOptionalLong.write(value.`untilMs`, buf)
+                Unit
+            }
+            is CartChange.Costs -> {
+                buf.putInt(4)
+                FfiConverterUInt.write(value.`line`, buf)
+                FfiConverterLong.write(value.`wasMinor`, buf)
+                FfiConverterLong.write(value.`isMinor`, buf)
+                Unit
+            }
+            is CartChange.Rule -> {
+                buf.putInt(5)
+                FfiConverterTypeCartProblem.write(value.v1, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * What does not fit.
+ */
+sealed class CartProblemKind {
+
+    /**
+     * Nothing is in it.
+     */
+    object Empty : CartProblemKind()
+
+
+    /**
+     * Too many lines.
+     */
+    data class TooManyLines(
+        /**
+         * The most.
+         */
+        val `most`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Too many pieces in all.
+     */
+    data class TooManyPieces(
+        /**
+         * The most.
+         */
+        val `most`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * None, or more than a line may have.
+     */
+    data class Quantity(
+        /**
+         * What was asked.
+         */
+        val `has`: kotlin.UInt,
+        /**
+         * The most.
+         */
+        val `most`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * More than one order may have of an item.
+     */
+    data class ItemLimit(
+        /**
+         * The item.
+         */
+        val `item`: app.noren.rules.MenuItemId,
+        /**
+         * Pieces in all lines.
+         */
+        val `has`: kotlin.UInt,
+        /**
+         * The most.
+         */
+        val `most`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The note is too long.
+     */
+    data class NoteTooLong(
+        /**
+         * Its characters.
+         */
+        val `has`: kotlin.UInt,
+        /**
+         * The most.
+         */
+        val `most`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * What is eaten where does not go with the hand-over.
+     */
+    data class TaxHandoff(
+        /**
+         * The hand-over.
+         */
+        val `handoff`: app.noren.rules.HandoffMode) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The menu has no such item.
+     */
+    data class UnknownItem(
+        /**
+         * The item.
+         */
+        val `item`: app.noren.rules.MenuItemId) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The item is not sold for this hand-over.
+     */
+    data class NotForHandoff(
+        /**
+         * The item.
+         */
+        val `item`: app.noren.rules.MenuItemId,
+        /**
+         * The hand-over.
+         */
+        val `handoff`: app.noren.rules.HandoffMode) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The item is not sold at the time of the hand-over.
+     */
+    data class NotAtThisTime(
+        /**
+         * The item.
+         */
+        val `item`: app.noren.rules.MenuItemId) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Sold out.
+     */
+    data class SoldOut(
+        /**
+         * What.
+         */
+        val `thing`: app.noren.rules.MenuThing,
+        /**
+         * First millisecond of a hand-over at which there is some again, where the store said so.
+         */
+        val `untilMs`: kotlin.Long?) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The item, or the modifier around it, does not open such a group.
+     */
+    data class UnknownGroup(
+        /**
+         * The group.
+         */
+        val `group`: app.noren.rules.ModifierGroupId) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The group has no such modifier.
+     */
+    data class UnknownModifier(
+        /**
+         * The group.
+         */
+        val `group`: app.noren.rules.ModifierGroupId,
+        /**
+         * The modifier.
+         */
+        val `modifier`: app.noren.rules.ModifierId) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Too little is chosen of a group.
+     */
+    data class TooFew(
+        /**
+         * The group.
+         */
+        val `group`: app.noren.rules.ModifierGroupId,
+        /**
+         * How many are missing.
+         */
+        val `missing`: kotlin.UInt,
+        /**
+         * The least.
+         */
+        val `min`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Too much is chosen of a group.
+     */
+    data class TooMany(
+        /**
+         * The group.
+         */
+        val `group`: app.noren.rules.ModifierGroupId,
+        /**
+         * How many are chosen.
+         */
+        val `has`: kotlin.UInt,
+        /**
+         * The most.
+         */
+        val `max`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * None, or more than there may be, of one modifier; or the same one in two entries.
+     */
+    data class ModifierQuantity(
+        /**
+         * The group.
+         */
+        val `group`: app.noren.rules.ModifierGroupId,
+        /**
+         * The modifier.
+         */
+        val `modifier`: app.noren.rules.ModifierId,
+        /**
+         * How many are chosen.
+         */
+        val `has`: kotlin.UInt,
+        /**
+         * The most.
+         */
+        val `most`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * More modifiers, or deeper ones, than a line may have.
+     */
+    data class TooManyModifiers(
+        /**
+         * The most.
+         */
+        val `most`: kotlin.UInt) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * One must be older, and the person has not declared that age.
+     */
+    data class AgeNotDeclared(
+        /**
+         * The least age.
+         */
+        val `leastAge`: kotlin.UByte) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * An age must be checked, and nobody does at this hand-over.
+     */
+    data class Unattended(
+        /**
+         * The least age.
+         */
+        val `leastAge`: kotlin.UByte,
+        /**
+         * The hand-over.
+         */
+        val `handoff`: app.noren.rules.HandoffMode) : CartProblemKind()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCartProblemKind : FfiConverterRustBuffer<CartProblemKind>{
+    override fun read(buf: ByteBuffer): CartProblemKind {
+        return when(buf.getInt()) {
+            1 -> CartProblemKind.Empty
+            2 -> CartProblemKind.TooManyLines(
+                FfiConverterUInt.read(buf),
+                )
+            3 -> CartProblemKind.TooManyPieces(
+                FfiConverterUInt.read(buf),
+                )
+            4 -> CartProblemKind.Quantity(
+                FfiConverterUInt.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            5 -> CartProblemKind.ItemLimit(
+                FfiConverterTypeMenuItemId.read(buf),
+                FfiConverterUInt.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            6 -> CartProblemKind.NoteTooLong(
+                FfiConverterUInt.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            7 -> CartProblemKind.TaxHandoff(
+                FfiConverterTypeHandoffMode.read(buf),
+                )
+            8 -> CartProblemKind.UnknownItem(
+                FfiConverterTypeMenuItemId.read(buf),
+                )
+            9 -> CartProblemKind.NotForHandoff(
+                FfiConverterTypeMenuItemId.read(buf),
+                FfiConverterTypeHandoffMode.read(buf),
+                )
+            10 -> CartProblemKind.NotAtThisTime(
+                FfiConverterTypeMenuItemId.read(buf),
+                )
+            11 -> CartProblemKind.SoldOut(
+                FfiConverterTypeMenuThing.read(buf),
+                FfiConverterOptionalLong.read(buf),
+                )
+            12 -> CartProblemKind.UnknownGroup(
+                FfiConverterTypeModifierGroupId.read(buf),
+                )
+            13 -> CartProblemKind.UnknownModifier(
+                FfiConverterTypeModifierGroupId.read(buf),
+                FfiConverterTypeModifierId.read(buf),
+                )
+            14 -> CartProblemKind.TooFew(
+                FfiConverterTypeModifierGroupId.read(buf),
+                FfiConverterUInt.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            15 -> CartProblemKind.TooMany(
+                FfiConverterTypeModifierGroupId.read(buf),
+                FfiConverterUInt.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            16 -> CartProblemKind.ModifierQuantity(
+                FfiConverterTypeModifierGroupId.read(buf),
+                FfiConverterTypeModifierId.read(buf),
+                FfiConverterUInt.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            17 -> CartProblemKind.TooManyModifiers(
+                FfiConverterUInt.read(buf),
+                )
+            18 -> CartProblemKind.AgeNotDeclared(
+                FfiConverterUByte.read(buf),
+                )
+            19 -> CartProblemKind.Unattended(
+                FfiConverterUByte.read(buf),
+                FfiConverterTypeHandoffMode.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: CartProblemKind): ULong = when(value) {
+        is CartProblemKind.Empty -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is CartProblemKind.TooManyLines -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`most`)
+            )
+        }
+        is CartProblemKind.TooManyPieces -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`most`)
+            )
+        }
+        is CartProblemKind.Quantity -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`has`)
+                + FfiConverterUInt.allocationSize(value.`most`)
+            )
+        }
+        is CartProblemKind.ItemLimit -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeMenuItemId.allocationSize(value.`item`)
+                + FfiConverterUInt.allocationSize(value.`has`)
+                + FfiConverterUInt.allocationSize(value.`most`)
+            )
+        }
+        is CartProblemKind.NoteTooLong -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`has`)
+                + FfiConverterUInt.allocationSize(value.`most`)
+            )
+        }
+        is CartProblemKind.TaxHandoff -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeHandoffMode.allocationSize(value.`handoff`)
+            )
+        }
+        is CartProblemKind.UnknownItem -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeMenuItemId.allocationSize(value.`item`)
+            )
+        }
+        is CartProblemKind.NotForHandoff -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeMenuItemId.allocationSize(value.`item`)
+                + FfiConverterTypeHandoffMode.allocationSize(value.`handoff`)
+            )
+        }
+        is CartProblemKind.NotAtThisTime -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeMenuItemId.allocationSize(value.`item`)
+            )
+        }
+        is CartProblemKind.SoldOut -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeMenuThing.allocationSize(value.`thing`)
+                + FfiConverterOptionalLong.allocationSize(value.`untilMs`)
+            )
+        }
+        is CartProblemKind.UnknownGroup -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeModifierGroupId.allocationSize(value.`group`)
+            )
+        }
+        is CartProblemKind.UnknownModifier -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeModifierGroupId.allocationSize(value.`group`)
+                + FfiConverterTypeModifierId.allocationSize(value.`modifier`)
+            )
+        }
+        is CartProblemKind.TooFew -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeModifierGroupId.allocationSize(value.`group`)
+                + FfiConverterUInt.allocationSize(value.`missing`)
+                + FfiConverterUInt.allocationSize(value.`min`)
+            )
+        }
+        is CartProblemKind.TooMany -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeModifierGroupId.allocationSize(value.`group`)
+                + FfiConverterUInt.allocationSize(value.`has`)
+                + FfiConverterUInt.allocationSize(value.`max`)
+            )
+        }
+        is CartProblemKind.ModifierQuantity -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeModifierGroupId.allocationSize(value.`group`)
+                + FfiConverterTypeModifierId.allocationSize(value.`modifier`)
+                + FfiConverterUInt.allocationSize(value.`has`)
+                + FfiConverterUInt.allocationSize(value.`most`)
+            )
+        }
+        is CartProblemKind.TooManyModifiers -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`most`)
+            )
+        }
+        is CartProblemKind.AgeNotDeclared -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUByte.allocationSize(value.`leastAge`)
+            )
+        }
+        is CartProblemKind.Unattended -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUByte.allocationSize(value.`leastAge`)
+                + FfiConverterTypeHandoffMode.allocationSize(value.`handoff`)
+            )
+        }
+    }
+
+    override fun write(value: CartProblemKind, buf: ByteBuffer) {
+        when(value) {
+            is CartProblemKind.Empty -> {
+                buf.putInt(1)
+                Unit
+            }
+            is CartProblemKind.TooManyLines -> {
+                buf.putInt(2)
+                FfiConverterUInt.write(value.`most`, buf)
+                Unit
+            }
+            is CartProblemKind.TooManyPieces -> {
+                buf.putInt(3)
+                FfiConverterUInt.write(value.`most`, buf)
+                Unit
+            }
+            is CartProblemKind.Quantity -> {
+                buf.putInt(4)
+                FfiConverterUInt.write(value.`has`, buf)
+                FfiConverterUInt.write(value.`most`, buf)
+                Unit
+            }
+            is CartProblemKind.ItemLimit -> {
+                buf.putInt(5)
+                FfiConverterTypeMenuItemId.write(value.`item`, buf)
+                FfiConverterUInt.write(value.`has`, buf)
+                FfiConverterUInt.write(value.`most`, buf)
+                Unit
+            }
+            is CartProblemKind.NoteTooLong -> {
+                buf.putInt(6)
+                FfiConverterUInt.write(value.`has`, buf)
+                FfiConverterUInt.write(value.`most`, buf)
+                Unit
+            }
+            is CartProblemKind.TaxHandoff -> {
+                buf.putInt(7)
+                FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+                Unit
+            }
+            is CartProblemKind.UnknownItem -> {
+                buf.putInt(8)
+                FfiConverterTypeMenuItemId.write(value.`item`, buf)
+                Unit
+            }
+            is CartProblemKind.NotForHandoff -> {
+                buf.putInt(9)
+                FfiConverterTypeMenuItemId.write(value.`item`, buf)
+                FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+                Unit
+            }
+            is CartProblemKind.NotAtThisTime -> {
+                buf.putInt(10)
+                FfiConverterTypeMenuItemId.write(value.`item`, buf)
+                Unit
+            }
+            is CartProblemKind.SoldOut -> {
+                buf.putInt(11)
+                FfiConverterTypeMenuThing.write(value.`thing`, buf)
+                FfiConverterOptionalLong.write(value.`untilMs`, buf)
+                Unit
+            }
+            is CartProblemKind.UnknownGroup -> {
+                buf.putInt(12)
+                FfiConverterTypeModifierGroupId.write(value.`group`, buf)
+                Unit
+            }
+            is CartProblemKind.UnknownModifier -> {
+                buf.putInt(13)
+                FfiConverterTypeModifierGroupId.write(value.`group`, buf)
+                FfiConverterTypeModifierId.write(value.`modifier`, buf)
+                Unit
+            }
+            is CartProblemKind.TooFew -> {
+                buf.putInt(14)
+                FfiConverterTypeModifierGroupId.write(value.`group`, buf)
+                FfiConverterUInt.write(value.`missing`, buf)
+                FfiConverterUInt.write(value.`min`, buf)
+                Unit
+            }
+            is CartProblemKind.TooMany -> {
+                buf.putInt(15)
+                FfiConverterTypeModifierGroupId.write(value.`group`, buf)
+                FfiConverterUInt.write(value.`has`, buf)
+                FfiConverterUInt.write(value.`max`, buf)
+                Unit
+            }
+            is CartProblemKind.ModifierQuantity -> {
+                buf.putInt(16)
+                FfiConverterTypeModifierGroupId.write(value.`group`, buf)
+                FfiConverterTypeModifierId.write(value.`modifier`, buf)
+                FfiConverterUInt.write(value.`has`, buf)
+                FfiConverterUInt.write(value.`most`, buf)
+                Unit
+            }
+            is CartProblemKind.TooManyModifiers -> {
+                buf.putInt(17)
+                FfiConverterUInt.write(value.`most`, buf)
+                Unit
+            }
+            is CartProblemKind.AgeNotDeclared -> {
+                buf.putInt(18)
+                FfiConverterUByte.write(value.`leastAge`, buf)
+                Unit
+            }
+            is CartProblemKind.Unattended -> {
+                buf.putInt(19)
+                FfiConverterUByte.write(value.`leastAge`, buf)
+                FfiConverterTypeHandoffMode.write(value.`handoff`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * Where a purchase was made.
  */
 
@@ -4118,6 +8360,10 @@ enum class HandoffMode {
      */
     DELIVERY,
     /**
+     * Goods of the online shop, fetched in a store (店舗受取): pieces are reserved there, no kitchen works.
+     */
+    STORE_PICKUP,
+    /**
      * From a locker (ロッカー): nobody sees who takes it.
      */
     LOCKER;
@@ -4275,6 +8521,209 @@ public object FfiConverterTypeHoldState: FfiConverterRustBuffer<HoldState> {
 
     override fun write(value: HoldState, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What tells one store from another.
+ */
+
+enum class JourneyPart {
+
+    /**
+     * The wait at the counter.
+     */
+    WAIT,
+    /**
+     * The wait on the shelf.
+     */
+    SHELF,
+    /**
+     * The detour.
+     */
+    DETOUR,
+    /**
+     * Lateness.
+     */
+    LATE,
+    /**
+     * How full the kitchen is.
+     */
+    LOAD;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeJourneyPart: FfiConverterRustBuffer<JourneyPart> {
+    override fun read(buf: ByteBuffer) = try {
+
+        JourneyPart.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: JourneyPart) = 4UL
+
+    override fun write(value: JourneyPart, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Why a store stands where it stands.
+ */
+sealed class JourneyReason {
+
+    /**
+     * There is no other.
+     */
+    object OnlyOne : JourneyReason()
+
+
+    /**
+     * The first: by this it gains most on the second.
+     */
+    data class Gains(
+        /**
+         * By what.
+         */
+        val `part`: app.noren.rules.JourneyPart,
+        /**
+         * By how many minutes, rounded.
+         */
+        val `minutes`: kotlin.UInt) : JourneyReason()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Not the first: by this it loses most on the first.
+     */
+    data class Loses(
+        /**
+         * By what.
+         */
+        val `part`: app.noren.rules.JourneyPart,
+        /**
+         * By how many minutes, rounded.
+         */
+        val `minutes`: kotlin.UInt) : JourneyReason()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * As good as the one that it is held against.
+     */
+    object AsGood : JourneyReason()
+
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeJourneyReason : FfiConverterRustBuffer<JourneyReason>{
+    override fun read(buf: ByteBuffer): JourneyReason {
+        return when(buf.getInt()) {
+            1 -> JourneyReason.OnlyOne
+            2 -> JourneyReason.Gains(
+                FfiConverterTypeJourneyPart.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            3 -> JourneyReason.Loses(
+                FfiConverterTypeJourneyPart.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            4 -> JourneyReason.AsGood
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: JourneyReason): ULong = when(value) {
+        is JourneyReason.OnlyOne -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is JourneyReason.Gains -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeJourneyPart.allocationSize(value.`part`)
+                + FfiConverterUInt.allocationSize(value.`minutes`)
+            )
+        }
+        is JourneyReason.Loses -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeJourneyPart.allocationSize(value.`part`)
+                + FfiConverterUInt.allocationSize(value.`minutes`)
+            )
+        }
+        is JourneyReason.AsGood -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: JourneyReason, buf: ByteBuffer) {
+        when(value) {
+            is JourneyReason.OnlyOne -> {
+                buf.putInt(1)
+                Unit
+            }
+            is JourneyReason.Gains -> {
+                buf.putInt(2)
+                FfiConverterTypeJourneyPart.write(value.`part`, buf)
+                FfiConverterUInt.write(value.`minutes`, buf)
+                Unit
+            }
+            is JourneyReason.Loses -> {
+                buf.putInt(3)
+                FfiConverterTypeJourneyPart.write(value.`part`, buf)
+                FfiConverterUInt.write(value.`minutes`, buf)
+                Unit
+            }
+            is JourneyReason.AsGood -> {
+                buf.putInt(4)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
     }
 }
 
@@ -4475,6 +8924,98 @@ public object FfiConverterTypeLinkedIdentity : FfiConverterRustBuffer<LinkedIden
             is LinkedIdentity.Ec -> {
                 buf.putInt(2)
                 FfiConverterString.write(value.`account`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * What can be sold out.
+ */
+sealed class MenuThing {
+
+    /**
+     * An item.
+     */
+    data class Item(
+        val v1: app.noren.rules.MenuItemId) : MenuThing()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A modifier, in every group that has it.
+     */
+    data class Modifier(
+        val v1: app.noren.rules.ModifierId) : MenuThing()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMenuThing : FfiConverterRustBuffer<MenuThing>{
+    override fun read(buf: ByteBuffer): MenuThing {
+        return when(buf.getInt()) {
+            1 -> MenuThing.Item(
+                FfiConverterTypeMenuItemId.read(buf),
+                )
+            2 -> MenuThing.Modifier(
+                FfiConverterTypeModifierId.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: MenuThing): ULong = when(value) {
+        is MenuThing.Item -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeMenuItemId.allocationSize(value.v1)
+            )
+        }
+        is MenuThing.Modifier -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeModifierId.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: MenuThing, buf: ByteBuffer) {
+        when(value) {
+            is MenuThing.Item -> {
+                buf.putInt(1)
+                FfiConverterTypeMenuItemId.write(value.v1, buf)
+                Unit
+            }
+            is MenuThing.Modifier -> {
+                buf.putInt(2)
+                FfiConverterTypeModifierId.write(value.v1, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -4692,6 +9233,239 @@ public object FfiConverterTypeOrderActor: FfiConverterRustBuffer<OrderActor> {
 
 
 /**
+ * What an order is of.
+ */
+
+enum class OrderOf {
+
+    /**
+     * The store's menu: the kitchen's time is booked.
+     */
+    MENU,
+    /**
+     * Goods of the catalogue: pieces are reserved, in the store for a pickup, in the online shop for a delivery. The cart's items are the variants'
+     * SKUs: see [`crate::menu::Menu::of_goods`].
+     */
+    GOODS;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderOf: FfiConverterRustBuffer<OrderOf> {
+    override fun read(buf: ByteBuffer) = try {
+
+        OrderOf.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: OrderOf) = 4UL
+
+    override fun write(value: OrderOf, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Where the money stands, for the person.
+ */
+sealed class OrderPayment {
+
+    /**
+     * To be paid at the counter.
+     */
+    object AtCounter : OrderPayment()
+
+
+    /**
+     * The provider is asked.
+     */
+    object Pending : OrderPayment()
+
+
+    /**
+     * The person has to do something at the provider (本人認証).
+     */
+    data class StepUp(
+        /**
+         * Where, as the provider says it.
+         */
+        val `url`: kotlin.String) : OrderPayment()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The provider has not answered; it is asked again until it does. Nothing is charged twice.
+     */
+    object Unknown : OrderPayment()
+
+
+    /**
+     * Set aside.
+     */
+    object Authorised : OrderPayment()
+
+
+    /**
+     * Taken, or collected.
+     */
+    object Paid : OrderPayment()
+
+
+    /**
+     * The provider refused: another card, or the counter.
+     */
+    object Refused : OrderPayment()
+
+
+    /**
+     * Let go.
+     */
+    object Voided : OrderPayment()
+
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderPayment : FfiConverterRustBuffer<OrderPayment>{
+    override fun read(buf: ByteBuffer): OrderPayment {
+        return when(buf.getInt()) {
+            1 -> OrderPayment.AtCounter
+            2 -> OrderPayment.Pending
+            3 -> OrderPayment.StepUp(
+                FfiConverterString.read(buf),
+                )
+            4 -> OrderPayment.Unknown
+            5 -> OrderPayment.Authorised
+            6 -> OrderPayment.Paid
+            7 -> OrderPayment.Refused
+            8 -> OrderPayment.Voided
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: OrderPayment): ULong = when(value) {
+        is OrderPayment.AtCounter -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderPayment.Pending -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderPayment.StepUp -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`url`)
+            )
+        }
+        is OrderPayment.Unknown -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderPayment.Authorised -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderPayment.Paid -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderPayment.Refused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderPayment.Voided -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: OrderPayment, buf: ByteBuffer) {
+        when(value) {
+            is OrderPayment.AtCounter -> {
+                buf.putInt(1)
+                Unit
+            }
+            is OrderPayment.Pending -> {
+                buf.putInt(2)
+                Unit
+            }
+            is OrderPayment.StepUp -> {
+                buf.putInt(3)
+                FfiConverterString.write(value.`url`, buf)
+                Unit
+            }
+            is OrderPayment.Unknown -> {
+                buf.putInt(4)
+                Unit
+            }
+            is OrderPayment.Authorised -> {
+                buf.putInt(5)
+                Unit
+            }
+            is OrderPayment.Paid -> {
+                buf.putInt(6)
+                Unit
+            }
+            is OrderPayment.Refused -> {
+                buf.putInt(7)
+                Unit
+            }
+            is OrderPayment.Voided -> {
+                buf.putInt(8)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * Where an order stands.
  */
 
@@ -4769,6 +9543,266 @@ public object FfiConverterTypeOrderState: FfiConverterRustBuffer<OrderState> {
 
     override fun write(value: OrderState, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What the person does about an order.
+ */
+sealed class OrderStep {
+
+    /**
+     * Call it off.
+     */
+    object Cancel : OrderStep()
+
+
+    /**
+     * Other lines or another time, before the store has accepted.
+     */
+    data class Edit(
+        /**
+         * What is wanted instead.
+         */
+        val `cart`: app.noren.rules.Cart,
+        /**
+         * For when.
+         */
+        val `time`: app.noren.rules.PickupTime,
+        /**
+         * As it was shown.
+         */
+        val `shown`: app.noren.rules.OrderSnapshot) : OrderStep()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Eat-in to take-out or back, until hand-over.
+     */
+    data class Amend(
+        /**
+         * Where it is eaten.
+         */
+        val `taxHandoff`: app.noren.rules.TaxHandoff,
+        /**
+         * As it was shown.
+         */
+        val `shown`: app.noren.rules.OrderSnapshot) : OrderStep()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * I am nearby. No position, only minutes.
+     */
+    data class Nearby(
+        /**
+         * In how many minutes, 0 to 1,440.
+         */
+        val `etaMin`: kotlin.UInt) : OrderStep()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * I am here (到着).
+     */
+    data class Here(
+        /**
+         * Where: a parking space, a counter, at most 60 characters.
+         */
+        val `spot`: kotlin.String) : OrderStep()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * I pay at the counter instead.
+     */
+    object PayAtCounter : OrderStep()
+
+
+    /**
+     * What the provider asked for is done.
+     */
+    object StepUpDone : OrderStep()
+
+
+    /**
+     * Another card.
+     */
+    data class PayAgain(
+        /**
+         * The provider's token.
+         */
+        val `token`: kotlin.String) : OrderStep()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderStep : FfiConverterRustBuffer<OrderStep>{
+    override fun read(buf: ByteBuffer): OrderStep {
+        return when(buf.getInt()) {
+            1 -> OrderStep.Cancel
+            2 -> OrderStep.Edit(
+                FfiConverterTypeCart.read(buf),
+                FfiConverterTypePickupTime.read(buf),
+                FfiConverterTypeOrderSnapshot.read(buf),
+                )
+            3 -> OrderStep.Amend(
+                FfiConverterTypeTaxHandoff.read(buf),
+                FfiConverterTypeOrderSnapshot.read(buf),
+                )
+            4 -> OrderStep.Nearby(
+                FfiConverterUInt.read(buf),
+                )
+            5 -> OrderStep.Here(
+                FfiConverterString.read(buf),
+                )
+            6 -> OrderStep.PayAtCounter
+            7 -> OrderStep.StepUpDone
+            8 -> OrderStep.PayAgain(
+                FfiConverterString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: OrderStep): ULong = when(value) {
+        is OrderStep.Cancel -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderStep.Edit -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeCart.allocationSize(value.`cart`)
+                + FfiConverterTypePickupTime.allocationSize(value.`time`)
+                + FfiConverterTypeOrderSnapshot.allocationSize(value.`shown`)
+            )
+        }
+        is OrderStep.Amend -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeTaxHandoff.allocationSize(value.`taxHandoff`)
+                + FfiConverterTypeOrderSnapshot.allocationSize(value.`shown`)
+            )
+        }
+        is OrderStep.Nearby -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUInt.allocationSize(value.`etaMin`)
+            )
+        }
+        is OrderStep.Here -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`spot`)
+            )
+        }
+        is OrderStep.PayAtCounter -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderStep.StepUpDone -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is OrderStep.PayAgain -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`token`)
+            )
+        }
+    }
+
+    override fun write(value: OrderStep, buf: ByteBuffer) {
+        when(value) {
+            is OrderStep.Cancel -> {
+                buf.putInt(1)
+                Unit
+            }
+            is OrderStep.Edit -> {
+                buf.putInt(2)
+                FfiConverterTypeCart.write(value.`cart`, buf)
+                FfiConverterTypePickupTime.write(value.`time`, buf)
+                FfiConverterTypeOrderSnapshot.write(value.`shown`, buf)
+                Unit
+            }
+            is OrderStep.Amend -> {
+                buf.putInt(3)
+                FfiConverterTypeTaxHandoff.write(value.`taxHandoff`, buf)
+                FfiConverterTypeOrderSnapshot.write(value.`shown`, buf)
+                Unit
+            }
+            is OrderStep.Nearby -> {
+                buf.putInt(4)
+                FfiConverterUInt.write(value.`etaMin`, buf)
+                Unit
+            }
+            is OrderStep.Here -> {
+                buf.putInt(5)
+                FfiConverterString.write(value.`spot`, buf)
+                Unit
+            }
+            is OrderStep.PayAtCounter -> {
+                buf.putInt(6)
+                Unit
+            }
+            is OrderStep.StepUpDone -> {
+                buf.putInt(7)
+                Unit
+            }
+            is OrderStep.PayAgain -> {
+                buf.putInt(8)
+                FfiConverterString.write(value.`token`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
     }
 }
 
@@ -5004,6 +10038,51 @@ public object FfiConverterTypePointsKind: FfiConverterRustBuffer<PointsKind> {
     override fun allocationSize(value: PointsKind) = 4UL
 
     override fun write(value: PointsKind, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What points are, by the programme's setting.
+ */
+
+enum class PointsMode {
+
+    /**
+     * A discount: before tax, spread over all lines, and so over the rates.
+     */
+    DISCOUNT,
+    /**
+     * A means of payment: after tax.
+     */
+    PAYMENT;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePointsMode: FfiConverterRustBuffer<PointsMode> {
+    override fun read(buf: ByteBuffer) = try {
+
+        PointsMode.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: PointsMode) = 4UL
+
+    override fun write(value: PointsMode, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -5322,6 +10401,26 @@ enum class Reason {
      * 409: the hold has moved on, so that this cannot be done with it any more. Ask for the tasks again.
      */
     HOLD_CONFLICT,
+    /**
+     * 409: the order has moved on, or someone else takes this step. Fetch it again and show where it stands.
+     */
+    ORDER_CONFLICT,
+    /**
+     * 422: a menu, a kitchen, terms or a table that cannot be; the detail says what is wrong.
+     */
+    INVALID_MENU,
+    /**
+     * 403: this seat's code is of another store, over, or not genuine.
+     */
+    SEAT_REFUSED,
+    /**
+     * 403: the code does not hand over this order, or was wrong too often: look at the member's card.
+     */
+    CODE_REFUSED,
+    /**
+     * 400: a card number. It must never come here: send the provider's token.
+     */
+    CARD_NUMBER,
     /**
      * 401: the record of a check-in is none, or not signed by the device that sends it.
      */
@@ -6670,6 +11769,319 @@ public object FfiConverterTypeScannedMember : FfiConverterRustBuffer<ScannedMemb
 
 
 /**
+ * Where a session at a table stands.
+ */
+
+enum class SeatState {
+
+    /**
+     * A plate was scanned: it waits for the staff, or for a sign that the person is there. Nothing can be ordered.
+     */
+    WAITING,
+    /**
+     * Guests at the table order into it.
+     */
+    OPEN,
+    /**
+     * Paid, or over.
+     */
+    CLOSED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSeatState: FfiConverterRustBuffer<SeatState> {
+    override fun read(buf: ByteBuffer) = try {
+
+        SeatState.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: SeatState) = 4UL
+
+    override fun write(value: SeatState, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Why a time cannot be booked.
+ */
+sealed class SlotRefusalReason {
+
+    /**
+     * It is over.
+     */
+    object Past : SlotRefusalReason()
+
+
+    /**
+     * It cannot be made by then.
+     */
+    object TooSoon : SlotRefusalReason()
+
+
+    /**
+     * It is more days ahead than the store takes.
+     */
+    object TooFar : SlotRefusalReason()
+
+
+    /**
+     * The store takes no orders for the same day.
+     */
+    object SameDayOff : SlotRefusalReason()
+
+
+    /**
+     * The store is closed then.
+     */
+    object Closed : SlotRefusalReason()
+
+
+    /**
+     * Orders for that opening are over (ラストオーダー).
+     */
+    object LastOrderOver : SlotRefusalReason()
+
+
+    /**
+     * It is after the last hand-over before closing.
+     */
+    object LastPickupOver : SlotRefusalReason()
+
+
+    /**
+     * The kitchen takes no new orders for then.
+     */
+    object Paused : SlotRefusalReason()
+
+
+    /**
+     * This station has no time left.
+     */
+    data class Full(
+        /**
+         * The station.
+         */
+        val `station`: app.noren.rules.StationId) : SlotRefusalReason()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * This station could not make it with nothing else to do.
+     */
+    data class TooLarge(
+        /**
+         * The station.
+         */
+        val `station`: app.noren.rules.StationId) : SlotRefusalReason()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The kitchen has no such station: the menu and the plan do not fit.
+     */
+    data class UnknownStation(
+        /**
+         * The station.
+         */
+        val `station`: app.noren.rules.StationId) : SlotRefusalReason()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSlotRefusalReason : FfiConverterRustBuffer<SlotRefusalReason>{
+    override fun read(buf: ByteBuffer): SlotRefusalReason {
+        return when(buf.getInt()) {
+            1 -> SlotRefusalReason.Past
+            2 -> SlotRefusalReason.TooSoon
+            3 -> SlotRefusalReason.TooFar
+            4 -> SlotRefusalReason.SameDayOff
+            5 -> SlotRefusalReason.Closed
+            6 -> SlotRefusalReason.LastOrderOver
+            7 -> SlotRefusalReason.LastPickupOver
+            8 -> SlotRefusalReason.Paused
+            9 -> SlotRefusalReason.Full(
+                FfiConverterTypeStationId.read(buf),
+                )
+            10 -> SlotRefusalReason.TooLarge(
+                FfiConverterTypeStationId.read(buf),
+                )
+            11 -> SlotRefusalReason.UnknownStation(
+                FfiConverterTypeStationId.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: SlotRefusalReason): ULong = when(value) {
+        is SlotRefusalReason.Past -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.TooSoon -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.TooFar -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.SameDayOff -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.Closed -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.LastOrderOver -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.LastPickupOver -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.Paused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is SlotRefusalReason.Full -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeStationId.allocationSize(value.`station`)
+            )
+        }
+        is SlotRefusalReason.TooLarge -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeStationId.allocationSize(value.`station`)
+            )
+        }
+        is SlotRefusalReason.UnknownStation -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeStationId.allocationSize(value.`station`)
+            )
+        }
+    }
+
+    override fun write(value: SlotRefusalReason, buf: ByteBuffer) {
+        when(value) {
+            is SlotRefusalReason.Past -> {
+                buf.putInt(1)
+                Unit
+            }
+            is SlotRefusalReason.TooSoon -> {
+                buf.putInt(2)
+                Unit
+            }
+            is SlotRefusalReason.TooFar -> {
+                buf.putInt(3)
+                Unit
+            }
+            is SlotRefusalReason.SameDayOff -> {
+                buf.putInt(4)
+                Unit
+            }
+            is SlotRefusalReason.Closed -> {
+                buf.putInt(5)
+                Unit
+            }
+            is SlotRefusalReason.LastOrderOver -> {
+                buf.putInt(6)
+                Unit
+            }
+            is SlotRefusalReason.LastPickupOver -> {
+                buf.putInt(7)
+                Unit
+            }
+            is SlotRefusalReason.Paused -> {
+                buf.putInt(8)
+                Unit
+            }
+            is SlotRefusalReason.Full -> {
+                buf.putInt(9)
+                FfiConverterTypeStationId.write(value.`station`, buf)
+                Unit
+            }
+            is SlotRefusalReason.TooLarge -> {
+                buf.putInt(10)
+                FfiConverterTypeStationId.write(value.`station`, buf)
+                Unit
+            }
+            is SlotRefusalReason.UnknownStation -> {
+                buf.putInt(11)
+                FfiConverterTypeStationId.write(value.`station`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * Where a store's levels come from: what an answer is worth.
  */
 
@@ -7045,6 +12457,70 @@ public object FfiConverterTypeTrend: FfiConverterRustBuffer<Trend> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalUByte: FfiConverterRustBuffer<kotlin.UByte?> {
+    override fun read(buf: ByteBuffer): kotlin.UByte? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterUByte.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.UByte?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterUByte.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.UByte?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterUByte.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalUShort: FfiConverterRustBuffer<kotlin.UShort?> {
+    override fun read(buf: ByteBuffer): kotlin.UShort? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterUShort.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.UShort?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterUShort.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.UShort?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterUShort.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
     override fun read(buf: ByteBuffer): kotlin.UInt? {
         if (buf.get().toInt() == 0) {
@@ -7173,6 +12649,198 @@ public object FfiConverterOptionalTypeIssuer: FfiConverterRustBuffer<Issuer?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeMixedSet: FfiConverterRustBuffer<MixedSet?> {
+    override fun read(buf: ByteBuffer): MixedSet? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeMixedSet.read(buf)
+    }
+
+    override fun allocationSize(value: MixedSet?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeMixedSet.allocationSize(value)
+        }
+    }
+
+    override fun write(value: MixedSet?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeMixedSet.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOrderQuestion: FfiConverterRustBuffer<OrderQuestion?> {
+    override fun read(buf: ByteBuffer): OrderQuestion? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOrderQuestion.read(buf)
+    }
+
+    override fun allocationSize(value: OrderQuestion?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOrderQuestion.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OrderQuestion?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOrderQuestion.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOrderSnapshot: FfiConverterRustBuffer<OrderSnapshot?> {
+    override fun read(buf: ByteBuffer): OrderSnapshot? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOrderSnapshot.read(buf)
+    }
+
+    override fun allocationSize(value: OrderSnapshot?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOrderSnapshot.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OrderSnapshot?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOrderSnapshot.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypePointsRule: FfiConverterRustBuffer<PointsRule?> {
+    override fun read(buf: ByteBuffer): PointsRule? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePointsRule.read(buf)
+    }
+
+    override fun allocationSize(value: PointsRule?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePointsRule.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PointsRule?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePointsRule.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSlotHold: FfiConverterRustBuffer<SlotHold?> {
+    override fun read(buf: ByteBuffer): SlotHold? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSlotHold.read(buf)
+    }
+
+    override fun allocationSize(value: SlotHold?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSlotHold.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SlotHold?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSlotHold.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSlotRefusal: FfiConverterRustBuffer<SlotRefusal?> {
+    override fun read(buf: ByteBuffer): SlotRefusal? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSlotRefusal.read(buf)
+    }
+
+    override fun allocationSize(value: SlotRefusal?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSlotRefusal.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SlotRefusal?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSlotRefusal.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeChannel: FfiConverterRustBuffer<Channel?> {
     override fun read(buf: ByteBuffer): Channel? {
         if (buf.get().toInt() == 0) {
@@ -7195,6 +12863,70 @@ public object FfiConverterOptionalTypeChannel: FfiConverterRustBuffer<Channel?> 
         } else {
             buf.put(1)
             FfiConverterTypeChannel.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeRejectReason: FfiConverterRustBuffer<RejectReason?> {
+    override fun read(buf: ByteBuffer): RejectReason? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRejectReason.read(buf)
+    }
+
+    override fun allocationSize(value: RejectReason?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRejectReason.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RejectReason?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRejectReason.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeTaxClass: FfiConverterRustBuffer<TaxClass?> {
+    override fun read(buf: ByteBuffer): TaxClass? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTaxClass.read(buf)
+    }
+
+    override fun allocationSize(value: TaxClass?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTaxClass.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TaxClass?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTaxClass.write(value, buf)
         }
     }
 }
@@ -7301,6 +13033,70 @@ public object FfiConverterOptionalTypeGtin: FfiConverterRustBuffer<Gtin?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeModifierId: FfiConverterRustBuffer<ModifierId?> {
+    override fun read(buf: ByteBuffer): ModifierId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeModifierId.read(buf)
+    }
+
+    override fun allocationSize(value: ModifierId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeModifierId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ModifierId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeModifierId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOrderId: FfiConverterRustBuffer<OrderId?> {
+    override fun read(buf: ByteBuffer): OrderId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOrderId.read(buf)
+    }
+
+    override fun allocationSize(value: OrderId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOrderId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OrderId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOrderId.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeReceiptId: FfiConverterRustBuffer<ReceiptId?> {
     override fun read(buf: ByteBuffer): ReceiptId? {
         if (buf.get().toInt() == 0) {
@@ -7365,6 +13161,34 @@ public object FfiConverterOptionalTypeSku: FfiConverterRustBuffer<Sku?> {
 /**
  * @suppress
  */
+public object FfiConverterSequenceUInt: FfiConverterRustBuffer<List<kotlin.UInt>> {
+    override fun read(buf: ByteBuffer): List<kotlin.UInt> {
+        val len = buf.getInt()
+        return List<kotlin.UInt>(len) {
+            FfiConverterUInt.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.UInt>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterUInt.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.UInt>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterUInt.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -7383,6 +13207,146 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeAddOn: FfiConverterRustBuffer<List<AddOn>> {
+    override fun read(buf: ByteBuffer): List<AddOn> {
+        val len = buf.getInt()
+        return List<AddOn>(len) {
+            FfiConverterTypeAddOn.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AddOn>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAddOn.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AddOn>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAddOn.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeAllergenRow: FfiConverterRustBuffer<List<AllergenRow>> {
+    override fun read(buf: ByteBuffer): List<AllergenRow> {
+        val len = buf.getInt()
+        return List<AllergenRow>(len) {
+            FfiConverterTypeAllergenRow.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AllergenRow>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAllergenRow.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AllergenRow>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAllergenRow.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCartLine: FfiConverterRustBuffer<List<CartLine>> {
+    override fun read(buf: ByteBuffer): List<CartLine> {
+        val len = buf.getInt()
+        return List<CartLine>(len) {
+            FfiConverterTypeCartLine.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CartLine>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCartLine.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CartLine>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCartLine.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCartModifier: FfiConverterRustBuffer<List<CartModifier>> {
+    override fun read(buf: ByteBuffer): List<CartModifier> {
+        val len = buf.getInt()
+        return List<CartModifier>(len) {
+            FfiConverterTypeCartModifier.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CartModifier>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCartModifier.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CartModifier>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCartModifier.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeGoodsShort: FfiConverterRustBuffer<List<GoodsShort>> {
+    override fun read(buf: ByteBuffer): List<GoodsShort> {
+        val len = buf.getInt()
+        return List<GoodsShort>(len) {
+            FfiConverterTypeGoodsShort.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<GoodsShort>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeGoodsShort.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<GoodsShort>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeGoodsShort.write(it, buf)
         }
     }
 }
@@ -7439,6 +13403,314 @@ public object FfiConverterSequenceTypeGs1Missing: FfiConverterRustBuffer<List<Gs
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeGs1Missing.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeHoldAlternative: FfiConverterRustBuffer<List<HoldAlternative>> {
+    override fun read(buf: ByteBuffer): List<HoldAlternative> {
+        val len = buf.getInt()
+        return List<HoldAlternative>(len) {
+            FfiConverterTypeHoldAlternative.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HoldAlternative>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHoldAlternative.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HoldAlternative>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHoldAlternative.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMakeStep: FfiConverterRustBuffer<List<MakeStep>> {
+    override fun read(buf: ByteBuffer): List<MakeStep> {
+        val len = buf.getInt()
+        return List<MakeStep>(len) {
+            FfiConverterTypeMakeStep.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MakeStep>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMakeStep.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MakeStep>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMakeStep.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMenuItem: FfiConverterRustBuffer<List<MenuItem>> {
+    override fun read(buf: ByteBuffer): List<MenuItem> {
+        val len = buf.getInt()
+        return List<MenuItem>(len) {
+            FfiConverterTypeMenuItem.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MenuItem>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMenuItem.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MenuItem>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMenuItem.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMenuPrice: FfiConverterRustBuffer<List<MenuPrice>> {
+    override fun read(buf: ByteBuffer): List<MenuPrice> {
+        val len = buf.getInt()
+        return List<MenuPrice>(len) {
+            FfiConverterTypeMenuPrice.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MenuPrice>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMenuPrice.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MenuPrice>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMenuPrice.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMenuSection: FfiConverterRustBuffer<List<MenuSection>> {
+    override fun read(buf: ByteBuffer): List<MenuSection> {
+        val len = buf.getInt()
+        return List<MenuSection>(len) {
+            FfiConverterTypeMenuSection.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MenuSection>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMenuSection.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MenuSection>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMenuSection.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMenuStatus: FfiConverterRustBuffer<List<MenuStatus>> {
+    override fun read(buf: ByteBuffer): List<MenuStatus> {
+        val len = buf.getInt()
+        return List<MenuStatus>(len) {
+            FfiConverterTypeMenuStatus.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MenuStatus>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMenuStatus.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MenuStatus>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMenuStatus.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeModifier: FfiConverterRustBuffer<List<Modifier>> {
+    override fun read(buf: ByteBuffer): List<Modifier> {
+        val len = buf.getInt()
+        return List<Modifier>(len) {
+            FfiConverterTypeModifier.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Modifier>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeModifier.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Modifier>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeModifier.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeModifierGroup: FfiConverterRustBuffer<List<ModifierGroup>> {
+    override fun read(buf: ByteBuffer): List<ModifierGroup> {
+        val len = buf.getInt()
+        return List<ModifierGroup>(len) {
+            FfiConverterTypeModifierGroup.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ModifierGroup>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeModifierGroup.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ModifierGroup>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeModifierGroup.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeOrderLineView: FfiConverterRustBuffer<List<OrderLineView>> {
+    override fun read(buf: ByteBuffer): List<OrderLineView> {
+        val len = buf.getInt()
+        return List<OrderLineView>(len) {
+            FfiConverterTypeOrderLineView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<OrderLineView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeOrderLineView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<OrderLineView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeOrderLineView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeOrderView: FfiConverterRustBuffer<List<OrderView>> {
+    override fun read(buf: ByteBuffer): List<OrderView> {
+        val len = buf.getInt()
+        return List<OrderView>(len) {
+            FfiConverterTypeOrderView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<OrderView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeOrderView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<OrderView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeOrderView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePickupSlot: FfiConverterRustBuffer<List<PickupSlot>> {
+    override fun read(buf: ByteBuffer): List<PickupSlot> {
+        val len = buf.getInt()
+        return List<PickupSlot>(len) {
+            FfiConverterTypePickupSlot.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PickupSlot>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePickupSlot.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PickupSlot>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePickupSlot.write(it, buf)
         }
     }
 }
@@ -7561,6 +13833,118 @@ public object FfiConverterSequenceTypeReceiptLine: FfiConverterRustBuffer<List<R
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeSnapshotLine: FfiConverterRustBuffer<List<SnapshotLine>> {
+    override fun read(buf: ByteBuffer): List<SnapshotLine> {
+        val len = buf.getInt()
+        return List<SnapshotLine>(len) {
+            FfiConverterTypeSnapshotLine.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SnapshotLine>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSnapshotLine.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SnapshotLine>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSnapshotLine.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSnapshotModifier: FfiConverterRustBuffer<List<SnapshotModifier>> {
+    override fun read(buf: ByteBuffer): List<SnapshotModifier> {
+        val len = buf.getInt()
+        return List<SnapshotModifier>(len) {
+            FfiConverterTypeSnapshotModifier.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SnapshotModifier>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSnapshotModifier.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SnapshotModifier>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSnapshotModifier.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSoldOut: FfiConverterRustBuffer<List<SoldOut>> {
+    override fun read(buf: ByteBuffer): List<SoldOut> {
+        val len = buf.getInt()
+        return List<SoldOut>(len) {
+            FfiConverterTypeSoldOut.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SoldOut>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSoldOut.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SoldOut>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSoldOut.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeStationLoad: FfiConverterRustBuffer<List<StationLoad>> {
+    override fun read(buf: ByteBuffer): List<StationLoad> {
+        val len = buf.getInt()
+        return List<StationLoad>(len) {
+            FfiConverterTypeStationLoad.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<StationLoad>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeStationLoad.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<StationLoad>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeStationLoad.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer<List<TaxLine>> {
     override fun read(buf: ByteBuffer): List<TaxLine> {
         val len = buf.getInt()
@@ -7579,6 +13963,230 @@ public object FfiConverterSequenceTypeTaxLine: FfiConverterRustBuffer<List<TaxLi
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTaxLine.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeTimeOfDay: FfiConverterRustBuffer<List<TimeOfDay>> {
+    override fun read(buf: ByteBuffer): List<TimeOfDay> {
+        val len = buf.getInt()
+        return List<TimeOfDay>(len) {
+            FfiConverterTypeTimeOfDay.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TimeOfDay>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTimeOfDay.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TimeOfDay>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTimeOfDay.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCartChange: FfiConverterRustBuffer<List<CartChange>> {
+    override fun read(buf: ByteBuffer): List<CartChange> {
+        val len = buf.getInt()
+        return List<CartChange>(len) {
+            FfiConverterTypeCartChange.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CartChange>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCartChange.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CartChange>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCartChange.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeHandoffMode: FfiConverterRustBuffer<List<HandoffMode>> {
+    override fun read(buf: ByteBuffer): List<HandoffMode> {
+        val len = buf.getInt()
+        return List<HandoffMode>(len) {
+            FfiConverterTypeHandoffMode.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HandoffMode>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHandoffMode.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HandoffMode>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHandoffMode.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePaymentMethod: FfiConverterRustBuffer<List<PaymentMethod>> {
+    override fun read(buf: ByteBuffer): List<PaymentMethod> {
+        val len = buf.getInt()
+        return List<PaymentMethod>(len) {
+            FfiConverterTypePaymentMethod.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PaymentMethod>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePaymentMethod.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PaymentMethod>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePaymentMethod.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeMenuItemId: FfiConverterRustBuffer<List<MenuItemId>> {
+    override fun read(buf: ByteBuffer): List<MenuItemId> {
+        val len = buf.getInt()
+        return List<MenuItemId>(len) {
+            FfiConverterTypeMenuItemId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MenuItemId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMenuItemId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MenuItemId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMenuItemId.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeModifierGroupId: FfiConverterRustBuffer<List<ModifierGroupId>> {
+    override fun read(buf: ByteBuffer): List<ModifierGroupId> {
+        val len = buf.getInt()
+        return List<ModifierGroupId>(len) {
+            FfiConverterTypeModifierGroupId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ModifierGroupId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeModifierGroupId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ModifierGroupId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeModifierGroupId.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeModifierId: FfiConverterRustBuffer<List<ModifierId>> {
+    override fun read(buf: ByteBuffer): List<ModifierId> {
+        val len = buf.getInt()
+        return List<ModifierId>(len) {
+            FfiConverterTypeModifierId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ModifierId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeModifierId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ModifierId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeModifierId.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSku: FfiConverterRustBuffer<List<Sku>> {
+    override fun read(buf: ByteBuffer): List<Sku> {
+        val len = buf.getInt()
+        return List<Sku>(len) {
+            FfiConverterTypeSku.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Sku>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSku.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Sku>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSku.write(it, buf)
         }
     }
 }
@@ -7610,6 +14218,89 @@ public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<Store
         }
     }
 }
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.String, kotlin.String>> {
+    override fun read(buf: ByteBuffer): Map<kotlin.String, kotlin.String> {
+        val len = buf.getInt()
+        return buildMap<kotlin.String, kotlin.String>(len) {
+            repeat(len) {
+                val k = FfiConverterString.read(buf)
+                val v = FfiConverterString.read(buf)
+                this[k] = v
+            }
+        }
+    }
+
+    override fun allocationSize(value: Map<kotlin.String, kotlin.String>): ULong {
+        val spaceForMapSize = 4UL
+        val spaceForChildren = value.map { (k, v) ->
+            FfiConverterString.allocationSize(k) +
+            FfiConverterString.allocationSize(v)
+        }.sum()
+        return spaceForMapSize + spaceForChildren
+    }
+
+    override fun write(value: Map<kotlin.String, kotlin.String>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        // The parens on `(k, v)` here ensure we're calling the right method,
+        // which is important for compatibility with older android devices.
+        // Ref https://blog.danlew.net/2017/03/16/kotlin-puzzler-whose-line-is-it-anyways/
+        value.forEach { (k, v) ->
+            FfiConverterString.write(k, buf)
+            FfiConverterString.write(v, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterMapTypeAllergenIdTypeAllergenState: FfiConverterRustBuffer<Map<AllergenId, AllergenState>> {
+    override fun read(buf: ByteBuffer): Map<AllergenId, AllergenState> {
+        val len = buf.getInt()
+        return buildMap<AllergenId, AllergenState>(len) {
+            repeat(len) {
+                val k = FfiConverterTypeAllergenId.read(buf)
+                val v = FfiConverterTypeAllergenState.read(buf)
+                this[k] = v
+            }
+        }
+    }
+
+    override fun allocationSize(value: Map<AllergenId, AllergenState>): ULong {
+        val spaceForMapSize = 4UL
+        val spaceForChildren = value.map { (k, v) ->
+            FfiConverterTypeAllergenId.allocationSize(k) +
+            FfiConverterTypeAllergenState.allocationSize(v)
+        }.sum()
+        return spaceForMapSize + spaceForChildren
+    }
+
+    override fun write(value: Map<AllergenId, AllergenState>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        // The parens on `(k, v)` here ensure we're calling the right method,
+        // which is important for compatibility with older android devices.
+        // Ref https://blog.danlew.net/2017/03/16/kotlin-puzzler-whose-line-is-it-anyways/
+        value.forEach { (k, v) ->
+            FfiConverterTypeAllergenId.write(k, buf)
+            FfiConverterTypeAllergenState.write(v, buf)
+        }
+    }
+}
+
+
+
+public typealias AllergenFacts = StatedAllergens
+public typealias FfiConverterTypeAllergenFacts = FfiConverterTypeStatedAllergens
 
 
 
@@ -7688,6 +14379,11 @@ public typealias FfiConverterTypeReceiptId = FfiConverterString
 
 
 
+public typealias SeatSessionId = kotlin.String
+public typealias FfiConverterTypeSeatSessionId = FfiConverterString
+
+
+
 public typealias Sku = kotlin.String
 public typealias FfiConverterTypeSku = FfiConverterString
 
@@ -7710,6 +14406,11 @@ public typealias FfiConverterTypeStationId = FfiConverterString
 
 public typealias StoreId = kotlin.String
 public typealias FfiConverterTypeStoreId = FfiConverterString
+
+
+
+public typealias Texts = Map<kotlin.String, kotlin.String>
+public typealias FfiConverterTypeTexts = FfiConverterMapStringString
 
 
 

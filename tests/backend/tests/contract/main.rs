@@ -31,6 +31,7 @@ mod schema;
 mod seats;
 mod self_baskets;
 mod server;
+mod slot_races;
 mod slots;
 mod stamps;
 mod stand;

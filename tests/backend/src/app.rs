@@ -8,6 +8,7 @@ use noren_rules::keys::id_from_bytes;
 use crate::fault::Fault;
 use crate::keys::KeyRing;
 use crate::menus::Shops;
+use crate::orders;
 use crate::ranking::Rankings;
 use crate::settings::Settings;
 use crate::slots::Kitchens;
@@ -32,6 +33,14 @@ pub(crate) struct Shared {
     pub(crate) shops: Mutex<Shops>,
     /// The books of kitchens: changed inside writes only.
     pub(crate) kitchens: Mutex<Kitchens>,
+    /// One worker at a time calls the provider.
+    pub(crate) order_work: tokio::sync::Mutex<()>,
+    /// Wakes the worker.
+    pub(crate) order_wake: tokio::sync::Notify,
+    /// Who is told of changed orders.
+    pub(crate) orders_told: orders::Told,
+    /// True once the server stops: streams end.
+    pub(crate) stopping: tokio::sync::watch::Sender<bool>,
 }
 
 pub(crate) type InFlightKey = ([u8; 32], &'static str, String);
@@ -59,6 +68,10 @@ impl App {
             rankings: Mutex::default(),
             shops: Mutex::default(),
             kitchens: Mutex::default(),
+            order_work: tokio::sync::Mutex::default(),
+            order_wake: tokio::sync::Notify::new(),
+            orders_told: orders::Told::default(),
+            stopping: tokio::sync::watch::Sender::new(false),
         }))
     }
 }

@@ -61,7 +61,16 @@ pub(crate) struct Buyer {
     pub(crate) member: Option<MemberId>,
     pub(crate) refused: Option<Unnamed>,
     pub(crate) code: Option<Code>,
+    /// The device that ordered: it spends its grants without a code.
+    pub(crate) device: Option<DeviceId>,
     pub(crate) code_seen_before: bool,
+}
+
+impl Buyer {
+    /// The device that may spend its grants in this sale.
+    pub(crate) fn spends(&self) -> Option<&DeviceId> {
+        self.code.as_ref().map(|code| &code.device).or(self.device.as_ref())
+    }
 }
 
 /// Finds the buyer of a sale, and says why there is none.
@@ -108,7 +117,7 @@ fn scanned_sale(db: &Connection, app: &App, till: &TillId, text: &str, at_ms: i6
     if code.symbology == Symbology::Code128 && (by_another_sale || by_another_till) {
         return Ok(Buyer { refused: Some("replayed"), code_seen_before: true, ..Buyer::default() });
     }
-    Ok(Buyer { member: Some(member), refused: None, code: Some(code), code_seen_before: by_another_sale })
+    Ok(Buyer { member: Some(member), code: Some(code), code_seen_before: by_another_sale, ..Buyer::default() })
 }
 
 /// Whom a text names, at the moment when a till took it.

@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, blank_device, blank_member};
 use crate::{
-    check_ins, credits, customer, devices, favourites, grants, holds, members, reactions, reviews, seats, slots, stamps, store, tokens,
+    check_ins, credits, customer, devices, favourites, grants, holds, members, orders, reactions, reviews, seats, slots, stamps, store,
+    tokens,
 };
 
 /// POST [`paths::ERASURES`]. The proof signs the idempotency key, so that it can be made with no network.
@@ -47,6 +48,10 @@ fn erase(db: &Connection, app: &App, device: &DeviceId, now_ms: i64) -> Result<b
     let member = members::canonical(db, device.member.as_str())?;
     let parts = members::parts(db, &member)?;
     credits::keep_of_erased(db, &parts, app.settings.credit_days)?;
+    // First: what is cancelled gives points and coupons back to whoever is still there.
+    for part in &parts {
+        orders::forget(db, app, part, now_ms)?;
+    }
     for part in &parts {
         erase_devices(db, app, part, now_ms)?;
         erase_names(db, app, part, now_ms)?;

@@ -87,6 +87,7 @@ pub(crate) enum Purpose {
     ClaimCode,
     ErasedName,
     Sale,
+    Order,
 }
 
 /// All keys of the server.
@@ -251,6 +252,7 @@ impl KeyRing {
             Purpose::ClaimCode => (&self.blind, b"claim-code"),
             Purpose::ErasedName => (&self.blind, b"erased-name"),
             Purpose::Sale => (&self.blind, b"sale"),
+            Purpose::Order => (&self.blind, b"order"),
         };
         // HMAC takes a key of any length: this cannot fail.
         let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));

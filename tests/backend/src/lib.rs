@@ -24,6 +24,7 @@
 //! - `shares`, `budgets`, `quotes`, `redemptions`: coupons at a till, offline and online
 //! - `stock`, `reservations`, `holds`: what is where, and what of it is kept for somebody
 //! - `menus`, `slots`: what is sold to order, and the kitchen's time that is kept for it
+//! - `orders`, `payments`: orders from the tap to the hand-over, and who takes their money
 //! - `seats`, `self_baskets`: guests at tables, and what they scanned for the self-till
 //! - `tills`, `identify`: what a till needs; `pages`: what the staff looks at; `resolution`, `erasure`, `membership`; `openapi`: the contract
 
@@ -60,7 +61,9 @@ mod menus;
 mod nonces;
 mod offers;
 mod openapi;
+mod orders;
 mod pages;
+mod payments;
 mod place_codes;
 mod places;
 mod points;
@@ -89,8 +92,9 @@ mod wallet;
 
 pub use keys::KeyFileError;
 pub use openapi::document as openapi;
+pub use payments::{Amount, PaymentProvider, PaymentSandbox, ProviderAnswer, SANDBOX_FILE, SandboxCall, SandboxError};
 pub use server::{Backend, OperatorError, StartError, start};
-pub use settings::{Clock, DemoTill, Durability, Entropy, Settings, TillShare};
+pub use settings::{Clock, DemoTill, Durability, Entropy, OrderPushed, Settings, TillShare};
 pub use store::OpenError;
 
 /// Token of the demo till. Everyone knows it: a server that uses it listens on loopback only.

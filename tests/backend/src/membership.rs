@@ -4,7 +4,7 @@ use noren_rules::wire::MemberExport;
 
 use crate::fault::Fault;
 use crate::http::{Answer, Call, json, json_with_etag};
-use crate::{check_ins, devices, favourites, feed, grants, holds, members, points, reactions, reviews, stamps, timeline};
+use crate::{check_ins, devices, favourites, feed, grants, holds, members, orders, points, reactions, reviews, stamps, timeline};
 
 /// GET [`noren_rules::wire::paths::MEMBERSHIP`].
 pub(crate) async fn get(call: Call) -> Answer {
@@ -34,6 +34,7 @@ pub(crate) async fn export(call: Call) -> Answer {
             check_ins: check_ins::export(db, &parts)?,
             grants: grants::export(db, &parts, now_ms.div_euclid(1000))?,
             stamp_cards: stamps::cards(db, &parts)?,
+            orders: orders::export(db, &parts, now_ms)?,
             holds: holds::of_member(db, &parts, i64::MIN)?,
             reviews: reviews::export(db, &parts)?,
             favourites: liked.favourites,

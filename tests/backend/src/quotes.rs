@@ -164,7 +164,8 @@ impl Offered {
     }
 }
 
-fn unusable(held: &Held, now_s: i64) -> Option<CouponReason> {
+/// Why a grant cannot be used now, if so.
+pub(crate) fn unusable(held: &Held, now_s: i64) -> Option<CouponReason> {
     match held.grant.state(now_s) {
         GrantState::Granted | GrantState::RolledBack => None,
         GrantState::Locked => Some(CouponReason::Locked),

@@ -143,10 +143,10 @@ fn against(
     Ok(None)
 }
 
-/// A grant is spent by the device that it was lent to, with a code that can spend. What was an erased member's is nobody's, and so is its sale.
+/// A grant is spent by the device that it was lent to, with a code that can spend, or by an order of its own. What was an erased member's is nobody's, and so is its sale.
 fn is_theirs(held: &Held, buyer: &Buyer) -> bool {
-    match (&held.device, &buyer.code) {
-        (Some(device), Some(code)) => *device == code.device,
+    match (&held.device, buyer.spends()) {
+        (Some(device), Some(spends)) => device == spends,
         (None, None) => held.member.is_none() && buyer.member.is_none(),
         _ => false,
     }

@@ -46,6 +46,11 @@ pub(crate) const RESOLVABLE: &[&str] = &[
     paths::KITCHEN_SOLD_OUT,
     paths::KITCHEN_WALK_INS,
     paths::OPERATOR_MENUS,
+    paths::ORDERS,
+    paths::ORDER_STEPS,
+    paths::ORDER_PASSES,
+    paths::KITCHEN_STEPS,
+    paths::KITCHEN_HAND_OVERS,
 ];
 
 /// POST [`paths::RESOLUTIONS`].

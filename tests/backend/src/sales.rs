@@ -69,6 +69,19 @@ fn check(request: &SaleRequest) -> Result<(), Refusal> {
 }
 
 fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms: i64) -> Result<SaleAnswer, Fault> {
+    let buyer = || customer::of_sale(db, app, till, &request.customer, request.sold_at_ms, now_ms);
+    post_for(db, app, till, request, buyer, now_ms)
+}
+
+/// Keeps a sale or a return of this buyer; who it is is asked only where it is a new one.
+pub(crate) fn post_for(
+    db: &Connection,
+    app: &App,
+    till: &TillId,
+    request: &SaleRequest,
+    buyer: impl FnOnce() -> Result<Buyer, Fault>,
+    now_ms: i64,
+) -> Result<SaleAnswer, Fault> {
     let contents = serde_json::to_vec(request).map_err(|_| Fault::Stored("sale"))?;
     // Keyed: the contents may hold a typed member number, which a plain hash would give away.
     let fingerprint = app.keys.mac(Purpose::Sale, &[till.as_str().as_bytes(), &contents]);
@@ -79,7 +92,7 @@ fn keep(db: &Connection, app: &App, till: &TillId, request: &SaleRequest, now_ms
     if let Some(family) = &family {
         family.check(request.kind, &request.lines, request.total_minor)?;
     }
-    let buyer = customer::of_sale(db, app, till, &request.customer, request.sold_at_ms, now_ms)?;
+    let buyer = buyer()?;
     // A return goes where its sale went, whoever brings it.
     let owner = match &family {
         Some(family) => receipts::owner(db, &family.sale.id)?,

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,9 +18,10 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::keys::{KeyFileError, KeyRing};
+use crate::payments::{PaymentSandbox, SANDBOX_FILE, SandboxError};
 use crate::settings::{DemoTill, Settings};
 use crate::store::{DATABASE, OpenError, Store};
-use crate::{DEMO_OPERATOR_TOKEN, DEMO_TILL_TOKEN, cards, conditions, devices, http, members, offers, receipts, tills};
+use crate::{DEMO_OPERATOR_TOKEN, DEMO_TILL_TOKEN, cards, conditions, devices, http, members, offers, orders, receipts, tills};
 
 /// How long requests may go on after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -48,6 +50,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// The payment sandbox cannot be opened.
+    #[error(transparent)]
+    Payments(#[from] SandboxError),
     /// The key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
@@ -80,6 +85,7 @@ pub struct Backend {
     stop: watch::Sender<bool>,
     ended: watch::Receiver<bool>,
     serving: Option<JoinHandle<()>>,
+    worker: Option<JoinHandle<()>>,
     // Last, so that the directory goes after everything that uses it.
     _temporary: Option<TempDir>,
 }
@@ -105,13 +111,16 @@ pub async fn start(settings: Settings) -> Result<Backend, StartError> {
     first_use(&app).await?;
     let (stop, stopped) = watch::channel(false);
     let (end, ended) = watch::channel(false);
+    // What was noted before a kill is done first.
+    orders::begin(&app).await.map_err(|fault| StartError::FirstUse(fault.to_string()))?;
+    let worker = app.settings.order_tick.map(|tick| tokio::spawn(work(app.clone(), tick)));
     let router = http::router(app.clone());
     let serving = tokio::spawn(async move {
         serve(listener, router, stopped).await;
         end.send_replace(true);
     });
     tracing::info!(%address, "listening");
-    Ok(Backend { app, address, stop, ended, serving: Some(serving), _temporary: temporary })
+    Ok(Backend { app, address, stop, ended, serving: Some(serving), worker, _temporary: temporary })
 }
 
 fn check(settings: &Settings) -> Result<(), StartError> {
@@ -145,7 +154,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-fn open(settings: Settings, directory: &Path) -> Result<App, StartError> {
+fn open(mut settings: Settings, directory: &Path) -> Result<App, StartError> {
     std::fs::create_dir_all(directory).map_err(StartError::Directory)?;
     let now_ms = (settings.clock)();
     let database_exists = directory.join(DATABASE).exists();
@@ -153,6 +162,9 @@ fn open(settings: Settings, directory: &Path) -> Result<App, StartError> {
     let mut life = [0; 9];
     (settings.entropy)(&mut life).map_err(KeyFileError::Io)?;
     let store = Store::open(directory, settings.durability(), &b64::encode(&life), now_ms)?;
+    if settings.payments.is_none() {
+        settings.payments = Some(Arc::new(PaymentSandbox::open(&directory.join(SANDBOX_FILE), Arc::clone(&settings.clock))?));
+    }
     Ok(App::new(settings, keys, store))
 }
 
@@ -171,6 +183,19 @@ async fn first_use(app: &App) -> Result<(), StartError> {
         return Err(StartError::DemoExposed("this data directory has cards with demo PINs"));
     }
     Ok(())
+}
+
+/// Looks after orders: when something may be to do, and every tick.
+async fn work(app: App, tick: Duration) {
+    loop {
+        match orders::settle(&app).await {
+            Ok(()) => {}
+            Err(Fault::Closed) => return,
+            Err(fault) => tracing::error!(%fault, "orders wait for the next look"),
+        }
+        // Woken meanwhile, or by time.
+        let _ = tokio::time::timeout(tick, app.order_wake.notified()).await;
+    }
 }
 
 async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
@@ -214,12 +239,26 @@ impl Backend {
     /// Stops gently: takes no new connections, finishes the requests that are there (10 s at most), empties the write-ahead log, closes.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
+        self.app.stopping.send_replace(true);
         if let Some(serving) = self.serving.take() {
             let _ = serving.await;
+        }
+        if let Some(worker) = self.worker.take() {
+            worker.abort();
+            let _ = worker.await;
         }
         let app = self.app.clone();
         let _ = tokio::task::spawn_blocking(move || app.store.close()).await;
         tracing::info!("stopped");
+    }
+
+    /// Does what the clock and the payment provider have to do for orders by now, and tells phones of it. The backend does so by itself, unless
+    /// [`Settings::order_tick`] is `None`.
+    ///
+    /// # Errors
+    /// [`OperatorError`] when it cannot be written.
+    pub async fn settle(&self) -> Result<(), OperatorError> {
+        Ok(orders::settle(&self.app).await?)
     }
 
     /// Registers a till, or gives a known one another token. The token comes from the operator: long and random.
@@ -292,8 +331,9 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         self.stop.send_replace(true);
-        if let Some(serving) = self.serving.take() {
-            serving.abort();
+        self.app.stopping.send_replace(true);
+        for task in [self.serving.take(), self.worker.take()].into_iter().flatten() {
+            task.abort();
         }
     }
 }

@@ -4,12 +4,14 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use noren_rules::holds::HoldPolicy;
-use noren_rules::ids::{StoreId, TillId};
+use noren_rules::ids::{DeviceId, StoreId, TillId};
 use noren_rules::stock::ChanceModel;
+use noren_rules::wire::OrderPush;
 
+use crate::payments::PaymentProvider;
 use crate::{DEMO_OPERATOR_TOKEN, DEMO_STORE_ID, DEMO_TILL_ID, DEMO_TILL_TOKEN};
 
 /// The clock: milliseconds since the Unix epoch, UTC. It may stand still or jump forward; it must not run backward.
@@ -17,6 +19,9 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// The source of random bytes: fills the whole slice or says why not. Outside tests it must be cryptographically strong.
 pub type Entropy = Arc<dyn Fn(&mut [u8]) -> std::io::Result<()> + Send + Sync>;
+
+/// Is told of each change of an order, after its commit, for each device of its member: to send a push message. It must not wait.
+pub type OrderPushed = Arc<dyn Fn(&DeviceId, &OrderPush) + Send + Sync>;
 
 /// What a commit waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +99,13 @@ pub struct Settings {
     pub claim_days: u32,
     /// Days after a scan in a store in which a purchase in the online shop is credited to that store.
     pub credit_days: u32,
+    /// Who takes the money of orders; `None`: a sandbox with a file of its own in the data directory.
+    pub payments: Option<Arc<dyn PaymentProvider>>,
+    /// Sends push messages about orders.
+    pub push: Option<OrderPushed>,
+    /// How often it is looked for what time alone does to orders, and for calls to the payment provider that are to be made again. `None`: only
+    /// [`crate::Backend::settle`] does that, so that a test decides when.
+    pub order_tick: Option<Duration>,
     /// What a commit waits for; `None` chooses by `data`.
     pub durability: Option<Durability>,
 }
@@ -114,6 +126,9 @@ impl Default for Settings {
             holds: HoldPolicy::default(),
             claim_days: 30,
             credit_days: 7,
+            payments: None,
+            push: None,
+            order_tick: Some(Duration::from_secs(1)),
             durability: None,
         }
     }
@@ -147,6 +162,7 @@ impl fmt::Debug for Settings {
             .field("holds", &self.holds)
             .field("claim_days", &self.claim_days)
             .field("credit_days", &self.credit_days)
+            .field("order_tick", &self.order_tick)
             .field("durability", &self.durability)
             .finish_non_exhaustive()
     }

@@ -73,6 +73,12 @@ pub struct PickupTries {
 }
 
 impl PickupTries {
+    /// Wrong ones so far.
+    #[must_use]
+    pub fn wrong(self) -> u32 {
+        self.wrong
+    }
+
     /// True while the code may be tried.
     #[must_use]
     pub fn is_open(self) -> bool {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackInStock, Favourite, Hold, Reaction, ReactionKind, ReviewExport, StampCardState, WalletGrant};
+use super::{BackInStock, Favourite, Hold, OrderExport, Reaction, ReactionKind, ReviewExport, StampCardState, WalletGrant};
 use crate::ids::{CheckInId, DeviceId, IdempotencyKey, MemberId, MemberNumber, PlaceId, ReceiptId, StoreId};
 use crate::points::PointsEntry;
 use crate::receipt::{Channel, Receipt};
@@ -223,6 +223,9 @@ response! {
         /// The stamp cards.
         #[serde(default)]
         pub stamp_cards: Vec<StampCardState>,
+        /// All orders, newest first.
+        #[serde(default)]
+        pub orders: Vec<OrderExport>,
         /// All holds that are kept of it.
         #[serde(default)]
         pub holds: Vec<Hold>,

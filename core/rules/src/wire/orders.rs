@@ -243,6 +243,24 @@ response! {
     }
 }
 
+response! {
+    /// An order as it is exported to its member: with everything that was said with it.
+    pub struct OrderExport {
+        /// The order.
+        pub order: OrderView,
+        /// What was shown before the tap.
+        pub shown: OrderSnapshot,
+        /// The car.
+        pub vehicle: String,
+        /// Where it went.
+        pub deliver_to: Option<DeliveryAddress>,
+        /// Allergens that were named.
+        pub avoids: Vec<AllergenId>,
+        /// Where the person waited, as was said last.
+        pub spot: String,
+    }
+}
+
 /// What the person does about an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]

@@ -12,7 +12,7 @@ use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, json};
 use crate::reservations::{self, Reservation};
 use crate::stock::{self, Book};
-use crate::{catalogue, places, tills};
+use crate::{catalogue, orders, places, tills};
 
 /// How long what was done is shown.
 const SHOWN_MS: i64 = 2 * 3_600_000;
@@ -76,12 +76,18 @@ pub(crate) async fn post(call: Call) -> Answer {
         }
     }
     let caller = Caller::Till(till.clone());
-    call.write(paths::STORE_TASKS, &caller, Fingerprint::Body, move |db, app, now_ms| {
+    let app = call.app.clone();
+    let answer = call.write(paths::STORE_TASKS, &caller, Fingerprint::Body, move |db, app, now_ms| {
         let store = tills::store_of(db, &till)?;
         let hold = carry_out(db, app, &store, &request.hold, &request.done, now_ms)?;
+        if let Some(order) = &hold.order {
+            orders::on_goods(db, app, order, &reservations::news(db, &hold)?, now_ms)?;
+        }
         task(db, app, &hold, now_ms)
-    })
-    .await
+    });
+    let answer = answer.await;
+    orders::written(&app).await;
+    answer
 }
 
 /// What the staff of a store did about pieces that are kept there, written.

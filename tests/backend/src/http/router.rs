@@ -17,8 +17,8 @@ use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
     areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, holds, identify,
-    leases, links, membership, menus, nonces, offers, openapi, pages, place_codes, places, points, quotes, ranking, reactions, resolution,
-    reviews, sales, seats, self_baskets, slots, stock, tills, tokens, wallet,
+    leases, links, membership, menus, nonces, offers, openapi, orders, pages, place_codes, places, points, quotes, ranking, reactions,
+    resolution, reviews, sales, seats, self_baskets, slots, stock, tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -85,6 +85,13 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::KITCHEN_SOLD_OUT, post(menus::post_sold_out)),
         (paths::KITCHEN_WALK_INS, post(slots::post_walk_in)),
         (paths::OPERATOR_MENUS, post(menus::put)),
+        (paths::ORDERS, get(orders::get).post(orders::post)),
+        (paths::ORDER_STEPS, post(orders::post_step)),
+        (paths::ORDER_EVENTS, get(orders::listen)),
+        (paths::ORDER_PASSES, post(orders::pass)),
+        (paths::KITCHEN, get(orders::get_kitchen)),
+        (paths::KITCHEN_STEPS, post(orders::post_kitchen_step)),
+        (paths::KITCHEN_HAND_OVERS, post(orders::hand_over)),
         (paths::OPENAPI, get(openapi::get)),
         (paths::HEALTH, get(health)),
     ]

@@ -3,6 +3,7 @@
 //! The table says what the types cannot: who may call, what a call is for, and how it can be refused. Tests compare it with the router.
 
 mod operations;
+mod orders;
 
 use axum::response::Response;
 use noren_rules::wire::{EXPIRES_AT, IDEMPOTENCY_KEY, PROBLEM_JSON, Problem, SERVER_TIME, paths};
@@ -46,7 +47,7 @@ pub fn document() -> OpenApi {
     let mut schemas = Schemas::default();
     schemas.add::<Problem>();
     let mut items = PathsBuilder::new();
-    for operation in operations() {
+    for operation in operations().into_iter().chain(orders::operations()) {
         let method = if operation.is_post() { HttpMethod::Post } else { HttpMethod::Get };
         items = items.path(operation.path, PathItem::new(method, operation.describe(&mut schemas)));
     }
@@ -128,7 +129,8 @@ impl Operation {
     }
 
     fn has_etag(&self) -> bool {
-        !self.is_post() && [paths::MEMBERSHIP, paths::WALLET, paths::FAVOURITES, paths::RANKING, paths::HOLDS].contains(&self.path)
+        !self.is_post()
+            && [paths::MEMBERSHIP, paths::WALLET, paths::FAVOURITES, paths::RANKING, paths::HOLDS, paths::ORDERS].contains(&self.path)
     }
 
     fn id(&self) -> String {

@@ -16,11 +16,16 @@ use utoipa::ToSchema;
 
 use super::{Access, Operation, Schemas};
 
-fn read<R: ToSchema>(path: &'static str, access: Access, summary: &'static str, refusals: &'static [(u16, &'static str)]) -> Operation {
+pub(super) fn read<R: ToSchema>(
+    path: &'static str,
+    access: Access,
+    summary: &'static str,
+    refusals: &'static [(u16, &'static str)],
+) -> Operation {
     Operation { path, summary, access, request: None, response: Schemas::add::<R>, media_type: "application/json", keyed: false, refusals }
 }
 
-fn write<Q: ToSchema, R: ToSchema>(
+pub(super) fn write<Q: ToSchema, R: ToSchema>(
     path: &'static str,
     access: Access,
     summary: &'static str,

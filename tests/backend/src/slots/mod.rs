@@ -9,11 +9,11 @@ pub(crate) use kitchens::Kitchens;
 pub(crate) use plans::put as put_plan;
 
 use noren_rules::dates::MINUTE_MS;
-use noren_rules::ids::{MemberId, OrderId, StoreId};
+use noren_rules::ids::{MemberId, OrderId, StationId, StoreId};
 use noren_rules::slots::{
-    BookingState, KitchenBook, MakeTask, PickupSlot, PickupTime, SlotBooking, SlotHoldError, SlotRefusal, SlotRequest, StoreMode,
+    BookingState, KitchenBook, MakeTask, PickupSlot, PickupTime, SlotBooking, SlotHoldError, SlotRefusal, SlotRequest, Station, StoreMode,
 };
-use noren_rules::wire::StationLoad;
+use noren_rules::wire::{KitchenStation, StationLoad, StationQuarter};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::app::Shared;
@@ -266,6 +266,30 @@ pub(crate) fn sweep(db: &Connection, app: &Shared, store: &StoreId, now_ms: i64)
 /// How late nine of ten orders are at most, and how much is taken of its stations from now on; `None` where there is no kitchen.
 pub(crate) fn load(db: &Connection, app: &Shared, store: &StoreId, now_ms: i64) -> Result<Option<(u32, Vec<StationLoad>)>, Fault> {
     kitchens::look(db, app, store, now_ms, |book| (book.lateness().p90_min(), book.load(now_ms, minutes_ahead(book, now_ms))))
+}
+
+/// How full the stations of a store's kitchen are by quarters of an hour, for the next three hours; none where there is no kitchen.
+pub(crate) fn stations(db: &Connection, app: &Shared, store: &StoreId, now_ms: i64) -> Result<Vec<KitchenStation>, Fault> {
+    const QUARTER_MS: i64 = 15 * MINUTE_MS;
+    let first_ms = now_ms.div_euclid(QUARTER_MS).saturating_mul(QUARTER_MS);
+    let stations = kitchens::look(db, app, store, now_ms, |book| {
+        let quarter = |station: &StationId, from_ms: i64| {
+            let minutes = (0..15).filter_map(|minute: i64| book.load_s(station, from_ms.saturating_add(minute.saturating_mul(MINUTE_MS))));
+            let empty = StationQuarter { from_ms, booked_s: 0, walk_in_s: 0, capacity_s: 0 };
+            minutes.fold(empty, |sum, (booked_s, walk_in_s, capacity_s)| StationQuarter {
+                booked_s: sum.booked_s.saturating_add(booked_s),
+                walk_in_s: sum.walk_in_s.saturating_add(walk_in_s),
+                capacity_s: sum.capacity_s.saturating_add(capacity_s),
+                ..sum
+            })
+        };
+        let of_station = |station: &Station| KitchenStation {
+            station: station.id.clone(),
+            quarters: (0..12).map(|at: i64| quarter(&station.id, first_ms.saturating_add(at.saturating_mul(QUARTER_MS)))).collect(),
+        };
+        book.plan().stations.iter().map(of_station).collect()
+    })?;
+    Ok(stations.unwrap_or_default())
 }
 
 /// Up to when anything can be taken: the last booking, and what walk-in guests may take.

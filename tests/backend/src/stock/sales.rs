@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Book, locations, write};
 use crate::app::Shared;
 use crate::fault::Fault;
+use crate::orders::ORDERS_TILL;
 use crate::store::from_json;
 use crate::{catalogue, holds, tills};
 
@@ -91,7 +92,9 @@ fn events(db: &Connection, receipt: &Receipt) -> Result<Vec<StockEvent>, Fault> 
     Ok(events)
 }
 
-/// A till moves the stock of its own store, and of the online shop: what it writes of others is on the receipt only.
+/// A till moves the stock of its own store, and of the online shop: what it writes of others is on the receipt only. Orders move it where they are
+/// handed over.
 fn counts_at(db: &Connection, till: &TillId, store: &StoreId) -> Result<bool, Fault> {
-    Ok(tills::store_of(db, till)? == *store || locations::find(db, store)?.is_some_and(|location| location.is_ec))
+    let own = till.as_str() == ORDERS_TILL || tills::store_of(db, till)? == *store;
+    Ok(own || locations::find(db, store)?.is_some_and(|location| location.is_ec))
 }

@@ -62,3 +62,28 @@ CREATE TABLE self_baskets (
     code TEXT NOT NULL PRIMARY KEY, store TEXT NOT NULL, until_ms INTEGER NOT NULL, basket TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX self_baskets_by_time ON self_baskets (until_ms);
+-- ---- Orders
+
+-- machine: the order as its rules see it; facts: everything else about it. Without a member: it was erased. day: of the store, nth: place in it, for
+-- the call number. version: one counter for all orders. due_ms: when the clock has something to do. pickup_code, pass: while it can be handed over.
+CREATE TABLE orders (
+    id TEXT NOT NULL PRIMARY KEY, member TEXT REFERENCES members (id), store TEXT NOT NULL, day TEXT NOT NULL, nth INTEGER NOT NULL,
+    state TEXT NOT NULL, version INTEGER NOT NULL UNIQUE, fingerprint BLOB NOT NULL, replaces TEXT UNIQUE, seat TEXT, placed_at_ms INTEGER NOT NULL,
+    changed_at_ms INTEGER NOT NULL, promised_ms INTEGER NOT NULL, due_ms INTEGER, ended_at_ms INTEGER, pickup_code TEXT, pass TEXT,
+    machine TEXT NOT NULL, facts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX orders_by_member ON orders (member, version) WHERE member IS NOT NULL;
+CREATE INDEX orders_by_store ON orders (store, ended_at_ms);
+CREATE UNIQUE INDEX orders_by_day ON orders (store, day, nth);
+CREATE INDEX orders_by_seat ON orders (seat) WHERE seat IS NOT NULL;
+CREATE INDEX orders_by_due ON orders (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX orders_by_code ON orders (pickup_code) WHERE pickup_code IS NOT NULL;
+CREATE INDEX orders_by_pass ON orders (pass) WHERE pass IS NOT NULL;
+-- What follows from a step, by its key. state: 'due' for a call to the payment provider, 'asked' once it may have been sent, 'waits' for the person,
+-- 'done', 'refused'. What needs no provider is done with the step. ask_ms: when it is asked, or asked again.
+CREATE TABLE order_effects (
+    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, order_id TEXT NOT NULL, effect TEXT NOT NULL, state TEXT NOT NULL,
+    ask_ms INTEGER NOT NULL, tries INTEGER NOT NULL
+) STRICT;
+CREATE INDEX order_effects_by_order ON order_effects (order_id, seq);
+CREATE INDEX order_effects_due ON order_effects (ask_ms) WHERE state IN ('due', 'asked');

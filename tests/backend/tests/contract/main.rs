@@ -21,6 +21,7 @@ mod menus;
 mod one_dimensional;
 mod openapi;
 mod operator;
+mod ordering;
 mod ranking;
 mod reactions;
 mod reasons;

@@ -70,6 +70,13 @@ const PATHS: &[&str] = &[
     paths::KITCHEN_SOLD_OUT,
     paths::KITCHEN_WALK_INS,
     paths::OPERATOR_MENUS,
+    paths::ORDERS,
+    paths::ORDER_STEPS,
+    paths::ORDER_EVENTS,
+    paths::ORDER_PASSES,
+    paths::KITCHEN,
+    paths::KITCHEN_STEPS,
+    paths::KITCHEN_HAND_OVERS,
     paths::OPENAPI,
     paths::HEALTH,
 ];

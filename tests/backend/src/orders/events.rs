@@ -1,0 +1,180 @@
+//! Changes of orders as they happen: server-sent events to phones that listen, a push to those that do not.
+//!
+//! What is told is read from the database after the commit, in the order of versions: nothing is told that does not hold, and nothing is left out.
+//! A listener reads its own orders after the version that it has, so that what changes between its GET and its stream is told, too.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use noren_rules::ids::{DeviceId, MemberId};
+use rusqlite::Connection;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{table, view};
+use crate::app::App;
+use crate::fault::{Fault, Refusal};
+use crate::http::{Answer, Call};
+use crate::{devices, members};
+
+const LAST_EVENT_ID: &str = "last-event-id";
+/// A comment so often, so that a phone notices a dead connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Changes that are read at once.
+const AT_ONCE: u32 = 100;
+/// Changes that a slow listener may be behind in memory; beyond, it reads them.
+const WAITING: usize = 256;
+
+/// Who is told, and what was told already.
+pub(crate) struct Told {
+    /// Members whose orders have changed.
+    changed: broadcast::Sender<MemberId>,
+    version: tokio::sync::Mutex<Option<u64>>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { changed: broadcast::Sender::new(WAITING), version: tokio::sync::Mutex::new(None) }
+    }
+}
+
+/// At the start: what is in the database now was told, or is asked for by the phones.
+pub(crate) async fn begin(app: &App) -> Result<(), Fault> {
+    *app.orders_told.version.lock().await = Some(app.store.read(table::newest_version).await?);
+    Ok(())
+}
+
+/// Tells what was committed since the last time.
+pub(crate) async fn publish(app: &App) -> Result<(), Fault> {
+    let mut told = app.orders_told.version.lock().await;
+    loop {
+        let Some(since) = *told else { return Ok(()) };
+        let pushes = app.settings.push.is_some();
+        let changed = app.store.read(move |db| changes(db, since, pushes)).await?;
+        let Some(newest) = changed.last() else { return Ok(()) };
+        *told = Some(newest.version);
+        for change in changed {
+            if let Some(push) = &app.settings.push {
+                change.devices.iter().for_each(|device| push(device, &change.push));
+            }
+            // Nobody may listen.
+            let _ = app.orders_told.changed.send(change.member);
+        }
+    }
+}
+
+struct Change {
+    member: MemberId,
+    version: u64,
+    push: noren_rules::wire::OrderPush,
+    devices: Vec<DeviceId>,
+}
+
+fn changes(db: &Connection, since: u64, with_devices: bool) -> Result<Vec<Change>, Fault> {
+    let mut all = Vec::new();
+    for stored in table::any_changed_since(db, since, AT_ONCE)? {
+        let (version, push) = (stored.version, view::push(&stored));
+        // An erased member's order is told to nobody.
+        let member = stored.member.unwrap_or_else(|| MemberId(String::new()));
+        let mut devices = Vec::new();
+        if with_devices && !member.as_str().is_empty() {
+            for part in members::parts(db, &members::canonical(db, member.as_str())?)? {
+                let active = devices::of_member(db, &part)?.into_iter().filter(|device| device.revoked_at_ms.is_none());
+                devices.extend(active.map(|device| device.id));
+            }
+        }
+        all.push(Change { member, version, push, devices });
+    }
+    Ok(all)
+}
+
+/// What a listener knows.
+struct Listener {
+    app: App,
+    device: DeviceId,
+    parts: Vec<MemberId>,
+    version: u64,
+    waiting: std::collections::VecDeque<Event>,
+    changed: broadcast::Receiver<MemberId>,
+    stopping: tokio::sync::watch::Receiver<bool>,
+    /// True while it may be behind what is in the database.
+    behind: bool,
+}
+
+/// GET [`noren_rules::wire::paths::ORDER_EVENTS`].
+pub(crate) async fn listen(call: Call) -> Answer {
+    let device = call.app_caller().await?.device;
+    let version = match call.header(LAST_EVENT_ID)?.unwrap_or_default() {
+        "" => 0,
+        text => text.parse().map_err(|_| Refusal::invalid("Last-Event-ID is the version of an order: send the last that came, or none"))?,
+    };
+    // Listening comes before the first look: what changes in between is seen twice rather than never.
+    let changed = call.app.orders_told.changed.subscribe();
+    let stopping = call.app.stopping.subscribe();
+    let listener = Listener {
+        app: call.app,
+        device,
+        parts: Vec::new(),
+        version,
+        waiting: std::collections::VecDeque::new(),
+        changed,
+        stopping,
+        behind: true,
+    };
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("");
+    Ok(Sse::new(events(listener)).keep_alive(keep_alive).into_response())
+}
+
+fn events(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
+    futures_util::stream::unfold(listener, |mut listener| async move {
+        let event = listener.next().await?;
+        Some((Ok(event), listener))
+    })
+}
+
+impl Listener {
+    /// The next event; `None` ends the stream: the server stops, the device is gone, or the database failed. The phone comes again then.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if *self.stopping.borrow() {
+                return None;
+            }
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            if self.behind {
+                self.look().await?;
+                continue;
+            }
+            tokio::select! {
+                heard = self.changed.recv() => match heard {
+                    Ok(member) => self.behind = self.parts.contains(&member),
+                    Err(RecvError::Lagged(_)) => self.behind = true,
+                    Err(RecvError::Closed) => return None,
+                },
+                _ = self.stopping.changed() => return None,
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Option<()> {
+        let (device, version, now_ms) = (self.device.clone(), self.version, self.app.now_ms());
+        let read = self.app.store.read(move |db| {
+            let parts = members::parts(db, &devices::member_of(db, &device)?)?;
+            let changed = table::changed_since(db, &parts, version, AT_ONCE)?;
+            Ok((parts, changed.iter().map(|stored| view::view(stored, now_ms)).collect::<Vec<_>>()))
+        });
+        let (parts, views) = read.await.ok()?;
+        // A whole page: there may be more.
+        self.behind = views.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
+        self.parts = parts;
+        for view in views {
+            self.version = view.version;
+            self.waiting.push_back(Event::default().event("order").id(view.version.to_string()).json_data(&view).ok()?);
+        }
+        Some(())
+    }
+}

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use noren_tour::morning::{self, Mornings, Policy, SEEDS};
+use noren_tour::morning::{self, Mornings, Policy, SEEDS, Way, Ways};
 
 static MORNINGS: LazyLock<Vec<Mornings>> = LazyLock::new(|| morning::run().expect("the stand's files are there"));
 
@@ -66,6 +66,24 @@ fn the_load_is_smoother_and_fewer_are_told_another_time() {
     assert!(levelled.gini < book.gini && levelled.nudged_permille >= 200.0, "{} {}", levelled.gini, levelled.nudged_permille);
     assert!(levelled.refused_permille < book.refused_permille - 200.0);
     assert_eq!(book.nudged_permille, 0.0);
+}
+
+/// Three stands on the way: store and slot from the journey, against the nearest one as soon as possible, and against the nearest one by slots.
+#[test]
+fn the_journey_spreads_people_over_the_stands_on_their_way() {
+    let ways: Vec<Ways> = morning::ways().unwrap();
+    let of = |way| ways.iter().find(|of| of.way == way).unwrap();
+    let suggested = of(Way::Suggested);
+    for naive in [of(Way::NearestAsap), of(Way::NearestSlot)] {
+        assert_eq!(naive.median.elsewhere_permille, 0.0);
+        // On every single morning; and what is walked more is less than what is waited less.
+        for (suggested, naive) in suggested.each.iter().zip(&naive.each) {
+            assert!(suggested.wait_min < naive.wait_min && suggested.peak_permille < naive.peak_permille, "{suggested:?} {naive:?}");
+        }
+        assert!(suggested.median.wait_min + suggested.median.detour_min < naive.median.wait_min);
+    }
+    assert!(suggested.each.iter().all(|figures| figures.peak_permille < 1_000.0 && figures.elsewhere_permille > 50.0));
+    assert!(of(Way::NearestAsap).each.iter().all(|figures| figures.peak_permille > 1_000.0));
 }
 
 #[test]

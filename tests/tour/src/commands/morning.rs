@@ -10,8 +10,9 @@ use crate::tour::target;
 
 /// Live a morning in which 300 commuters want to be served between 8:00 and 8:15 by a kitchen that can make 60 orders in a quarter of an hour.
 ///
-/// Prints one line a way of taking orders, {"policy":"asap"|"buckets"|…,"late_p90_min":…,"wait_min":…,…}: medians of twenty simulated mornings; and writes the load
-/// per quarter of an hour and the waiting as PNG. No network; the same in every run.
+/// Prints one line a way of taking orders, {"policy":"asap"|"buckets"|…,"late_p90_min":…,"wait_min":…,…}, medians of twenty simulated mornings; then, with three
+/// stands on the way, one line a way of choosing among them, {"way":"nearest_asap"|…,"wait_min":…,…}; and writes the load per quarter of an hour and the
+/// waiting as PNG. No network; the same in every run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Morning {
     /// Where the picture goes; target/tour/morning.png where this is left out.
@@ -37,10 +38,31 @@ struct Line {
     wait_by_quarter_min: Vec<f64>,
 }
 
+#[derive(Serialize)]
+struct WayLine {
+    way: &'static str,
+    wait_min: f64,
+    detour_min: f64,
+    shelf_min: f64,
+    peak_permille: f64,
+    elsewhere_permille: f64,
+}
+
 pub(crate) fn run(args: &Morning) -> Result<(), Failure> {
     let mornings = morning::run().map_err(Failure::failed)?;
     for of in &mornings {
         output::json(&line(of.policy.name(), &of.median))?;
+    }
+    for ways in &morning::ways().map_err(Failure::failed)? {
+        let of = &ways.median;
+        output::json(&WayLine {
+            way: ways.way.name(),
+            wait_min: rounded(of.wait_min),
+            detour_min: rounded(of.detour_min),
+            shelf_min: rounded(of.shelf_min),
+            peak_permille: rounded(of.peak_permille),
+            elsewhere_permille: rounded(of.elsewhere_permille),
+        })?;
     }
     let png = morning::draw(&mornings).map_err(Failure::failed)?;
     let written = match &args.picture {

@@ -141,13 +141,13 @@ fn gini(load: &[f64]) -> f64 {
     apart / (2.0 * count * count * mean(load.iter().copied()).max(f64::MIN_POSITIVE))
 }
 
-fn minutes(seconds: i64) -> f64 {
+pub(crate) fn minutes(seconds: i64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "hours")]
     let seconds = seconds as f64;
     seconds / 60.0
 }
 
-fn mean(of: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn mean(of: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = of.fold((0.0, 0.0), |(sum, count), one| (sum + one, count + 1.0));
     if count == 0.0 { 0.0 } else { sum / count }
 }

@@ -13,10 +13,12 @@ mod draw;
 mod figures;
 mod floor;
 mod people;
+mod ways;
 
 pub use desk::Policy;
 pub use draw::draw;
 pub use figures::Figures;
+pub use ways::{Way, WayFigures, Ways, ways};
 
 use noren_rules::slots::Lateness;
 
@@ -66,7 +68,7 @@ pub fn run() -> Result<Vec<Mornings>, String> {
     let of = |policy| {
         let (mut lateness, mut each) = (Lateness::default(), Vec::new());
         for seed in BEFORE.chain(SEEDS) {
-            let day = day::live(policy, &People::of(seed, &menu, &plan), &plan, lateness)?;
+            let day = day::live(policy, &People::of(seed, &menu, &plan, WANTED_S), &plan, lateness)?;
             if SEEDS.contains(&seed) {
                 each.push(Figures::of(policy, &day, &plan));
             }

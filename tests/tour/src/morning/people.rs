@@ -5,7 +5,7 @@ use noren_rules::menu::{HandoffMode, MenuBook};
 use noren_rules::slots::{KitchenPlan, MakeTask, make_tasks};
 use noren_rules::tax::TaxHandoff;
 
-use super::{COMMUTERS, EIGHT_S, FROM_S, MINUTE_S, TRAIN_EVERY_S, UNTIL_S, WANTED_S};
+use super::{COMMUTERS, EIGHT_S, FROM_S, MINUTE_S, TRAIN_EVERY_S, UNTIL_S};
 use crate::dice::Dice;
 
 /// A commuter, as they are whatever the shop does.
@@ -66,14 +66,14 @@ pub(crate) struct People {
 }
 
 impl People {
-    /// Those of a morning.
-    pub(crate) fn of(seed: u64, menu: &MenuBook, plan: &KitchenPlan) -> Self {
+    /// Those of a morning, who want to come within so many seconds from 8:00 on.
+    pub(crate) fn of(seed: u64, menu: &MenuBook, plan: &KitchenPlan, wanted_s: i64) -> Self {
         let mut dice = Dice::new(seed.wrapping_mul(0x5851_f42d_4c95_7f2d));
         // The crew of the day is a little quicker or slower than the menu, and more guests come at the counter than were planned for.
         let crew = 0.95 + 0.12 * dice.roll();
         let guests_permille = 150.0 * (0.9 + 0.5 * dice.roll());
         let mut kitchen = Work { menu, plan, crew };
-        let mut commuters: Vec<Commuter> = (0..COMMUTERS).map(|_| commuter(&mut dice, &mut kitchen)).collect();
+        let mut commuters: Vec<Commuter> = (0..COMMUTERS).map(|_| commuter(&mut dice, &mut kitchen, wanted_s)).collect();
         commuters.sort_by_key(|commuter| commuter.asks_s);
         let guests = guests(&mut dice, &mut kitchen, guests_permille);
         Self { commuters, guests }
@@ -86,12 +86,12 @@ struct Work<'a> {
     crew: f64,
 }
 
-fn commuter(dice: &mut Dice, kitchen: &mut Work<'_>) -> Commuter {
-    // A train, and from it two to six minutes on foot: at the counter between 8:00 and 8:15.
+fn commuter(dice: &mut Dice, kitchen: &mut Work<'_>, within_s: i64) -> Commuter {
+    // A train, and from it two to six minutes on foot: at the counter from 8:00 on.
     let (walk_s, wanted_s) = loop {
         let walk_s = dice.between(2 * MINUTE_S, 6 * MINUTE_S);
-        let wanted_s = EIGHT_S + dice.between(-2, 5) * TRAIN_EVERY_S + walk_s;
-        if (EIGHT_S..EIGHT_S + WANTED_S).contains(&wanted_s) {
+        let wanted_s = EIGHT_S + dice.between(-2, within_s / TRAIN_EVERY_S) * TRAIN_EVERY_S + walk_s;
+        if (EIGHT_S..EIGHT_S + within_s).contains(&wanted_s) {
             break (walk_s, wanted_s);
         }
     };

@@ -1,18 +1,25 @@
 //! A thousand clients and one slot: one has it, and nobody else is told so. A server that is killed in the middle has promised nothing that it does
-//! not have, and has nothing twice.
+//! not have, and has no slot and no order twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use noren_backend::Settings;
+use noren_rules::cart::PaymentMethod;
+use noren_rules::checkout::Checkout;
 use noren_rules::ids::OrderId;
+use noren_rules::menu::MenuBook;
+use noren_rules::order::OrderState;
 use noren_rules::places::OpeningSpan;
 use noren_rules::slots::{KitchenPlan, PickupHours, SlotBooking, SlotRefusalReason};
+use noren_rules::tax::{JAPAN, TaxTable};
 use noren_rules::wire::*;
+
+use tokio::sync::Notify;
 
 use crate::menus::*;
 use crate::slots::{at, bowl, order_id};
@@ -56,42 +63,66 @@ async fn members(world: &Arc<World>) -> Vec<String> {
     tokens
 }
 
-/// A client's request, the same bytes each time that it is sent.
-struct Sent {
+/// A client, which sends the same bytes each time that it sends something.
+struct Client {
     order: u32,
     token: String,
-    key: String,
-    body: String,
+    hold: String,
+    /// The order that follows a hold, paid at the counter.
+    then: Option<String>,
 }
 
-impl Sent {
+/// What a server said; `None` when it was gone.
+type Said = Option<(u16, String)>;
+
+impl Client {
     fn new(tokens: &[String], round: u32, client: u32) -> Self {
         let order = round * CLIENTS + client;
         let token = tokens[client as usize % tokens.len()].clone();
-        Self { order, token, key: format!("slot-{order}"), body: serde_json::to_string(&bowl(order, at(EVENING))).unwrap() }
+        Self { order, token, hold: serde_json::to_string(&bowl(order, at(EVENING))).unwrap(), then: None }
     }
 
-    /// The answer; `None` when the server is gone.
-    async fn post(&self, http: &reqwest::Client, url: &str) -> Option<(u16, String)> {
-        let request = http.post(format!("{url}{}", paths::SLOT_HOLDS)).bearer_auth(&self.token).header(IDEMPOTENCY_KEY, &self.key);
-        let response = request.header("content-type", "application/json").body(self.body.clone()).send().await.ok()?;
+    /// One that orders what it holds.
+    fn that_orders(tokens: &[String], client: u32, order: &OrderRequest) -> Self {
+        let new = Self::new(tokens, 0, client);
+        let order = OrderRequest { id: order_id(new.order), ..order.clone() };
+        Self { then: Some(serde_json::to_string(&order).unwrap()), ..new }
+    }
+
+    async fn post(&self, http: &reqwest::Client, url: &str, path: &str, body: &str) -> Said {
+        let request = http.post(format!("{url}{path}")).bearer_auth(&self.token).header(IDEMPOTENCY_KEY, format!("key-{}", self.order));
+        let response = request.header("content-type", "application/json").body(body.to_owned()).send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
+    }
+
+    /// Holds, and then orders.
+    async fn go(&self, http: &reqwest::Client, url: &str, heard: &(impl Fn(&Self, &'static str, Said) + Sync)) {
+        let said = self.post(http, url, paths::SLOT_HOLDS, &self.hold).await;
+        let holds = said.as_ref().is_some_and(|(status, body)| *status == 200 && answer(body).hold.is_some());
+        heard(self, paths::SLOT_HOLDS, said);
+        if let Some(order) = self.then.as_ref().filter(|_| holds) {
+            heard(self, paths::ORDERS, self.post(http, url, paths::ORDERS, order).await);
+        }
     }
 }
 
-/// Sends everything, so many at once; `heard` gets each answer as it comes.
-async fn send_all(
+fn answer(body: &str) -> SlotHoldAnswer {
+    serde_json::from_str(body).unwrap()
+}
+
+/// All go, so many at once; `heard` gets each answer as it comes.
+async fn all_go(
     world: &Arc<World>,
     url: &str,
-    all: &Arc<Vec<Sent>>,
-    heard: impl Fn(&Sent, Option<(u16, String)>) + Send + Sync + 'static,
+    all: &Arc<Vec<Client>>,
+    heard: impl Fn(&Client, &'static str, Said) + Send + Sync + 'static,
 ) {
     let (next, heard) = (Arc::new(AtomicUsize::new(0)), Arc::new(heard));
     let workers = (0..AT_ONCE).map(|_| {
         let (world, url, all, next, heard) = (Arc::clone(world), url.to_owned(), Arc::clone(all), Arc::clone(&next), Arc::clone(&heard));
         tokio::spawn(async move {
-            while let Some(sent) = all.get(next.fetch_add(1, Ordering::SeqCst)) {
-                heard(sent, sent.post(&world.http, &url).await);
+            while let Some(client) = all.get(next.fetch_add(1, Ordering::SeqCst)) {
+                client.go(&world.http, &url, &*heard).await;
             }
         })
     });
@@ -109,17 +140,17 @@ async fn the_last_slot_goes_to_one_of_a_thousand() {
         // Where there are other times they are named; where there are none, that is said.
         let has_others = round % 2 == 0;
         world.put_menus(&noodle_bar(if has_others { pots(1) } else { for_one() })).await.ok::<Kept>();
-        let all = Arc::new((0..CLIENTS).map(|client| Sent::new(&tokens, round, client)).collect::<Vec<_>>());
+        let all = Arc::new((0..CLIENTS).map(|client| Client::new(&tokens, round, client)).collect::<Vec<_>>());
         let winner = Arc::new(AtomicI64::new(-1));
         let refused = Arc::new(AtomicUsize::new(0));
         let (won, lost) = (Arc::clone(&winner), Arc::clone(&refused));
-        let heard = move |sent: &Sent, answer: Option<(u16, String)>| {
-            let (status, body) = answer.expect("the server answers");
+        let heard = move |client: &Client, _: &'static str, said: Said| {
+            let (status, body) = said.expect("the server answers");
             assert_eq!(status, 200, "{body}");
-            let answer: SlotHoldAnswer = serde_json::from_str(&body).unwrap();
+            let answer = answer(&body);
             if let Some(hold) = answer.hold {
-                assert_eq!((hold.order, hold.slot.promised_ms), (order_id(sent.order), EVENING));
-                assert_eq!(won.swap(i64::from(sent.order), Ordering::SeqCst), -1, "two have the last slot");
+                assert_eq!((hold.order, hold.slot.promised_ms), (order_id(client.order), EVENING));
+                assert_eq!(won.swap(i64::from(client.order), Ordering::SeqCst), -1, "two have the last slot");
                 return;
             }
             let refusal = answer.refused.expect("a reason");
@@ -127,10 +158,10 @@ async fn the_last_slot_goes_to_one_of_a_thousand() {
             assert_eq!((!refusal.same_day.is_empty(), refusal.later.len()), (has_others, 0));
             lost.fetch_add(1, Ordering::SeqCst);
         };
-        send_all(&world, &world.url, &all, heard).await;
+        all_go(&world, &world.url, &all, heard).await;
         assert_eq!(refused.load(Ordering::SeqCst), CLIENTS as usize - 1);
         let winner = winner.load(Ordering::SeqCst);
-        let winner = all.iter().find(|sent| i64::from(sent.order) == winner).expect("one has it");
+        let winner = all.iter().find(|client| i64::from(client.order) == winner).expect("one has it");
         let release = SlotReleaseRequest { order: order_id(winner.order) };
         let released = world.post(paths::SLOT_RELEASES, Some(&winner.token), &format!("release-{round}"), &release).await;
         assert!(released.ok::<SlotReleased>().released);
@@ -177,7 +208,7 @@ async fn serve_until_killed() {
     let settings = settings(&Arc::new(AtomicI64::new(T0)));
     let backend = noren_backend::start(Settings { data: Some(directory.into()), ..settings }).await.unwrap();
     writeln!(std::io::stdout(), "{}", backend.url()).unwrap();
-    // Killed, or left alone by a test that was killed itself.
+    // Until it is killed, or left alone by a test that was killed itself.
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
 }
 
@@ -191,28 +222,63 @@ async fn a_server_killed_in_a_rush_oversells_nothing_and_keeps_what_it_promised(
         world.put_menus(&noodle_bar(pots(50))).await.ok::<Kept>();
         let tokens = members(&world).await;
         Arc::into_inner(world).unwrap().stop().await;
-        rush(directory.path(), &tokens, 20 + round).await;
-        check_table(directory.path());
+        // The hundreds of answers before are refusals and holds; the first orders come among them.
+        rush(directory.path(), &tokens, 20 + round * 17).await;
     }
 }
+
+/// What the person taps with a bowl for the evening, at the counter.
+fn bowl_order() -> OrderRequest {
+    let (tax, book, terms) = (TaxTable::from_json(JAPAN).unwrap(), MenuBook::new(noodle_menu()).unwrap(), terms_of(NOODLES));
+    let SlotHoldRequest { cart, time, .. } = bowl(0, at(EVENING));
+    let checkout = Checkout {
+        terms: &terms,
+        tax: &tax,
+        book: &book,
+        of: OrderOf::Menu,
+        method: PaymentMethod::AtCounter,
+        promised_ms: EVENING,
+        deadline_ms: Some(T0 + 5 * MINUTE),
+        coupons: None,
+        points: 0,
+    };
+    OrderRequest {
+        id: order_id(0),
+        store: NOODLES.into(),
+        of: OrderOf::Menu,
+        shown: checkout.show(&cart).unwrap().snapshot,
+        cart,
+        time,
+        payment: PaymentChoice { method: PaymentMethod::AtCounter, token: None },
+        coupons: vec![],
+        points: 0,
+        replaces: None,
+        seat: None,
+        vehicle: String::new(),
+        deliver_to: None,
+        avoids: vec![],
+    }
+}
+
+/// Everything that was said, by whom it was said to and about what.
+type Told = Arc<Mutex<BTreeMap<(u32, &'static str), BTreeSet<String>>>>;
 
 async fn rush(directory: &Path, tokens: &[String], kill_after: usize) {
     // Only its client is used: the server is another process.
     let world = Arc::new(world().await);
     let served = Served::start(directory);
-    let mut all: Vec<Sent> = (0..CLIENTS).map(|client| Sent::new(tokens, 0, client)).collect();
-    all.extend((0..CLIENTS).filter(|client| client % 10 < 3).map(|client| Sent::new(tokens, 0, client)));
+    let order = bowl_order();
+    let mut all: Vec<Client> = (0..CLIENTS).map(|client| Client::that_orders(tokens, client, &order)).collect();
+    all.extend((0..CLIENTS).filter(|client| client % 10 < 3).map(|client| Client::that_orders(tokens, client, &order)));
     // The doubles go among the others.
-    all.sort_by_key(|sent| sent.order % 97);
-    let all = Arc::new(all);
-    let told: Arc<std::sync::Mutex<BTreeMap<u32, BTreeSet<String>>>> = Arc::default();
-    let (answers, gone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let stop = Arc::new(tokio::sync::Notify::new());
+    all.sort_by_key(|client| client.order % 97);
+    let (all, told) = (Arc::new(all), Told::default());
+    let (answers, gone, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     let heard = {
         let (told, answers, gone, stop) = (Arc::clone(&told), Arc::clone(&answers), Arc::clone(&gone), Arc::clone(&stop));
-        move |sent: &Sent, answer: Option<(u16, String)>| match answer {
+        move |client: &Client, path: &'static str, said: Said| match said {
             Some((200, body)) => {
-                told.lock().unwrap().entry(sent.order).or_default().insert(body);
+                told.lock().unwrap().entry((client.order, path)).or_default().insert(body);
                 if answers.fetch_add(1, Ordering::SeqCst) + 1 == kill_after {
                     stop.notify_one();
                 }
@@ -225,44 +291,48 @@ async fn rush(directory: &Path, tokens: &[String], kill_after: usize) {
     };
     let sending = {
         let (world, url, all, heard) = (Arc::clone(&world), served.url.clone(), Arc::clone(&all), heard.clone());
-        tokio::spawn(async move { send_all(&world, &url, &all, heard).await })
+        tokio::spawn(async move { all_go(&world, &url, &all, heard).await })
     };
     stop.notified().await;
     drop(served);
     sending.await.unwrap();
     assert!(gone.load(Ordering::SeqCst), "it was killed in the middle");
-    // Everybody asks again under the same key, as an outbox does, until all have their answer.
+    // Everybody asks again under the same keys, as an outbox does, until all have their answers.
     let served = Served::start(directory);
     for _ in 0..3 {
-        send_all(&world, &served.url, &all, heard.clone()).await;
+        all_go(&world, &served.url, &all, heard.clone()).await;
     }
     drop(served);
-    let told = told.lock().unwrap();
-    assert_eq!(told.len(), CLIENTS as usize, "all have an answer");
-    assert!(told.values().all(|answers| answers.len() == 1), "before and after, and to both of a double, the same is said");
-    let held: BTreeSet<OrderId> = told.values().filter_map(|answers| answer_of(answers).hold).map(|hold| hold.order).collect();
-    assert_eq!(held.len(), 50);
-    assert_eq!(booked(directory).into_keys().collect::<BTreeSet<_>>(), held, "what was promised, and nothing else");
+    check_told(directory, &told.lock().unwrap());
 }
 
-fn answer_of(answers: &BTreeSet<String>) -> SlotHoldAnswer {
-    serde_json::from_str(answers.first().unwrap()).unwrap()
-}
-
-/// What the table has.
-fn booked(directory: &Path) -> BTreeMap<OrderId, SlotBooking> {
+/// Before and after the kill, and to both of a double, the same was said; it is what the tables have, and they have nothing else.
+fn check_told(directory: &Path, told: &BTreeMap<(u32, &'static str), BTreeSet<String>>) {
+    assert!(told.values().all(|said| said.len() == 1), "to one question one answer");
+    let of = |path: &'static str| told.iter().filter(move |((_, of), _)| *of == path).map(|(_, said)| said.first().unwrap());
+    assert_eq!(of(paths::SLOT_HOLDS).count(), CLIENTS as usize, "all have an answer");
+    let held: BTreeSet<OrderId> = of(paths::SLOT_HOLDS).filter_map(|body| answer(body).hold).map(|hold| hold.order).collect();
+    let ordered: BTreeSet<OrderId> = of(paths::ORDERS).map(|body| accepted(body)).collect();
+    assert_eq!((held.len(), &ordered), (50, &held));
     let database = rusqlite::Connection::open(directory.join("backend.sqlite")).unwrap();
-    let mut statement = database.prepare("SELECT booking FROM slot_bookings").unwrap();
-    let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    rows.map(|row| serde_json::from_str::<SlotBooking>(&row.unwrap()).unwrap()).map(|booking| (booking.order.clone(), booking)).collect()
-}
-
-/// No minute of the pots has more in it than fifty makers can do.
-fn check_table(directory: &Path) {
+    let mut orders = database.prepare("SELECT id FROM orders").unwrap();
+    let stored = orders.query_map([], |row| row.get(0).map(OrderId)).unwrap().map(Result::unwrap);
+    assert_eq!(stored.collect::<BTreeSet<_>>(), held);
+    let mut slots = database.prepare("SELECT booking FROM slot_bookings WHERE until_ms IS NULL").unwrap();
+    let slots = slots.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let slots: Vec<SlotBooking> = slots.map(|row| serde_json::from_str(&row.unwrap()).unwrap()).collect();
+    assert_eq!(slots.iter().map(|slot| slot.order.clone()).collect::<BTreeSet<_>>(), held);
+    // No minute of the pots has more in it than fifty makers can do.
     let mut minutes: BTreeMap<i64, u32> = BTreeMap::new();
-    for booking in booked(directory).into_values() {
-        assert_eq!(booking.taken.iter().map(|taken| taken.seconds).sum::<u32>(), 600);
-        booking.taken.iter().for_each(|taken| *minutes.entry(taken.minute).or_default() += taken.seconds);
+    for slot in &slots {
+        assert_eq!(slot.taken.iter().map(|taken| taken.seconds).sum::<u32>(), 600);
+        slot.taken.iter().for_each(|taken| *minutes.entry(taken.minute).or_default() += taken.seconds);
     }
     assert!(minutes.values().all(|seconds| *seconds <= 50 * 60), "{minutes:?}");
+}
+
+fn accepted(body: &str) -> OrderId {
+    let OrderAnswer { order, question } = serde_json::from_str(body).unwrap();
+    assert_eq!((order.state, question), (OrderState::Accepted, None));
+    order.id
 }

@@ -158,6 +158,12 @@ impl Facts {
         self.grants.iter().filter(willing).filter_map(coupon).collect()
     }
 
+    /// The coupons of these serials, whatever became of them: those that an order was made with.
+    pub(crate) fn named(&self, serials: &[u64]) -> Vec<Coupon<'_>> {
+        let named = self.grants.iter().filter(|grant| serials.contains(&grant.serial));
+        named.filter_map(|grant| Some(Coupon { serial: grant.serial, offer: self.rules.offers.get(&grant.offer)? })).collect()
+    }
+
     /// Whether an offer holds in a situation, and if not, why not now.
     pub(crate) fn check(
         &self,

@@ -6,8 +6,11 @@ use noren_rules::ids::IdempotencyKey;
 use noren_rules::wire::{EXPIRES_AT, IDEMPOTENCY_KEY, Problem, Reason, SERVER_TIME};
 use serde::de::DeserializeOwned;
 
-use super::{Authorizer, AuthorizerError, CallError, Method, Request, Response, Transport};
+use super::{Authorizer, AuthorizerError, ByteStream, CallError, Method, Request, Response, Transport, TransportError};
 use crate::time::TrustedClock;
+
+/// The most bytes of a refusal.
+const MAX_PROBLEM: usize = 64 << 10;
 
 /// A JSON answer of the server, success or refusal.
 #[derive(Debug, Clone)]
@@ -120,6 +123,51 @@ impl Client {
             }
             other => Ok(other?),
         }
+    }
+
+    /// Opens the server-sent events of `path` with the authorizer's authorization, after the event of this id; once more with a fresh one if the server
+    /// does not take it.
+    ///
+    /// # Errors
+    /// [`AuthorizerError`].
+    pub async fn events_authorized(
+        &self,
+        authorizer: &dyn Authorizer,
+        path: &str,
+        last_id: Option<&str>,
+    ) -> Result<Box<dyn ByteStream>, AuthorizerError> {
+        let authorization = authorizer.authorization(None).await?;
+        match self.events(path, authorization.as_deref(), last_id).await {
+            Err(CallError::Refused { code: Reason::Unauthorized | Reason::TokenExpired, .. }) => {
+                let fresh = authorizer.authorization(authorization).await?;
+                Ok(self.events(path, fresh.as_deref(), last_id).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn events(&self, path: &str, authorization: Option<&str>, last_id: Option<&str>) -> Result<Box<dyn ByteStream>, CallError> {
+        let mut headers = self.headers(authorization);
+        headers.iter_mut().filter(|(name, _)| name == "accept").for_each(|(_, value)| *value = "text/event-stream".into());
+        if let Some(id) = last_id {
+            headers.push(("last-event-id".into(), id.into()));
+        }
+        let request = Request { method: Method::Get, url: format!("{}{path}", self.base_url), headers, body: vec![] };
+        let mut answer = self.transport.stream(request).await?;
+        let is_events = answer.headers.iter().any(|(name, value)| name == "content-type" && value.starts_with("text/event-stream"));
+        if answer.status == 200 && is_events {
+            return Ok(answer.body);
+        }
+        let mut body = Vec::new();
+        while let Some(bytes) = answer.body.next().await? {
+            if body.len() + bytes.len() > MAX_PROBLEM {
+                return Err(TransportError::TooLarge.into());
+            }
+            body.extend(bytes);
+        }
+        interpret(&Response { status: answer.status, headers: answer.headers, body })?;
+        // Something else than events: a hotel's page.
+        Err(CallError::Unreadable { status: answer.status })
     }
 
     fn headers(&self, authorization: Option<&str>) -> Vec<(String, String)> {

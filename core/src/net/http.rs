@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{BoxFuture, Method, Request, Response, Transport, TransportError};
+use super::{BoxFuture, ByteStream, Method, Request, Response, StreamResponse, Transport, TransportError};
 
 /// The most bytes that an answer may have.
 const MAX_BODY: usize = 16 << 20;
@@ -49,26 +49,51 @@ impl HttpTransport {
     }
 }
 
+/// How long a stream may last: long beyond any hand-over. A dead one is found by its silence.
+const LONGEST_STREAM: Duration = Duration::from_secs(24 * 3_600);
+
+impl HttpTransport {
+    fn builder(&self, request: Request) -> reqwest::RequestBuilder {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut builder = self.client.request(method, &request.url);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        if request.method == Method::Post {
+            builder = builder.body(request.body);
+        }
+        builder
+    }
+}
+
+fn headers_of(answer: &reqwest::Response) -> Vec<(String, String)> {
+    let headers = answer.headers().iter();
+    headers.filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned()))).collect()
+}
+
+struct HttpStream(reqwest::Response);
+
+impl ByteStream for HttpStream {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<u8>>, TransportError>> {
+        Box::pin(async move { Ok(self.0.chunk().await.map_err(|error| after_sending(&error))?.map(|bytes| bytes.to_vec())) })
+    }
+}
+
 impl Transport for HttpTransport {
+    fn stream(&self, request: Request) -> BoxFuture<'_, Result<StreamResponse, TransportError>> {
+        Box::pin(async move {
+            let answer = self.builder(request).timeout(LONGEST_STREAM).send().await.map_err(|error| kind_of(&error))?;
+            Ok(StreamResponse { status: answer.status().as_u16(), headers: headers_of(&answer), body: Box::new(HttpStream(answer)) })
+        })
+    }
+
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
         Box::pin(async move {
-            let method = match request.method {
-                Method::Get => reqwest::Method::GET,
-                Method::Post => reqwest::Method::POST,
-            };
-            let mut builder = self.client.request(method, &request.url);
-            for (name, value) in &request.headers {
-                builder = builder.header(name, value);
-            }
-            if request.method == Method::Post {
-                builder = builder.body(request.body);
-            }
-            let mut answer = builder.send().await.map_err(|error| kind_of(&error))?;
-            let headers = answer
-                .headers()
-                .iter()
-                .filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned())))
-                .collect();
+            let mut answer = self.builder(request).send().await.map_err(|error| kind_of(&error))?;
+            let headers = headers_of(&answer);
             let status = answer.status().as_u16();
             let mut body = Vec::new();
             // Unpacked bytes are counted: a small answer can be a large one, packed.

@@ -4,6 +4,7 @@ mod client;
 mod errors;
 mod http;
 pub(crate) mod join;
+mod stream;
 mod tokens;
 
 use std::future::Future;
@@ -14,6 +15,8 @@ pub use client::{Answer, Client};
 pub(crate) use client::{decode, escaped};
 pub use errors::{CallError, TransportError};
 pub use http::HttpTransport;
+pub use stream::{ByteStream, StreamResponse};
+pub(crate) use stream::EventReader;
 pub(crate) use tokens::prove_nonce;
 pub use tokens::{Authorizer, AuthorizerError, DeviceTokens, NoAuthorizer, StaticToken};
 
@@ -86,10 +89,20 @@ impl std::fmt::Debug for Response {
 pub trait Transport: Send + Sync {
     /// Sends and waits for the whole answer.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>>;
+
+    /// Sends, and answers as soon as the answer begins. A transport that cannot do so says it is unusable for that: what would be heard is polled then.
+    fn stream(&self, request: Request) -> BoxFuture<'_, Result<StreamResponse, TransportError>> {
+        let _ = request;
+        Box::pin(async { Err(TransportError::Unusable { reason: "this transport does not stream".into() }) })
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
         (**self).send(request)
+    }
+
+    fn stream(&self, request: Request) -> BoxFuture<'_, Result<StreamResponse, TransportError>> {
+        (**self).stream(request)
     }
 }

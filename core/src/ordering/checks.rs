@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use noren_rules::cart::{Cart, CouponTerms, OrderSnapshot, PricedCart, PricedOf};
+use noren_rules::best_set::Coupon;
+use noren_rules::cart::{Cart, CouponTerms, OrderSnapshot, PaymentMethod, PricedCart, PricedOf};
 use noren_rules::checkout::Checkout;
 use noren_rules::slots::PickupTime;
 use noren_rules::wire::OrderLineView;
@@ -86,6 +87,18 @@ impl OrderingService {
         let facts = Facts::gather(&self.core)?.ok_or(OrderingError::NotEnrolled)?;
         let known = self.core.card.get().map_or(0, |card| card.membership.points);
         let coupons = if wish.use_coupons { facts.willing() } else { Vec::new() };
+        self.price_with(&facts, &coupons, wish.points.clamp(0, known.max(0)), (counter, of, cart), (wish.method, promise))
+    }
+
+    /// As [`OrderingService::price`], with coupons and points that are chosen already.
+    pub(super) fn price_with(
+        &self,
+        facts: &Facts,
+        coupons: &[Coupon<'_>],
+        points: i64,
+        (counter, of, cart): (&Counter, &CartOf, &Cart),
+        (method, promise): (PaymentMethod, Promise),
+    ) -> Result<PricedWish, OrderingError> {
         let situation = CouponSituation { place: None, store: Some(of.store.clone()), channel: Some(channel(of.of)) };
         let (member, place, budgets) = (facts.member_for(true), facts.place_facts(&[], &situation), BTreeMap::new());
         let circumstances = facts.circumstances(&member, &place);
@@ -94,18 +107,18 @@ impl OrderingService {
             tax: &counter.kept.tax,
             book: counter.book()?,
             of: of.of,
-            method: wish.method,
+            method,
             promised_ms: promise.promised_ms,
             deadline_ms: promise.deadline_ms,
-            coupons: (!coupons.is_empty()).then_some(CouponTerms { coupons: &coupons, circumstances: &circumstances, budgets: &budgets }),
-            points: wish.points.clamp(0, known.max(0)),
+            coupons: (!coupons.is_empty()).then_some(CouponTerms { coupons, circumstances: &circumstances, budgets: &budgets }),
+            points,
         };
         let shown = checkout.show(cart)?;
         Ok(PricedWish {
-            totals: totals(&facts, cart, &counter.kept.terms.currency, &shown.priced),
+            totals: totals(facts, cart, &counter.kept.terms.currency, &shown.priced),
             snapshot: shown.snapshot,
             coupons: coupons.iter().map(|coupon| coupon.serial).collect(),
-            points: checkout.points,
+            points,
             lines: shown.priced.lines.iter().map(line_view).collect(),
         })
     }

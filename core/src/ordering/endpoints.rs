@@ -1,7 +1,7 @@
 //! What ordering asks the backend.
 
-use noren_rules::ids::StoreId;
-use noren_rules::wire::{MenuStatuses, Orders, StoreMenu, paths};
+use noren_rules::ids::{OrderId, StoreId};
+use noren_rules::wire::{AddOns, MenuStatuses, Orders, StoreMenu, paths};
 
 use crate::net::{Authorizer, AuthorizerError, Client, decode, escaped};
 
@@ -44,4 +44,11 @@ pub(super) async fn orders(
     }
     let orders = decode(&answer)?;
     Ok(Some((orders, answer.etag)))
+}
+
+/// What lies on the shelves where an order is fetched.
+pub(super) async fn add_ons(client: &Client, authorizer: &dyn Authorizer, order: &OrderId) -> Result<AddOns, AuthorizerError> {
+    let path = format!("{}?order={}", paths::ORDER_ADD_ONS, escaped(order.as_str()));
+    let answer = client.get_authorized(authorizer, &path, None).await?;
+    Ok(decode(&answer)?)
 }

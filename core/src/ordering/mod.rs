@@ -12,10 +12,13 @@
 
 mod carts;
 mod checks;
+mod codes;
 mod counter;
 mod drafts;
 mod endpoints;
 mod errors;
+mod favourites;
+mod live;
 mod menus;
 mod mirror;
 mod models;
@@ -26,19 +29,21 @@ mod placing;
 mod service;
 mod shelf;
 mod slots;
+mod steps;
 mod tables;
 mod trips;
 mod way;
 mod way_models;
 
 pub use errors::OrderingError;
+pub use live::{OrderFeed, OrderNews};
 pub use models::{
     AllergenNote, CartChangeView, CartCheck, CartHandoff, CartOf, CartProblemView, CartTotals, CartView, CheckoutWish, FavouriteCart,
     HeldSlot, LineAllergens, MenuItemDetail, MenuItemView, MenuSectionView, MenuView, PickupSlotsView, PickupWindow, ReorderedCart,
     SlotHoldOutcome, StoreStatus,
 };
 pub use order_models::{
-    OrderQuestionView, OrderReview, OrderStepOutcome, OrdersPage, PlaceWish, PlacedOrder, SelfBasketTotal, SelfBasketView,
+    OrderChangeReview, OrderQuestionView, OrderReview, OrderStepOutcome, OrdersPage, PlaceWish, PlacedOrder, SelfBasketTotal, SelfBasketView,
 };
 pub(crate) use orders::{accepts_order, apply_order};
 pub use service::OrderingService;

@@ -117,6 +117,20 @@ pub enum OrderStepOutcome {
     },
 }
 
+/// A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+pub struct OrderChangeReview {
+    /// The order.
+    pub order: OrderId,
+    /// What is shown: kept with the order.
+    pub snapshot: OrderSnapshot,
+    /// Its rows in Japanese.
+    pub rows_ja: Vec<SnapshotRow>,
+    /// In English.
+    pub rows_en: Vec<SnapshotRow>,
+}
+
 /// What was scanned in the store, to be paid at the self-till.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]

@@ -226,6 +226,8 @@ pub(crate) fn apply_order(ordering: &OrderingStore, card: &CardStore, outcome: &
     let Ok(answer) = serde_json::from_str::<OrderAnswer>(&outcome.body) else { return Ok(()) };
     if outcome.kind == KIND_ORDER {
         ordering.answer_placed(&outcome.key, &answer)?;
+    } else {
+        ordering.answer_changing(&outcome.key, &answer)?;
     }
     let Some(card) = card.get() else { return Ok(()) };
     // The mirror is the backend's and comes again; the answer to an order stands beside the outbox.

@@ -25,6 +25,19 @@ pub(super) struct Placed {
     pub(super) shown: OrderSnapshot,
     pub(super) lines: Vec<OrderLineView>,
     pub(super) replaces: Option<OrderId>,
+    /// Coupons that the person was willing to use.
+    pub(super) coupons: Vec<u64>,
+    /// A change that was asked for: it counts once the backend has taken it.
+    pub(super) changing: Option<Changing>,
+}
+
+/// Another cart, or the same one eaten elsewhere, on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Changing {
+    /// Of its intent.
+    pub(super) key: IdempotencyKey,
+    pub(super) cart: Cart,
+    pub(super) shown: OrderSnapshot,
 }
 
 /// What became of it.
@@ -145,6 +158,30 @@ impl OrderingStore {
             draft.held = draft.held.filter(|_| asks && !asks_for_slot);
             self.put_draft(tx, &draft)
         })
+    }
+
+    /// Notes a change that is asked for, with its intent.
+    pub(super) fn put_changing(&self, tx: &Transaction<'_>, id: &OrderId, changing: Changing) -> Result<(), StorageError> {
+        let Some(mut note) = self.placed_where(tx, "p.id = ?1", id.as_str())? else { return Ok(()) };
+        note.placed.changing = Some(changing);
+        self.save_placed(tx, &note)
+    }
+
+    /// The backend's answer to a change: taken, or a question.
+    pub(super) fn answer_changing(&self, key: &IdempotencyKey, answer: &OrderAnswer) -> Result<(), StorageError> {
+        self.outbox_db.write(|tx| {
+            let Some(mut note) = self.placed_where(tx, "p.id = ?1", answer.order.id.as_str())? else { return Ok(()) };
+            let Some(changing) = note.placed.changing.take_if(|changing| changing.key == *key) else { return Ok(()) };
+            if answer.question.is_none() {
+                (note.placed.cart, note.placed.shown) = (changing.cart, changing.shown);
+            }
+            self.save_placed(tx, &note)
+        })
+    }
+
+    fn save_placed(&self, tx: &Transaction<'_>, note: &PlacedNote) -> Result<(), StorageError> {
+        let sealed = self.sealed(place("sealed", note.id.as_str()), &note.placed)?;
+        Ok(tx.execute("UPDATE placed_orders SET sealed = ?2 WHERE id = ?1", params![note.id.as_str(), sealed]).map(drop)?)
     }
 
     /// Closes what will never be answered: refused, or never arrived. The cart is open again, for an order of another id. True when there was some.

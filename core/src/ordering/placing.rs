@@ -109,6 +109,8 @@ impl OrderingService {
             shown: reviewed.snapshot,
             lines: reviewed.lines,
             replaces: draft.replaces,
+            coupons: reviewed.coupons,
+            changing: None,
         };
         let lane = lane(&draft.of);
         let intent = new_intent(&lane, KIND_ORDER, paths::ORDERS, json(&request)?, Some(until_ms), Some(order.as_str()));

@@ -97,7 +97,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TEXT: &str = ": hello\n\nevent: order\nid: 7\ndata: {\"店\":1}\n\ndata:a\r\ndata: b\r\n\r\nevent: nothing\r\rdata\r\revent: cut\ndata: 1";
+    const TEXT: &str =
+        ": hello\n\nevent: order\nid: 7\ndata: {\"店\":1}\n\ndata:a\r\ndata: b\r\n\r\nevent: nothing\r\rdata\r\revent: cut\ndata: 1";
 
     fn read(chunks: &[&[u8]]) -> Vec<ServerEvent> {
         let mut reader = EventReader::default();

@@ -60,7 +60,9 @@ impl OrderingService {
         let now = self.core.clock.now();
         let rules = self.core.coupons.open_rules(self.core.places.rules()?);
         match SeatCode::open(code, &rules.issuers, now.now_s()) {
-            Ok(seat) if store.is_some_and(|store| *store != seat.store) => refused("it is of another store: scan the one at your table".into()),
+            Ok(seat) if store.is_some_and(|store| *store != seat.store) => {
+                refused("it is of another store: scan the one at your table".into())
+            }
             // Whose issuer is not known here, the backend knows; and a clock that nobody has proven makes no slip old.
             Ok(_) | Err(SeatCodeError::UnknownIssuer) => Ok(()),
             Err(SeatCodeError::Over) if !now.proven => Ok(()),

@@ -138,10 +138,8 @@ impl OrderingService {
         if self.core.ordering.placed(&order, &self.device()?)?.is_some() {
             return self.reorder(&order);
         }
-        let of = CartOf {
-            store: receipt.store_id.clone(),
-            of: if receipt.channel == Channel::Ec { OrderOf::Goods } else { OrderOf::Menu },
-        };
+        let of =
+            CartOf { store: receipt.store_id.clone(), of: if receipt.channel == Channel::Ec { OrderOf::Goods } else { OrderOf::Menu } };
         let wanted = receipt.lines.into_iter().filter(|line| line.quantity > 0);
         let wanted = wanted.map(|line| (line.sku, line.quantity, Texts([("ja".to_owned(), line.description)].into()))).collect();
         let cart = self.empty(&of)?.cart;

@@ -43,7 +43,8 @@ pub use models::{
     SlotHoldOutcome, StoreStatus,
 };
 pub use order_models::{
-    OrderChangeReview, OrderQuestionView, OrderReview, OrderStepOutcome, OrdersPage, PlaceWish, PlacedOrder, SelfBasketTotal, SelfBasketView,
+    OrderChangeReview, OrderQuestionView, OrderReview, OrderStepOutcome, OrdersPage, PlaceWish, PlacedOrder, SelfBasketTotal,
+    SelfBasketView,
 };
 pub(crate) use orders::{accepts_order, apply_order};
 pub use service::OrderingService;

@@ -1,7 +1,7 @@
 //! The review, the tap, and what became of it.
 
 use noren_rules::cart::PaymentMethod;
-use noren_rules::ids::{OrderId, SeatSessionId};
+use noren_rules::ids::{OrderId, SeatSessionId, StoreId};
 use noren_rules::menu::HandoffMode;
 use noren_rules::wire::{OrderRequest, PaymentChoice, SeatState, paths};
 use std::sync::PoisonError;
@@ -175,6 +175,11 @@ impl OrderingService {
 /// Orders of a store, and what is said of them, go in order.
 pub(super) fn lane(of: &CartOf) -> String {
     format!("orders:{}", of.store)
+}
+
+/// Words on the way hold no step up, and no step holds them up.
+pub(super) fn words_lane(store: &StoreId) -> String {
+    format!("order_words:{store}")
 }
 
 /// Nothing is kept of what is refused here.

@@ -10,7 +10,7 @@ use super::carts::{check, refuse_card_number};
 use super::checks::{Promise, wanted_ms};
 use super::orders::question_name;
 use super::placed::{Changing, PlacedNote};
-use super::placing::{check_token, lane};
+use super::placing::{check_token, lane, words_lane};
 use super::tables::json;
 use super::{
     CartOf, KIND_ORDER_EDIT, KIND_ORDER_HERE, KIND_ORDER_NEARBY, KIND_ORDER_STEP, OrderChangeReview, OrderStepOutcome, OrderingError,
@@ -52,7 +52,7 @@ impl OrderingService {
         if placed.order.state.is_final() {
             return Ok(OrderStepOutcome::Answered { order: placed });
         }
-        self.step(&placed, KIND_ORDER_STEP, OrderStep::Cancel, CANCEL_LIVES_MS, Some("cancel")).await
+        self.step(&placed, OrderStep::Cancel, CANCEL_LIVES_MS, "cancel").await
     }
 
     /// Another cart or time, as it would be shown, before the store has accepted. Local, at once.
@@ -133,7 +133,7 @@ impl OrderingService {
     /// # Errors
     /// `NoSuchOrder`, `Refused`, `NotEnrolled`, `Platform`, `Storage`.
     pub async fn pay_at_counter(&self, order: &OrderId) -> Result<OrderStepOutcome, OrderingError> {
-        self.step(&self.order(order)?, KIND_ORDER_STEP, OrderStep::PayAtCounter, STEP_LIVES_MS, Some("counter")).await
+        self.step(&self.order(order)?, OrderStep::PayAtCounter, STEP_LIVES_MS, "counter").await
     }
 
     /// What the payment provider asked for is done.
@@ -141,7 +141,7 @@ impl OrderingService {
     /// # Errors
     /// As for [`OrderingService::pay_at_counter`].
     pub async fn step_up_done(&self, order: &OrderId) -> Result<OrderStepOutcome, OrderingError> {
-        self.step(&self.order(order)?, KIND_ORDER_STEP, OrderStep::StepUpDone, STEP_LIVES_MS, Some("step-up")).await
+        self.step(&self.order(order)?, OrderStep::StepUpDone, STEP_LIVES_MS, "step-up").await
     }
 
     /// Another card, by the provider's token for it.
@@ -151,7 +151,7 @@ impl OrderingService {
     pub async fn pay_again(&self, order: &OrderId, token: &str) -> Result<OrderStepOutcome, OrderingError> {
         check_token(token)?;
         let step = OrderStep::PayAgain { token: token.to_owned() };
-        self.step(&self.order(order)?, KIND_ORDER_STEP, step, STEP_LIVES_MS, Some("token")).await
+        self.step(&self.order(order)?, step, STEP_LIVES_MS, "token").await
     }
 
     fn made_here(&self, order: &OrderId) -> Result<PlacedNote, OrderingError> {
@@ -188,7 +188,7 @@ impl OrderingService {
         let core = &self.core;
         let placed = self.order(order)?;
         let lane = lane_of(&placed);
-        let intent = self.intent(&lane, &placed, KIND_ORDER_EDIT, step, STEP_LIVES_MS, Some(""))?;
+        let intent = intent(self.core.clock.now().now_ms, &lane, (&placed, KIND_ORDER_EDIT), step, STEP_LIVES_MS, None)?;
         core.note_use()?;
         let key = core.outbox.enqueue_last_word(&intent, |tx, key, _| {
             core.ordering.put_changing(tx, order, Changing { key: key.clone(), cart, shown: shown.clone() })
@@ -201,42 +201,19 @@ impl OrderingService {
         if !placed.is_heard {
             return Err(OrderingError::Unresolved { order: order.clone() });
         }
-        // Words on the way hold no step up, and no step holds them up.
-        let lane = format!("order_words:{}", placed.order.store);
-        let intent = self.intent(&lane, &placed, kind, step, lives_ms, Some(""))?;
+        let lane = words_lane(&placed.order.store);
+        let intent = intent(self.core.clock.now().now_ms, &lane, (&placed, kind), step, lives_ms, None)?;
         self.core.note_use()?;
         let key = self.core.outbox.enqueue_last_word(&intent, |_, _, _| Ok(()))?;
         self.answered(&lane, &key, order).await
     }
 
-    async fn step(
-        &self,
-        placed: &PlacedOrder,
-        kind: &str,
-        step: OrderStep,
-        lives_ms: i64,
-        about: Option<&str>,
-    ) -> Result<OrderStepOutcome, OrderingError> {
+    async fn step(&self, placed: &PlacedOrder, step: OrderStep, lives_ms: i64, about: &str) -> Result<OrderStepOutcome, OrderingError> {
         let lane = lane_of(placed);
-        let intent = self.intent(&lane, placed, kind, step, lives_ms, about)?;
+        let intent = intent(self.core.clock.now().now_ms, &lane, (placed, KIND_ORDER_STEP), step, lives_ms, Some(about))?;
         self.core.note_use()?;
         let key = self.core.outbox.enqueue(&intent)?;
         self.answered(&lane, &key, &placed.order.id).await
-    }
-
-    fn intent(
-        &self,
-        lane: &str,
-        placed: &PlacedOrder,
-        kind: &str,
-        step: OrderStep,
-        lives_ms: i64,
-        about: Option<&str>,
-    ) -> Result<NewIntent, OrderingError> {
-        let at_ms = self.core.clock.now().now_ms;
-        let body = json(&OrderStepRequest { order: placed.order.id.clone(), step, at_ms })?;
-        let subject = about.map(|about| format!("{}\n{about}", placed.order.id));
-        Ok(new_intent(lane, kind, paths::ORDER_STEPS, body, Some(at_ms.saturating_add(lives_ms)), subject.as_deref()))
     }
 
     async fn answered(&self, lane: &str, key: &IdempotencyKey, order: &OrderId) -> Result<OrderStepOutcome, OrderingError> {
@@ -266,6 +243,21 @@ impl OrderingService {
     pub fn leave_as_it_is(&self, order: &OrderId) -> Result<(), OrderingError> {
         Ok(self.core.ordering.drop_code(&question_name(order))?)
     }
+}
+
+/// A step about an order. Of those of the same kind, and about the same, one is on its way at a time.
+fn intent(
+    at_ms: i64,
+    lane: &str,
+    (placed, kind): (&PlacedOrder, &str),
+    step: OrderStep,
+    lives_ms: i64,
+    about: Option<&str>,
+) -> Result<NewIntent, OrderingError> {
+    let order = &placed.order.id;
+    let body = json(&OrderStepRequest { order: order.clone(), step, at_ms })?;
+    let subject = about.map_or_else(|| order.0.clone(), |about| format!("{order}\n{about}"));
+    Ok(new_intent(lane, kind, paths::ORDER_STEPS, body, Some(at_ms.saturating_add(lives_ms)), Some(&subject)))
 }
 
 fn lane_of(placed: &PlacedOrder) -> String {

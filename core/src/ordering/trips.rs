@@ -8,9 +8,9 @@ use noren_rules::menu::HandoffMode;
 use noren_rules::order::OrderState;
 use noren_rules::wire::{OrderStep, OrderStepRequest, OrderView, paths};
 
-use super::placing::lane;
+use super::placing::words_lane;
 use super::tables::json;
-use super::{CartOf, KIND_ORDER_HERE, KIND_ORDER_NEARBY, OrderTrip, OrderingError, OrderingService};
+use super::{KIND_ORDER_HERE, KIND_ORDER_NEARBY, OrderTrip, OrderingError, OrderingService};
 use crate::check_in::Observation;
 use crate::member::new_intent;
 use crate::trip::{TELL_EVERY_MS, Trips, fixes, fresh_age_ms};
@@ -86,7 +86,7 @@ impl OrderingService {
         let core = &self.core;
         let (kind, lives_ms) = if trip.arrived { (KIND_ORDER_HERE, HERE_LIVES_MS) } else { (KIND_ORDER_NEARBY, TELL_EVERY_MS) };
         let request = OrderStepRequest { order: trip.order.clone(), step, at_ms };
-        let lane = lane(&CartOf::menu(&trip.store));
+        let lane = words_lane(&trip.store);
         let expires_at_ms = Some(at_ms.saturating_add(lives_ms));
         let intent = new_intent(&lane, kind, paths::ORDER_STEPS, json(&request)?, expires_at_ms, Some(trip.order.as_str()));
         core.note_use()?;

@@ -38,6 +38,8 @@ pub struct Kitchen {
     /// Asked of the next orders and steps.
     pub asks: VecDeque<OrderQuestion>,
     pub steps: Vec<OrderStepRequest>,
+    /// What comes of the next streams of events; one that is not there cannot be had.
+    pub streams: VecDeque<VecDeque<Result<Vec<u8>, noren_core::net::TransportError>>>,
     pub sessions: Vec<SeatSession>,
     pub passes: u32,
     pub baskets: Vec<SelfBasketRequest>,

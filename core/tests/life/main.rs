@@ -22,6 +22,7 @@ mod history;
 mod holds;
 mod kitchen;
 mod member;
+mod order_steps;
 mod ordering;
 mod orders;
 mod outbox;

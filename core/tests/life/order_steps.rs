@@ -2,7 +2,6 @@ use std::collections::VecDeque;
 
 use super::kitchen::*;
 use super::orders::{by_token, ordered, reviewed, s1, tap};
-use super::shop::*;
 use super::support::*;
 use noren_core::net::TransportError;
 use noren_core::ordering::*;
@@ -67,11 +66,10 @@ async fn steps_go_once_and_the_newest_word_wins() {
     answered(noren.ordering().step_up_done(&order).await.unwrap());
     answered(noren.ordering().pay_again(&order, "tok_other").await.unwrap());
     answered(noren.ordering().here(&order, " P12 ").await.unwrap());
-    assert_eq!(said(&phone)[2..], [
-        OrderStep::StepUpDone,
-        OrderStep::PayAgain { token: "tok_other".into() },
-        OrderStep::Here { spot: "P12".into() },
-    ]);
+    assert_eq!(
+        said(&phone)[2..],
+        [OrderStep::StepUpDone, OrderStep::PayAgain { token: "tok_other".into() }, OrderStep::Here { spot: "P12".into() },]
+    );
 }
 
 #[tokio::test]
@@ -127,9 +125,8 @@ async fn orders_move_on_by_push_by_events_and_by_asking() {
     let ordering = noren.ordering();
     let state = |noren: &noren_core::Noren| noren.ordering().order(&order).unwrap().order.state;
     // A push tells where it stands; an older one says nothing; what is nobody's is refused.
-    let push = |version: u64, state| {
-        serde_json::to_string(&OrderPush { order: order.clone(), state, promised_ms: NOON_MS, version }).unwrap()
-    };
+    let push =
+        |version: u64, state| serde_json::to_string(&OrderPush { order: order.clone(), state, promised_ms: NOON_MS, version }).unwrap();
     assert!(ordering.take_push(&push(3, OrderState::InPreparation)).unwrap());
     assert!(!ordering.take_push(&push(2, OrderState::Accepted)).unwrap());
     assert_eq!(state(&noren), OrderState::InPreparation);
@@ -149,7 +146,11 @@ async fn orders_move_on_by_push_by_events_and_by_asking() {
 
     // Events, cut anywhere, with a stranger's among them.
     let ready = phone.server.kitchen(|kitchen| kitchen.moves(&order, OrderState::Ready, START_MS));
-    let text = format!(": \n\nevent: order\nid: {}\ndata: {}\n\nevent: other\ndata: {{}}\n\n", ready.version, serde_json::to_string(&ready).unwrap());
+    let text = format!(
+        ": \n\nevent: order\nid: {}\ndata: {}\n\nevent: other\ndata: {{}}\n\n",
+        ready.version,
+        serde_json::to_string(&ready).unwrap()
+    );
     let chunks: VecDeque<_> = text.as_bytes().chunks(50).map(|chunk| Ok(chunk.to_vec())).collect();
     phone.server.kitchen(|kitchen| kitchen.streams.push_back(chunks));
     let mut feed = ordering.follow();
@@ -270,7 +271,8 @@ async fn goods_are_ordered_from_the_catalogue_without_a_slot() {
     let noren = phone.at_table().await;
     let ordering = noren.ordering();
     let goods = CartOf::goods(&"s1".into());
-    let wanted = CartLine { item: "青/L".into(), modifiers: vec![], quantity: 2, note: String::new(), tax_handoff: None, seen_minor: None };
+    let wanted =
+        CartLine { item: "青/L".into(), modifiers: vec![], quantity: 2, note: String::new(), tax_handoff: None, seen_minor: None };
     ordering.add(&goods, &wanted).unwrap();
     let check = ordering.check(&goods, &by_token()).unwrap();
     assert!(matches!(check.changes[0].change, CartChange::Vanished { .. }), "never seen here");
@@ -290,7 +292,8 @@ async fn goods_are_ordered_from_the_catalogue_without_a_slot() {
     let review = ordering.review(&goods, &by_token()).unwrap();
     assert_eq!(review.snapshot.total_minor, 4_980 + 330);
     assert!(matches!(ordering.place(&review.order, &tap()), Err(OrderingError::BadCart { .. })));
-    let address = DeliveryAddress { name: "山田".into(), postal_code: "150-0001".into(), address: "渋谷区".into(), note: String::new() };
+    let address =
+        DeliveryAddress { name: "山田".into(), postal_code: "150-0001".into(), address: "渋谷区".into(), note: String::new() };
     ordering.place(&review.order, &PlaceWish { deliver_to: Some(address), ..tap() }).unwrap();
     for (name, bytes) in bytes_below(&phone.files()) {
         assert!(!bytes.windows(6).any(|part| part == "山田".as_bytes()), "{name:?} tells the name");

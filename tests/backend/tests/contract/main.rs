@@ -10,6 +10,7 @@ mod credits;
 mod erasure;
 mod favourites;
 mod feed;
+mod fetching;
 mod goods;
 mod hold_tasks;
 mod holds;

@@ -213,14 +213,12 @@ fn unheard(note: &PlacedNote) -> OrderView {
 }
 
 fn words(order: &OrderView, waiting: Option<&PlacedNote>) -> (String, String) {
-    let (ja, en) = match (order.rejected, waiting) {
-        (Some(reason), _) => (reason.text_ja(), reason.text_en()),
-        (None, Some(_)) if order.state == OrderState::Submitted => {
-            ("送信待ちです。まだ店舗に届いていません", "Waiting for a connection: the store does not have it yet")
+    match waiting {
+        Some(_) if order.rejected.is_none() && order.state == OrderState::Submitted => {
+            ("送信待ちです。まだ店舗に届いていません".into(), "Waiting for a connection: the store does not have it yet".into())
         }
-        _ => (order.state.text_ja(), order.state.text_en()),
-    };
-    (ja.into(), en.into())
+        _ => (order.text_ja(), order.text_en()),
+    }
 }
 
 /// True when the backend's word on an order reads.

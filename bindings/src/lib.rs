@@ -11,6 +11,7 @@ mod cancel;
 mod drawing;
 mod errors;
 mod ordering;
+mod orders;
 mod runtime;
 mod shopper;
 mod stock;

@@ -26,6 +26,7 @@ from .generated.noren_core import (
     CouponView,
     DeviceKey,
     Diagnostics,
+    FavouriteCart,
     FavouritesReport,
     FavouritesView,
     ForgetReport,
@@ -47,8 +48,10 @@ from .generated.noren_core import (
     NearPage,
     NewCheckIn,
     Observation,
+    OrderChangeReview,
     OrderReview,
     OrdersPage,
+    OrderStepOutcome,
     OrderTrip,
     PickupSlotsView,
     PickupWindow,
@@ -61,9 +64,12 @@ from .generated.noren_core import (
     ProductView,
     RankingView,
     RegionLimit,
+    ReorderedCart,
     ReviewsView,
     ScanView,
     SecureStore,
+    SelfBasketTotal,
+    SelfBasketView,
     SendReport,
     SlotHoldOutcome,
     SlotSuggestions,
@@ -80,19 +86,25 @@ from .generated.noren_core import (
 )
 from .generated.noren_ffi import AppCore, AppSettings, CancelToken, Position
 from .generated.noren_rules import (
+    AddOns,
     Arrival,
     AssetInfo,
     BasketLine,
+    BasketPiece,
+    Cart,
     CartLine,
     Channel,
     DeliveryAddress,
     Fit,
     HandoffMode,
     Link,
+    OrderSnapshot,
+    PickupPass,
     PickupTime,
     ReactionKind,
     Receipt,
     ScanSettings,
+    SeatSession,
     SizeMm,
     TaxHandoff,
 )
@@ -586,6 +598,110 @@ class NorenApp:
     async def on_the_way_to_orders(self, observations: list[Observation]) -> list[OrderTrip]:
         """Takes fixes on the way and answers how it goes for each order that is to be fetched. No position leaves the phone."""
         return await self._local(AppCore.on_the_way_to_orders, observations)
+
+    async def follow_orders(self) -> None:
+        """Follows the orders until its task is cancelled: while they are on the screen. :meth:`changes` says what is new."""
+        await self._remote(AppCore.follow_orders)
+
+    async def cancel_order(self, order: str) -> OrderStepOutcome:
+        """Calls an order off, while it may."""
+        return await self._remote(AppCore.cancel_order, order)
+
+    async def review_order_edit(self, order: str, cart: Cart, time: PickupTime) -> OrderChangeReview:
+        """Another cart or time, as it would be shown, before the store has accepted."""
+        return await self._local(AppCore.review_order_edit, order, cart, time)
+
+    async def edit_order(self, order: str, cart: Cart, time: PickupTime, shown: OrderSnapshot) -> OrderStepOutcome:
+        """Other lines or another time: as :meth:`review_order_edit` showed it, or a question did."""
+        return await self._remote(AppCore.edit_order, order, cart, time, shown)
+
+    async def review_order_amend(self, order: str, tax_handoff: TaxHandoff) -> OrderChangeReview:
+        """Eat-in to take-out or back, as it would be shown, until hand-over."""
+        return await self._local(AppCore.review_order_amend, order, tax_handoff)
+
+    async def amend_order(self, order: str, tax_handoff: TaxHandoff, shown: OrderSnapshot) -> OrderStepOutcome:
+        """Eat-in to take-out or back: as :meth:`review_order_amend` showed it, or a question did."""
+        return await self._remote(AppCore.amend_order, order, tax_handoff, shown)
+
+    async def leave_order_as_it_is(self, order: str) -> None:
+        """The person has read the question to a change: the order stays as it is."""
+        await self._local(AppCore.leave_order_as_it_is, order)
+
+    async def nearby(self, order: str, eta_min: int) -> OrderStepOutcome:
+        """In so many minutes the person is there. Minutes only."""
+        return await self._remote(AppCore.nearby, order, eta_min)
+
+    async def here(self, order: str, spot: str = "") -> OrderStepOutcome:
+        """The person is there; ``spot`` is the parking space or counter."""
+        return await self._remote(AppCore.here, order, spot)
+
+    async def pay_order_at_counter(self, order: str) -> OrderStepOutcome:
+        """It is paid at the counter instead."""
+        return await self._remote(AppCore.pay_order_at_counter, order)
+
+    async def step_up_done(self, order: str) -> OrderStepOutcome:
+        """What the payment provider asked for is done."""
+        return await self._remote(AppCore.step_up_done, order)
+
+    async def pay_order_again(self, order: str, token: str) -> OrderStepOutcome:
+        """Another card, by the provider's token for it."""
+        return await self._remote(AppCore.pay_order_again, order, token)
+
+    async def pickup_pass(self, order: str) -> PickupPass:
+        """A code with which someone else fetches it, once."""
+        return await self._remote(AppCore.pickup_pass, order)
+
+    async def last_pickup_pass(self, order: str) -> PickupPass | None:
+        """The last pass that this phone asked for."""
+        return await self._local(AppCore.last_pickup_pass, order)
+
+    async def open_seat(self, code: str, *, store: str | None = None, check_in: str | None = None) -> SeatSession:
+        """A seat's code was scanned."""
+        return await self._remote(AppCore.open_seat, code, store, check_in)
+
+    async def seat_session(self) -> SeatSession | None:
+        """The session at a table that was opened last on this phone."""
+        return await self._local(AppCore.seat_session)
+
+    async def basket_total(self, store: str, pieces: list[BasketPiece]) -> SelfBasketTotal:
+        """What a basket comes to by the store's prices on this phone."""
+        return await self._local(AppCore.basket_total, store, pieces)
+
+    async def self_basket(self, store: str, pieces: list[BasketPiece]) -> SelfBasketView:
+        """What was scanned in the store becomes one code for the self-till."""
+        return await self._remote(AppCore.self_basket, store, pieces)
+
+    async def last_self_basket(self) -> SelfBasketView | None:
+        """The last basket, while its code holds."""
+        return await self._local(AppCore.last_self_basket)
+
+    async def add_ons(self, order: str) -> AddOns:
+        """What the store where an order is fetched has on its shelves, to be taken along."""
+        return await self._remote(AppCore.add_ons, order)
+
+    async def save_favourite_cart(self, name: str, of: CartOf) -> None:
+        """Keeps the cart under a name ("いつもの")."""
+        await self._local(AppCore.save_favourite_cart, name, of)
+
+    async def favourite_carts(self) -> list[FavouriteCart]:
+        """The saved carts."""
+        return await self._local(AppCore.favourite_carts)
+
+    async def remove_favourite_cart(self, name: str) -> None:
+        """Removes a saved cart."""
+        await self._local(AppCore.remove_favourite_cart, name)
+
+    async def order_favourite_cart(self, name: str) -> ReorderedCart:
+        """Puts a saved cart into the cart of its store. What is not sold any more is flagged."""
+        return await self._local(AppCore.order_favourite_cart, name)
+
+    async def reorder(self, order: str) -> ReorderedCart:
+        """Puts what an order was of into the cart. What is not sold any more is flagged."""
+        return await self._local(AppCore.reorder, order)
+
+    async def reorder_receipt(self, receipt: str) -> ReorderedCart:
+        """Puts what a receipt lists into the cart of its store."""
+        return await self._local(AppCore.reorder_receipt, receipt)
 
     # ---- the outbox
 

@@ -474,6 +474,117 @@ public final class NorenApp: Sendable {
         try await local { try $0.onTheWayToOrders(observations: observations) }
     }
 
+    /// Follows the orders until its task is cancelled: while they are on the screen. ``changes()`` says what is new.
+    public func followOrders() async throws { try await remote { try await $0.followOrders(cancel: $1) } }
+
+    /// Calls an order off, while it may.
+    @discardableResult
+    public func cancelOrder(_ order: OrderId) async throws -> OrderStepOutcome { try await remote { try await $0.cancelOrder(order: order, cancel: $1) } }
+
+    /// Another cart or time, as it would be shown, before the store has accepted.
+    public func reviewOrderEdit(_ order: OrderId, cart: Cart, time: PickupTime) async throws -> OrderChangeReview {
+        try await local { try $0.reviewOrderEdit(order: order, cart: cart, time: time) }
+    }
+
+    /// Other lines or another time: as ``reviewOrderEdit(_:cart:time:)`` showed it, or a question did.
+    @discardableResult
+    public func editOrder(_ order: OrderId, cart: Cart, time: PickupTime, shown: OrderSnapshot) async throws -> OrderStepOutcome {
+        try await remote { try await $0.editOrder(order: order, cart: cart, time: time, shown: shown, cancel: $1) }
+    }
+
+    /// Eat-in to take-out or back, as it would be shown, until hand-over.
+    public func reviewOrderAmend(_ order: OrderId, taxHandoff: TaxHandoff) async throws -> OrderChangeReview {
+        try await local { try $0.reviewOrderAmend(order: order, taxHandoff: taxHandoff) }
+    }
+
+    /// Eat-in to take-out or back: as ``reviewOrderAmend(_:taxHandoff:)`` showed it, or a question did.
+    @discardableResult
+    public func amendOrder(_ order: OrderId, taxHandoff: TaxHandoff, shown: OrderSnapshot) async throws -> OrderStepOutcome {
+        try await remote { try await $0.amendOrder(order: order, taxHandoff: taxHandoff, shown: shown, cancel: $1) }
+    }
+
+    /// The person has read the question to a change: the order stays as it is.
+    public func leaveOrderAsItIs(_ order: OrderId) async throws { try await local { try $0.leaveOrderAsItIs(order: order) } }
+
+    /// In so many minutes the person is there. Minutes only.
+    @discardableResult
+    public func nearby(_ order: OrderId, etaMin: UInt32) async throws -> OrderStepOutcome {
+        try await remote { try await $0.nearby(order: order, etaMin: etaMin, cancel: $1) }
+    }
+
+    /// The person is there; `spot` is the parking space or counter.
+    @discardableResult
+    public func here(_ order: OrderId, spot: String = "") async throws -> OrderStepOutcome {
+        try await remote { try await $0.here(order: order, spot: spot, cancel: $1) }
+    }
+
+    /// It is paid at the counter instead.
+    @discardableResult
+    public func payOrderAtCounter(_ order: OrderId) async throws -> OrderStepOutcome {
+        try await remote { try await $0.payOrderAtCounter(order: order, cancel: $1) }
+    }
+
+    /// What the payment provider asked for is done.
+    @discardableResult
+    public func stepUpDone(_ order: OrderId) async throws -> OrderStepOutcome { try await remote { try await $0.stepUpDone(order: order, cancel: $1) } }
+
+    /// Another card, by the provider's token for it.
+    @discardableResult
+    public func payOrderAgain(_ order: OrderId, token: String) async throws -> OrderStepOutcome {
+        try await remote { try await $0.payOrderAgain(order: order, token: token, cancel: $1) }
+    }
+
+    /// A code with which someone else fetches it, once.
+    public func pickupPass(_ order: OrderId) async throws -> PickupPass { try await remote { try await $0.pickupPass(order: order, cancel: $1) } }
+
+    /// The last pass that this phone asked for.
+    public func lastPickupPass(_ order: OrderId) async throws -> PickupPass? { try await local { try $0.lastPickupPass(order: order) } }
+
+    /// A seat's code was scanned.
+    public func openSeat(_ code: String, store: StoreId? = nil, checkIn: CheckInId? = nil) async throws -> SeatSession {
+        try await remote { try await $0.openSeat(code: code, store: store, checkIn: checkIn, cancel: $1) }
+    }
+
+    /// The session at a table that was opened last on this phone.
+    public func seatSession() async throws -> SeatSession? { try await local { try $0.seatSession() } }
+
+    /// What a basket comes to by the store's prices on this phone.
+    public func basketTotal(_ store: StoreId, pieces: [BasketPiece]) async throws -> SelfBasketTotal {
+        try await local { try $0.basketTotal(store: store, pieces: pieces) }
+    }
+
+    /// What was scanned in the store becomes one code for the self-till.
+    public func selfBasket(_ store: StoreId, pieces: [BasketPiece]) async throws -> SelfBasketView {
+        try await remote { try await $0.selfBasket(store: store, pieces: pieces, cancel: $1) }
+    }
+
+    /// The last basket, while its code holds.
+    public func lastSelfBasket() async throws -> SelfBasketView? { try await local { try $0.lastSelfBasket() } }
+
+    /// What the store where an order is fetched has on its shelves, to be taken along.
+    public func addOns(_ order: OrderId) async throws -> AddOns { try await remote { try await $0.addOns(order: order, cancel: $1) } }
+
+    /// Keeps the cart under a name ("いつもの").
+    public func saveFavouriteCart(_ name: String, of: CartOf) async throws { try await local { try $0.saveFavouriteCart(name: name, of: of) } }
+
+    /// The saved carts.
+    public func favouriteCarts() async throws -> [FavouriteCart] { try await local { try $0.favouriteCarts() } }
+
+    /// Removes a saved cart.
+    public func removeFavouriteCart(_ name: String) async throws { try await local { try $0.removeFavouriteCart(name: name) } }
+
+    /// Puts a saved cart into the cart of its store. What is not sold any more is flagged.
+    @discardableResult
+    public func orderFavouriteCart(_ name: String) async throws -> ReorderedCart { try await local { try $0.orderFavouriteCart(name: name) } }
+
+    /// Puts what an order was of into the cart. What is not sold any more is flagged.
+    @discardableResult
+    public func reorder(_ order: OrderId) async throws -> ReorderedCart { try await local { try $0.reorder(order: order) } }
+
+    /// Puts what a receipt lists into the cart of its store.
+    @discardableResult
+    public func reorderReceipt(_ receipt: ReceiptId) async throws -> ReorderedCart { try await local { try $0.reorderReceipt(receipt: receipt) } }
+
     // MARK: The outbox
 
     /// Sends what is due: when the app comes to the front, and when a background task runs.

@@ -6508,6 +6508,95 @@ public func FfiConverterTypeNewCheckIn_lower(_ value: NewCheckIn) -> RustBuffer 
 
 
 /**
+ * A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+ */
+public struct OrderChangeReview: Equatable, Hashable {
+    /**
+     * The order.
+     */
+    public let order: OrderId
+    /**
+     * What is shown: kept with the order.
+     */
+    public let snapshot: OrderSnapshot
+    /**
+     * Its rows in Japanese.
+     */
+    public let rowsJa: [SnapshotRow]
+    /**
+     * In English.
+     */
+    public let rowsEn: [SnapshotRow]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The order.
+         */order: OrderId,
+        /**
+         * What is shown: kept with the order.
+         */snapshot: OrderSnapshot,
+        /**
+         * Its rows in Japanese.
+         */rowsJa: [SnapshotRow],
+        /**
+         * In English.
+         */rowsEn: [SnapshotRow]) {
+        self.order = order
+        self.snapshot = snapshot
+        self.rowsJa = rowsJa
+        self.rowsEn = rowsEn
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OrderChangeReview: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeOrderChangeReview: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OrderChangeReview {
+        return
+            try OrderChangeReview(
+                order: FfiConverterTypeOrderId.read(from: &buf),
+                snapshot: FfiConverterTypeOrderSnapshot.read(from: &buf),
+                rowsJa: FfiConverterSequenceTypeSnapshotRow.read(from: &buf),
+                rowsEn: FfiConverterSequenceTypeSnapshotRow.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: OrderChangeReview, into buf: inout [UInt8]) {
+        FfiConverterTypeOrderId.write(value.order, into: &buf)
+        FfiConverterTypeOrderSnapshot.write(value.snapshot, into: &buf)
+        FfiConverterSequenceTypeSnapshotRow.write(value.rowsJa, into: &buf)
+        FfiConverterSequenceTypeSnapshotRow.write(value.rowsEn, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderChangeReview_lift(_ buf: RustBuffer) throws -> OrderChangeReview {
+    return try FfiConverterTypeOrderChangeReview.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeOrderChangeReview_lower(_ value: OrderChangeReview) -> RustBuffer {
+    return FfiConverterTypeOrderChangeReview.lower(value)
+}
+
+
+/**
  * What is asked, in words.
  */
 public struct OrderQuestionView: Equatable, Hashable {

@@ -1100,6 +1100,214 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
     func takeOrderPush(text: String) throws  -> Bool
 
     /**
+     * What lies on the shelves of the store where an order is fetched, to be taken along: only what that store has now.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    func addOns(order: OrderId, cancel: CancelToken?) async throws  -> AddOns
+
+    /**
+     * Eat-in to take-out or back, until hand-over: as `review_order_amend` showed it, or a question did.
+     *
+     * # Errors
+     * As for `edit_order`.
+     */
+    func amendOrder(order: OrderId, taxHandoff: TaxHandoff, shown: OrderSnapshot, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
+     * What a basket comes to by the store's prices on this phone: show it while scanning. Local.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `Storage`.
+     */
+    func basketTotal(store: StoreId, pieces: [BasketPiece]) throws  -> SelfBasketTotal
+
+    /**
+     * Calls an order off. One that was surely not sent never is; one that may have arrived is asked for first.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`; `Refused` when it is too late…; `Cancelled`: the word stays in the outbox.
+     */
+    func cancelOrder(order: OrderId, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
+     * Other lines or another time, before the store has accepted: as `review_order_edit` showed it, or a question did.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `Refused`…; `Cancelled`.
+     */
+    func editOrder(order: OrderId, cart: Cart, time: PickupTime, shown: OrderSnapshot, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
+     * The saved carts, in the order in which they were saved. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    func favouriteCarts() throws  -> [FavouriteCart]
+
+    /**
+     * Follows the orders until it is cancelled: call it while they are on the screen. Observers are told what changes.
+     *
+     * # Errors
+     * `Cancelled` is its usual end; `Ordering`: `NotEnrolled`, `Platform`, `Storage`. What network and server do is tried again.
+     */
+    func followOrders(cancel: CancelToken?) async throws
+
+    /**
+     * The person is there (到着): `spot` is the parking space or counter, at most 60 characters.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+    func here(order: OrderId, spot: String, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
+     * The last pass of an order that this phone asked for. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    func lastPickupPass(order: OrderId) throws  -> PickupPass?
+
+    /**
+     * The last basket, while its code holds. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    func lastSelfBasket() throws  -> SelfBasketView?
+
+    /**
+     * The person has read the question to a change of an order: the order stays as it is. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    func leaveOrderAsItIs(order: OrderId) throws
+
+    /**
+     * In so many minutes the person is there. Minutes only; of words that overtake each other the newest counts.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+    func nearby(order: OrderId, etaMin: UInt32, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
+     * A seat's code was scanned. A check-in there opens a plate's session without the staff.
+     *
+     * # Errors
+     * `Ordering`: `SeatRefused`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    func openSeat(code: String, store: StoreId?, checkIn: CheckInId?, cancel: CancelToken?) async throws  -> SeatSession
+
+    /**
+     * Puts a saved cart into the cart of its store, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    func orderFavouriteCart(name: String) throws  -> ReorderedCart
+
+    /**
+     * Another card, by the provider's token for it.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`; `CardNumber`, `BadCart`.
+     */
+    func payOrderAgain(order: OrderId, token: String, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
+     * It is paid at the counter instead.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+    func payOrderAtCounter(order: OrderId, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
+     * Someone else fetches it (代理受取): a code that hands it over once. A new one takes the place of the last.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+    func pickupPass(order: OrderId, cancel: CancelToken?) async throws  -> PickupPass
+
+    /**
+     * Removes a saved cart. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NotEnrolled`, `Storage`.
+     */
+    func removeFavouriteCart(name: String) throws
+
+    /**
+     * Puts what an order was of into the cart, modifiers and all, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    func reorder(order: OrderId) throws  -> ReorderedCart
+
+    /**
+     * Puts what a receipt lists into the cart of its store, in the place of what is there. Local, durable.
+     *
+     * # Errors
+     * As for `reorder`.
+     */
+    func reorderReceipt(receipt: ReceiptId) throws  -> ReorderedCart
+
+    /**
+     * Eat-in to take-out or back, as it would be shown, until hand-over. Local.
+     *
+     * # Errors
+     * As for `review_order_edit`.
+     */
+    func reviewOrderAmend(order: OrderId, taxHandoff: TaxHandoff) throws  -> OrderChangeReview
+
+    /**
+     * Another cart or time, as it would be shown, before the store has accepted. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `HasProblems`, `BadCart`, `CardNumber`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    func reviewOrderEdit(order: OrderId, cart: Cart, time: PickupTime) throws  -> OrderChangeReview
+
+    /**
+     * Keeps the cart under a name ("いつもの"), in the place of one that has it. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `NotEnrolled`, `Storage`.
+     */
+    func saveFavouriteCart(name: String, of: CartOf) throws
+
+    /**
+     * The session at a table that was opened last on this phone. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    func seatSession() throws  -> SeatSession?
+
+    /**
+     * What was scanned in the store becomes one code for the self-till (セルフレジ), priced by the backend.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    func selfBasket(store: StoreId, pieces: [BasketPiece], cancel: CancelToken?) async throws  -> SelfBasketView
+
+    /**
+     * What the payment provider asked for is done.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`.
+     */
+    func stepUpDone(order: OrderId, cancel: CancelToken?) async throws  -> OrderStepOutcome
+
+    /**
      * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
      *
      * # Errors
@@ -2609,6 +2817,499 @@ open func takeOrderPush(text: String)throws  -> Bool  {
         FfiConverterString.lower(text),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * What lies on the shelves of the store where an order is fetched, to be taken along: only what that store has now.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+open func addOns(order: OrderId, cancel: CancelToken?)async throws  -> AddOns  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_add_ons(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeAddOns_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Eat-in to take-out or back, until hand-over: as `review_order_amend` showed it, or a question did.
+     *
+     * # Errors
+     * As for `edit_order`.
+     */
+open func amendOrder(order: OrderId, taxHandoff: TaxHandoff, shown: OrderSnapshot, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_amend_order(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterTypeTaxHandoff_lower(taxHandoff),FfiConverterTypeOrderSnapshot_lower(shown),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * What a basket comes to by the store's prices on this phone: show it while scanning. Local.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `Storage`.
+     */
+open func basketTotal(store: StoreId, pieces: [BasketPiece])throws  -> SelfBasketTotal  {
+    return try  FfiConverterTypeSelfBasketTotal_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_basket_total(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStoreId_lower(store),
+        FfiConverterSequenceTypeBasketPiece.lower(pieces),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Calls an order off. One that was surely not sent never is; one that may have arrived is asked for first.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`; `Refused` when it is too late…; `Cancelled`: the word stays in the outbox.
+     */
+open func cancelOrder(order: OrderId, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_cancel_order(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Other lines or another time, before the store has accepted: as `review_order_edit` showed it, or a question did.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `Refused`…; `Cancelled`.
+     */
+open func editOrder(order: OrderId, cart: Cart, time: PickupTime, shown: OrderSnapshot, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_edit_order(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterTypeCart_lower(cart),FfiConverterTypePickupTime_lower(time),FfiConverterTypeOrderSnapshot_lower(shown),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * The saved carts, in the order in which they were saved. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+open func favouriteCarts()throws  -> [FavouriteCart]  {
+    return try  FfiConverterSequenceTypeFavouriteCart.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_favourite_carts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Follows the orders until it is cancelled: call it while they are on the screen. Observers are told what changes.
+     *
+     * # Errors
+     * `Cancelled` is its usual end; `Ordering`: `NotEnrolled`, `Platform`, `Storage`. What network and server do is tried again.
+     */
+open func followOrders(cancel: CancelToken?)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_follow_orders(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_void,
+            completeFunc: ffi_noren_ffi_rust_future_complete_void,
+            freeFunc: ffi_noren_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * The person is there (到着): `spot` is the parking space or counter, at most 60 characters.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+open func here(order: OrderId, spot: String, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_here(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterString.lower(spot),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * The last pass of an order that this phone asked for. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+open func lastPickupPass(order: OrderId)throws  -> PickupPass?  {
+    return try  FfiConverterOptionTypePickupPass.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_last_pickup_pass(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeOrderId_lower(order),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The last basket, while its code holds. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+open func lastSelfBasket()throws  -> SelfBasketView?  {
+    return try  FfiConverterOptionTypeSelfBasketView.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_last_self_basket(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The person has read the question to a change of an order: the order stays as it is. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+open func leaveOrderAsItIs(order: OrderId)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_leave_order_as_it_is(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeOrderId_lower(order),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * In so many minutes the person is there. Minutes only; of words that overtake each other the newest counts.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+open func nearby(order: OrderId, etaMin: UInt32, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_nearby(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterUInt32.lower(etaMin),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * A seat's code was scanned. A check-in there opens a plate's session without the staff.
+     *
+     * # Errors
+     * `Ordering`: `SeatRefused`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+open func openSeat(code: String, store: StoreId?, checkIn: CheckInId?, cancel: CancelToken?)async throws  -> SeatSession  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_open_seat(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(code),FfiConverterOptionTypeStoreId.lower(store),FfiConverterOptionTypeCheckInId.lower(checkIn),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeSeatSession_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Puts a saved cart into the cart of its store, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+open func orderFavouriteCart(name: String)throws  -> ReorderedCart  {
+    return try  FfiConverterTypeReorderedCart_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_order_favourite_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(name),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Another card, by the provider's token for it.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`; `CardNumber`, `BadCart`.
+     */
+open func payOrderAgain(order: OrderId, token: String, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_pay_order_again(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterString.lower(token),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * It is paid at the counter instead.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+open func payOrderAtCounter(order: OrderId, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Someone else fetches it (代理受取): a code that hands it over once. A new one takes the place of the last.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+open func pickupPass(order: OrderId, cancel: CancelToken?)async throws  -> PickupPass  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_pickup_pass(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePickupPass_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Removes a saved cart. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NotEnrolled`, `Storage`.
+     */
+open func removeFavouriteCart(name: String)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_remove_favourite_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(name),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Puts what an order was of into the cart, modifiers and all, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+open func reorder(order: OrderId)throws  -> ReorderedCart  {
+    return try  FfiConverterTypeReorderedCart_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_reorder(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeOrderId_lower(order),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Puts what a receipt lists into the cart of its store, in the place of what is there. Local, durable.
+     *
+     * # Errors
+     * As for `reorder`.
+     */
+open func reorderReceipt(receipt: ReceiptId)throws  -> ReorderedCart  {
+    return try  FfiConverterTypeReorderedCart_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_reorder_receipt(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeReceiptId_lower(receipt),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Eat-in to take-out or back, as it would be shown, until hand-over. Local.
+     *
+     * # Errors
+     * As for `review_order_edit`.
+     */
+open func reviewOrderAmend(order: OrderId, taxHandoff: TaxHandoff)throws  -> OrderChangeReview  {
+    return try  FfiConverterTypeOrderChangeReview_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_review_order_amend(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeOrderId_lower(order),
+        FfiConverterTypeTaxHandoff_lower(taxHandoff),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Another cart or time, as it would be shown, before the store has accepted. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `HasProblems`, `BadCart`, `CardNumber`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+open func reviewOrderEdit(order: OrderId, cart: Cart, time: PickupTime)throws  -> OrderChangeReview  {
+    return try  FfiConverterTypeOrderChangeReview_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_review_order_edit(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeOrderId_lower(order),
+        FfiConverterTypeCart_lower(cart),
+        FfiConverterTypePickupTime_lower(time),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Keeps the cart under a name ("いつもの"), in the place of one that has it. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `NotEnrolled`, `Storage`.
+     */
+open func saveFavouriteCart(name: String, of: CartOf)throws   {try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_save_favourite_cart(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(name),
+        FfiConverterTypeCartOf_lower(of),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * The session at a table that was opened last on this phone. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+open func seatSession()throws  -> SeatSession?  {
+    return try  FfiConverterOptionTypeSeatSession.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_seat_session(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What was scanned in the store becomes one code for the self-till (セルフレジ), priced by the backend.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+open func selfBasket(store: StoreId, pieces: [BasketPiece], cancel: CancelToken?)async throws  -> SelfBasketView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_self_basket(
+                        self.uniffiCloneHandle(),FfiConverterTypeStoreId_lower(store),FfiConverterSequenceTypeBasketPiece.lower(pieces),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeSelfBasketView_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * What the payment provider asked for is done.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`.
+     */
+open func stepUpDone(order: OrderId, cancel: CancelToken?)async throws  -> OrderStepOutcome  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_step_up_done(
+                        self.uniffiCloneHandle(),FfiConverterTypeOrderId_lower(order),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeOrderStepOutcome_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
 }
 
     /**
@@ -4453,6 +5154,30 @@ fileprivate struct FfiConverterOptionTypeProductView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeSelfBasketView: FfiConverterRustBuffer {
+    typealias SwiftType = SelfBasketView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSelfBasketView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSelfBasketView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeStoreAnswer: FfiConverterRustBuffer {
     typealias SwiftType = StoreAnswer?
 
@@ -4493,6 +5218,54 @@ fileprivate struct FfiConverterOptionTypePosition: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypePosition.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypePickupPass: FfiConverterRustBuffer {
+    typealias SwiftType = PickupPass?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePickupPass.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePickupPass.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSeatSession: FfiConverterRustBuffer {
+    typealias SwiftType = SeatSession?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSeatSession.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSeatSession.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -4565,6 +5338,30 @@ fileprivate struct FfiConverterOptionTypeLink: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeLink.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeCheckInId: FfiConverterRustBuffer {
+    typealias SwiftType = CheckInId?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCheckInId.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCheckInId.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -4689,6 +5486,31 @@ fileprivate struct FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeCouponView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeFavouriteCart: FfiConverterRustBuffer {
+    typealias SwiftType = [FavouriteCart]
+
+    public static func write(_ value: [FavouriteCart], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeFavouriteCart.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [FavouriteCart] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [FavouriteCart]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeFavouriteCart.read(from: &buf))
         }
         return seq
     }
@@ -4914,6 +5736,31 @@ fileprivate struct FfiConverterSequenceTypeBasketLine: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeBasketLine.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeBasketPiece: FfiConverterRustBuffer {
+    typealias SwiftType = [BasketPiece]
+
+    public static func write(_ value: [BasketPiece], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeBasketPiece.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [BasketPiece] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [BasketPiece]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeBasketPiece.read(from: &buf))
         }
         return seq
     }
@@ -5303,6 +6150,84 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_take_order_push() != 2273) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_add_ons() != 41453) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_amend_order() != 21531) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_basket_total() != 62310) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_cancel_order() != 23165) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_edit_order() != 10863) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_favourite_carts() != 9878) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_follow_orders() != 15951) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_here() != 35713) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_last_pickup_pass() != 16012) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_last_self_basket() != 29266) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_leave_order_as_it_is() != 12079) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_nearby() != 18571) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_open_seat() != 12105) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_order_favourite_cart() != 58689) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_pay_order_again() != 14843) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter() != 155) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_pickup_pass() != 9630) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart() != 19298) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_reorder() != 43907) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_reorder_receipt() != 3374) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_review_order_amend() != 39635) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_review_order_edit() != 14629) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_save_favourite_cart() != 37217) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_seat_session() != 22038) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_self_basket() != 30240) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_step_up_done() != 35881) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_check_asset() != 61458) {

@@ -82,13 +82,11 @@ struct Wanted {
 impl Wanted {
     fn load(db: &Connection, device: &Device, member: &MemberId, scope: &Scope, now_s: i64) -> Result<Self, Fault> {
         let parts = members::parts(db, member)?;
-        let known = offers::all(db)?;
-        let bought = wallet::bought(db, &parts, known.iter().map(|stored| &stored.offer), now_s)?;
-        let facts = MemberFacts { bought: Some(bought), ..wallet::facts(db, member, &parts, i64::MAX)? };
+        let facts = wallet::facts(db, member, &parts, i64::MAX)?;
         let killed = offers::killed(db)?;
         let mut found = Vec::new();
         let mut rewards = BTreeMap::new();
-        for stored in known {
+        for stored in offers::all(db)? {
             let offer = stored.offer;
             if scope.has_offer(&offer) && !killed.contains(&offer.id) && may_have(&offer, &facts, now_s) {
                 if let Some(given) = stamps::rewards_of(db, &parts, offer.id)? {
@@ -150,8 +148,7 @@ fn may_have(offer: &Offer, facts: &MemberFacts, now_s: i64) -> bool {
     let at_a_till = offer.channels.is_empty() || offer.channels.contains(&Channel::Store);
     let known = offer.audience != Audience::Linked || facts.assurance != Assurance::Device;
     let first = !offer.first_visit || facts.first_visit == Some(true);
-    let bought = offer.bought.as_ref().is_none_or(|rule| facts.missing_purchases(rule, now_s) == 0);
-    !facts.staff && in_time && at_a_till && known && first && bought
+    !facts.staff && in_time && at_a_till && known && first
 }
 
 fn prolong(db: &Connection, before: Vec<Held>, now_s: i64) -> Result<Option<Allotment>, Fault> {

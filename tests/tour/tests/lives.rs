@@ -1,8 +1,9 @@
 //! A phone and a backend that are killed at every storage call of a life: each intent has its effect once, whoever died, and when.
 //!
-//! A life is one that needs both: a hold that is asked for, picked and handed over. `noren life` lives it on from wherever it stands. Each run kills
-//! one process once, before or after one storage call of it, and lives the life to its end; the backend is started again by itself. CI samples the
-//! points, `NOREN_DEEP` takes every one, twenty times.
+//! A life is one that needs both: a hold that is asked for, picked and handed over; an order whose slot is held, that is placed, paid, made, handed over
+//! and in the purchase history. `noren life` lives it on from wherever it stands. Each run kills
+//! one process once, before or after one storage call of it, and lives the life to its end; the backend is started again by itself. CI takes every
+//! point of an order's life once and samples those of a hold's; `NOREN_DEEP` takes all, twenty times.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,27 +20,29 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::json;
+use noren_backend::{PaymentSandbox, SANDBOX_FILE};
+use rusqlite::OpenFlags;
+use serde_json::{Value, json};
 use support::fault::{Fault, build_library, count_on, counted};
 use support::watched::{Watched, copy};
 use support::{noren, post, run};
-
-/// How many points of a sweep are looked at where not all are.
-const SAMPLED: usize = 60;
 
 /// A life that is lived while somebody dies.
 struct Life {
     name: &'static str,
     wanted: &'static str,
+    /// How many points are looked at of each process where not all of them are.
+    sampled: usize,
     /// What the operator puts before it.
     prepare: fn(&str),
     /// What must hold at its end: the backend, its data, the phone, the name of the run.
     check: fn(&str, &Path, &str, &str),
 }
 
-const HOLD: Life = Life { name: "hold", wanted: "tea", prepare: prepare_hold, check: check_hold };
+const ORDER: Life = Life { name: "order", wanted: "burger", sampled: usize::MAX, prepare: prepare_order, check: check_order };
+const HOLD: Life = Life { name: "hold", wanted: "tea", sampled: 40, prepare: prepare_hold, check: check_hold };
 
-fn operator(url: &str, path: &str, body: &serde_json::Value) {
+fn operator(url: &str, path: &str, body: &Value) {
     let key = format!("put{}", path.replace('/', "-"));
     post(url, path, noren_backend::DEMO_OPERATOR_TOKEN, &key, body);
 }
@@ -58,6 +61,42 @@ fn check_hold(_: &str, _: &Path, home: &str, name: &str) {
     let export = support::server_export(home);
     let states: Vec<&str> = export["holds"].as_array().unwrap().iter().map(|hold| hold["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["handed_over"], "{name}: one hold, and it was handed over");
+}
+
+/// A counter with one item, which pays at the hand-over: every part of an order's life is a call of its own.
+fn prepare_order(url: &str) {
+    let titles = json!({"ja": "ハンバーガー", "en": "Burger"});
+    let hours: Vec<Value> = (0..7).map(|weekday| json!({"weekday": weekday, "opens_min": 0, "closes_min": 1_440})).collect();
+    let menu = json!({"store": "demo-store", "version": 1, "currency": "JPY",
+        "sections": [{"title": titles, "items": ["burger"]}],
+        "items": [{"id": "burger", "sku": "M-1", "title": titles, "prices": [{"amount_minor": 540}], "tax_class": "food",
+            "make": [{"station": "grill", "seconds": 30}]}]});
+    let kitchen = json!({"store": "demo-store", "stations": [{"id": "grill", "makers": 4}], "hours": {"spans": hours, "utc_offset_min": 540},
+        "step_min": 5, "least_lead_min": 1, "earliest_start_min": 20, "hold_s": 900, "same_day": true, "later_days": 1, "alternatives": 3});
+    let terms = json!({"store": "demo-store", "store_name": {"ja": "本店", "en": "Main store"},
+        "issuer": {"name": "暖簾食堂", "registration_number": "T1180301018771"}, "currency": "JPY", "rounding": "down",
+        "handoffs": ["counter_pickup"], "methods": ["token"], "capture": "at_hand_over", "auto_accept": true, "accept_within_s": 600,
+        "keep_min": 60, "keep_goods_days": 7, "complete_after_min": 30, "charge_no_show": false, "attach_within_min": 30, "utc_offset_min": 540});
+    operator(url, "/v1/operator/menus", &json!({"menus": [menu], "kitchens": [kitchen], "terms": [terms]}));
+}
+
+/// One order and one charge, in the backend's books, in the provider's, and on the receipt.
+fn check_order(_: &str, data: &Path, home: &str, name: &str) {
+    let books = rusqlite::Connection::open_with_flags(data.join("backend.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let orders: Vec<(String, String)> = {
+        let mut statement = books.prepare("SELECT id, state FROM orders").unwrap();
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(orders.len(), 1, "{name}: one order: {orders:?}");
+    let clock = std::sync::Arc::new(now_ms);
+    let provider = PaymentSandbox::open(&data.join(SANDBOX_FILE), clock).unwrap();
+    let calls = provider.calls("").unwrap();
+    let of_kind = |kind: &str| calls.iter().filter(|call| call.kind == kind).collect::<Vec<_>>();
+    assert_eq!((of_kind("authorise").len(), of_kind("capture").len(), calls.len()), (1, 1, 2), "{name}: {calls:?}");
+    assert_eq!((of_kind("capture")[0].status.as_str(), provider.balance_minor("").unwrap()), ("done", 540), "{name}");
+    let export = support::server_export(home);
+    let of = |what: &str| export[what].as_array().unwrap().len();
+    assert_eq!((of("receipts"), of("points")), (1, 1), "{name}: one receipt, and points were given once");
 }
 
 fn now_ms() -> i64 {
@@ -185,7 +224,7 @@ fn sweep(life: &Life) {
     for round in 0..if deep { 20 } else { 1 } {
         for (who, calls) in calls {
             assert!(calls >= 10, "{who:?} makes {calls} storage calls in a {}", life.name);
-            let step = if deep { 1 } else { (calls * 2).div_ceil(SAMPLED) };
+            let step = if deep { 1 } else { (calls * 2).div_ceil(life.sampled) };
             let of_one = (1..=calls).flat_map(|call| [(call, "before"), (call, "after")]);
             points.extend(of_one.skip(round % step).step_by(step).map(|(call, when)| (round, who, call, when)));
         }
@@ -204,8 +243,13 @@ fn sweep(life: &Life) {
         }
     });
     let killed = killed.into_inner();
-    println!("a {}: killed {killed} times at {} points of {calls:?} storage calls", life.name, points.len());
+    println!("{}: killed {killed} times at {} points of {calls:?} storage calls", life.name, points.len());
     assert!(killed * 10 >= points.len() * 9, "the numbering of calls is stable enough: {killed} of {}", points.len());
+}
+
+#[test]
+fn whoever_is_killed_an_order_is_made_once_and_charged_once() {
+    sweep(&ORDER);
 }
 
 #[test]

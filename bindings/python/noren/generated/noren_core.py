@@ -8116,6 +8116,59 @@ class _UniffiFfiConverterSequenceTypeSnapshotRow(_UniffiConverterRustBuffer):
         ]
 
 @dataclass
+class OrderChangeReview:
+    """
+    A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+"""
+    def __init__(self, *, order:noren_rules.OrderId, snapshot:noren_rules.OrderSnapshot, rows_ja:typing.List[noren_rules.SnapshotRow], rows_en:typing.List[noren_rules.SnapshotRow]):
+        self.order = order
+        self.snapshot = snapshot
+        self.rows_ja = rows_ja
+        self.rows_en = rows_en
+
+
+
+
+    def __str__(self):
+        return "OrderChangeReview(order={}, snapshot={}, rows_ja={}, rows_en={})".format(self.order, self.snapshot, self.rows_ja, self.rows_en)
+    def __eq__(self, other):
+        if self.order != other.order:
+            return False
+        if self.snapshot != other.snapshot:
+            return False
+        if self.rows_ja != other.rows_ja:
+            return False
+        if self.rows_en != other.rows_en:
+            return False
+        return True
+
+class _UniffiFfiConverterTypeOrderChangeReview(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        return OrderChangeReview(
+            order=noren_rules._UniffiFfiConverterTypeOrderId.read(buf),
+            snapshot=noren_rules._UniffiFfiConverterTypeOrderSnapshot.read(buf),
+            rows_ja=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
+            rows_en=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
+        )
+
+    @staticmethod
+    def check_lower(value):
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(value.order)
+        noren_rules._UniffiFfiConverterTypeOrderSnapshot.check_lower(value.snapshot)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.rows_ja)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.rows_en)
+
+    @staticmethod
+    def write(value, buf):
+        noren_rules._UniffiFfiConverterTypeOrderId.write(value.order, buf)
+        noren_rules._UniffiFfiConverterTypeOrderSnapshot.write(value.snapshot, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.rows_ja, buf)
+        _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.rows_en, buf)
+
+
+
+@dataclass
 class OrderQuestionView:
     """
     What is asked, in words.
@@ -8177,8 +8230,6 @@ class _UniffiFfiConverterTypeOrderQuestionView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.slot_en, buf)
         _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.now_ja, buf)
         _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.now_en, buf)
-
-
 
 @dataclass
 class OrderReview:
@@ -16313,6 +16364,7 @@ __all__ = [
     "PlaceView",
     "PlaceNear",
     "NearPage",
+    "OrderChangeReview",
     "OrderQuestionView",
     "OrderReview",
     "OrderTrip",

@@ -535,15 +535,23 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_accept_prices() != 60460:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_add_ons() != 41453:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_add_to_cart() != 47180:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_amend_order() != 21531:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_avoid_allergens() != 20805:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_avoided_allergens() != 25006:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_basket_total() != 62310:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation() != 47594:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_best_set() != 16408:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_cancel_order() != 23165:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_card() != 16594:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -573,6 +581,8 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_diagnostics() != 8825:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_edit_order() != 10863:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_end_presentation() != 20481:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_enrol() != 17353:
@@ -580,6 +590,8 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_export_csv() != 33531:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_export_json() != 1254:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_favourite_carts() != 9878:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_favourites() != 50:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -589,9 +601,13 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_follow() != 19183:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_follow_orders() != 15951:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_forget_me() != 28271:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_freshness() != 56083:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_here() != 35713:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_history() != 10311:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -604,6 +620,12 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_holds() != 5102:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold() != 27955:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_last_pickup_pass() != 16012:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_last_self_basket() != 29266:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_leave_order_as_it_is() != 12079:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_like() != 42893:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -621,6 +643,8 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_month_totals() != 52015:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_nearby() != 18571:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_places() != 13371:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_nearest_stock() != 9755:
@@ -633,11 +657,21 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders() != 2806:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_open_seat() != 12105:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_order() != 48880:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_order_favourite_cart() != 58689:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_orders() != 3280:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_pause() != 63914:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_pay_order_again() != 14843:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter() != 155:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_pickup_pass() != 9630:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_pickup_slots() != 815:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -693,7 +727,13 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_release_when_away() != 32066:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart() != 19298:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_remove_from_cart() != 32676:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_reorder() != 43907:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_reorder_receipt() != 3374:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_resolve() != 29691:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -703,7 +743,13 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_review_order() != 2254:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_review_order_amend() != 39635:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_review_order_edit() != 14629:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_reviews() != 43636:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_save_favourite_cart() != 37217:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_scan() != 17088:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -719,6 +765,10 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_search_products_online() != 3176:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_seat_session() != 22038:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_self_basket() != 30240:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_send_due() != 49170:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_handoff() != 4604:
@@ -728,6 +778,8 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity() != 26742:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards() != 60346:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_step_up_done() != 35881:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_still_coming() != 50535:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -802,21 +854,33 @@ _UniffiLib.uniffi_noren_ffi_checksum_func_card_terminal_text.restype = ctypes.c_
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_accept_prices.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_accept_prices.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_add_ons.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_add_ons.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_add_to_cart.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_add_to_cart.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_amend_order.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_amend_order.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoid_allergens.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoid_allergens.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoided_allergens.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_avoided_allergens.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_basket_total.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_basket_total.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_begin_presentation.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_best_set.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_best_set.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_cancel_order.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_cancel_order.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_card.restype = ctypes.c_uint16
@@ -859,6 +923,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_declare_age.restype = ctypes
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_diagnostics.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_diagnostics.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_edit_order.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_edit_order.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_end_presentation.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_end_presentation.restype = ctypes.c_uint16
@@ -871,6 +938,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_csv.restype = ctypes.
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_json.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_export_json.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_favourite_carts.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_favourite_carts.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_favourites.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_favourites.restype = ctypes.c_uint16
@@ -883,12 +953,18 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_fits.restype = ctypes.c_uint
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow_orders.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_follow_orders.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_forget_me.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_forget_me.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_freshness.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_freshness.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_here.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_here.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_history.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_history.restype = ctypes.c_uint16
@@ -907,6 +983,15 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_holds.restype = ctypes.c_uin
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_instead_of_hold.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_last_pickup_pass.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_last_pickup_pass.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_last_self_basket.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_last_self_basket.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_leave_order_as_it_is.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_leave_order_as_it_is.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_like.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_like.restype = ctypes.c_uint16
@@ -931,6 +1016,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_menu_item.restype = ctypes.c
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_month_totals.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_month_totals.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearby.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearby.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_places.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_nearest_places.restype = ctypes.c_uint16
@@ -949,15 +1037,30 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way.restype = ctypes.
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_open_seat.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_open_seat.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_order.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_order.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_order_favourite_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_order_favourite_cart.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_orders.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_orders.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pause.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pay_order_again.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pay_order_again.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pickup_pass.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pickup_pass.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pickup_slots.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_pickup_slots.restype = ctypes.c_uint16
@@ -1039,9 +1142,18 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_slot.restype = ctype
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_when_away.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_release_when_away.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_remove_from_cart.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_remove_from_cart.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reorder.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reorder.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reorder_receipt.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reorder_receipt.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resolve.restype = ctypes.c_uint16
@@ -1054,9 +1166,18 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_resume.restype = ctypes.c_ui
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order_amend.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order_amend.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order_edit.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_review_order_edit.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reviews.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_reviews.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_save_favourite_cart.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_save_favourite_cart.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_scan.restype = ctypes.c_uint16
@@ -1078,6 +1199,12 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products.restype = ct
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products_online.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_search_products_online.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_seat_session.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_seat_session.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_self_basket.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_self_basket.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_send_due.restype = ctypes.c_uint16
@@ -1093,6 +1220,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_set_cart_quantity.restype = 
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_stamp_cards.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_step_up_done.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_step_up_done.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_still_coming.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_still_coming.restype = ctypes.c_uint16
@@ -1163,6 +1293,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_accept_prices.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_accept_prices.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_ons.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_ons.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_to_cart.argtypes = (
     ctypes.c_uint64,
     noren_core._UniffiRustBuffer,
@@ -1170,6 +1306,14 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_to_cart.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_to_cart.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_amend_order.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_amend_order.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoid_allergens.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1181,6 +1325,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoided_allergens.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoided_allergens.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_basket_total.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_basket_total.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_begin_presentation.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1194,6 +1345,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_best_set.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_best_set.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_cancel_order.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_cancel_order.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_card.argtypes = (
     ctypes.c_uint64,
     noren_core._UniffiRustBuffer,
@@ -1280,6 +1437,15 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_diagnostics.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_edit_order.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_edit_order.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_end_presentation.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1301,6 +1467,11 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourite_carts.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourite_carts.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourites.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1326,6 +1497,11 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow_orders.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow_orders.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_forget_me.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1336,6 +1512,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_freshness.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_freshness.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_here.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_here.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_history.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1376,6 +1559,23 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_instead_of_hold.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_instead_of_hold.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_pickup_pass.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_pickup_pass.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_self_basket.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_self_basket.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_leave_order_as_it_is.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_leave_order_as_it_is.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_like.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1429,6 +1629,13 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_month_totals.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_month_totals.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearby.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.c_uint32,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearby.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearest_places.argtypes = (
     ctypes.c_uint64,
     ctypes.c_double,
@@ -1467,12 +1674,26 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_open_seat.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_open_seat.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_order.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_order.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_order_favourite_cart.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_order_favourite_cart.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_orders.argtypes = (
     ctypes.c_uint64,
     ctypes.POINTER(_UniffiRustCallStatus),
@@ -1483,6 +1704,25 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pause.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_again.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_again.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_pass.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_pass.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_slots.argtypes = (
     ctypes.c_uint64,
     noren_core._UniffiRustBuffer,
@@ -1646,6 +1886,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_release_when_away.restype = None
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_favourite_cart.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_favourite_cart.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart.argtypes = (
     ctypes.c_uint64,
     noren_core._UniffiRustBuffer,
@@ -1653,6 +1899,18 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder_receipt.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder_receipt.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_resolve.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1677,12 +1935,34 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_amend.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_amend.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_edit.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_edit.restype = noren_core._UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews.restype = noren_core._UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_save_favourite_cart.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+    noren_core._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_save_favourite_cart.restype = None
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_scan.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1731,6 +2011,18 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products_online.argtypes = 
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_search_products_online.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_seat_session.argtypes = (
+    ctypes.c_uint64,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_seat_session.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_self_basket.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_self_basket.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_send_due.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -1764,6 +2056,12 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_stamp_cards.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_step_up_done.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_step_up_done.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_still_coming.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -2746,155 +3044,6 @@ class _UniffiFfiConverterTypeNorenError(_UniffiConverterRustBuffer):
 
 
 
-
-
-class _UniffiFfiConverterSequenceTypeAllergenId(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        for item in value:
-            noren_rules._UniffiFfiConverterTypeAllergenId.check_lower(item)
-
-    @classmethod
-    def write(cls, value, buf):
-        items = len(value)
-        buf.write_i32(items)
-        for item in value:
-            noren_rules._UniffiFfiConverterTypeAllergenId.write(item, buf)
-
-    @classmethod
-    def read(cls, buf):
-        count = buf.read_i32()
-        if count < 0:
-            raise InternalError("Unexpected negative sequence length")
-
-        return [
-            noren_rules._UniffiFfiConverterTypeAllergenId.read(buf) for i in range(count)
-        ]
-
-
-
-
-
-class _UniffiFfiConverterSequenceTypeBasketLine(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        for item in value:
-            noren_rules._UniffiFfiConverterTypeBasketLine.check_lower(item)
-
-    @classmethod
-    def write(cls, value, buf):
-        items = len(value)
-        buf.write_i32(items)
-        for item in value:
-            noren_rules._UniffiFfiConverterTypeBasketLine.write(item, buf)
-
-    @classmethod
-    def read(cls, buf):
-        count = buf.read_i32()
-        if count < 0:
-            raise InternalError("Unexpected negative sequence length")
-
-        return [
-            noren_rules._UniffiFfiConverterTypeBasketLine.read(buf) for i in range(count)
-        ]
-
-
-
-
-
-
-
-
-
-class _UniffiFfiConverterSequenceTypeCartView(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        for item in value:
-            noren_core._UniffiFfiConverterTypeCartView.check_lower(item)
-
-    @classmethod
-    def write(cls, value, buf):
-        items = len(value)
-        buf.write_i32(items)
-        for item in value:
-            noren_core._UniffiFfiConverterTypeCartView.write(item, buf)
-
-    @classmethod
-    def read(cls, buf):
-        count = buf.read_i32()
-        if count < 0:
-            raise InternalError("Unexpected negative sequence length")
-
-        return [
-            noren_core._UniffiFfiConverterTypeCartView.read(buf) for i in range(count)
-        ]
-
-class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
-    CLASS_NAME = "u32"
-    VALUE_MIN = 0
-    VALUE_MAX = 2**32
-
-    @staticmethod
-    def read(buf):
-        return buf.read_u32()
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_u32(value)
-
-
-
-class _UniffiFfiConverterBytes(_UniffiConverterRustBuffer):
-    @staticmethod
-    def read(buf):
-        size = buf.read_i32()
-        if size < 0:
-            raise InternalError("Unexpected negative byte string length")
-        return buf.read(size)
-
-    @staticmethod
-    def check_lower(value):
-        try:
-            memoryview(value)
-        except TypeError:
-            raise TypeError("a bytes-like object is required, not {!r}".format(type(value).__name__))
-
-    @staticmethod
-    def write(value, buf):
-        buf.write_i32(len(value))
-        buf.write(value)
-
-
-
-
-
-
-
-
-
-class _UniffiFfiConverterSequenceTypeCheckInView(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        for item in value:
-            noren_core._UniffiFfiConverterTypeCheckInView.check_lower(item)
-
-    @classmethod
-    def write(cls, value, buf):
-        items = len(value)
-        buf.write_i32(items)
-        for item in value:
-            noren_core._UniffiFfiConverterTypeCheckInView.write(item, buf)
-
-    @classmethod
-    def read(cls, buf):
-        count = buf.read_i32()
-        if count < 0:
-            raise InternalError("Unexpected negative sequence length")
-
-        return [
-            noren_core._UniffiFfiConverterTypeCheckInView.read(buf) for i in range(count)
-        ]
-
 class _UniffiFfiConverterBoolean:
     @classmethod
     def check_lower(cls, value):
@@ -3058,6 +3207,194 @@ class _UniffiFfiConverterOptionalTypeCancelToken(_UniffiConverterRustBuffer):
 
 
 
+
+
+
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeAllergenId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeAllergenId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeAllergenId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeAllergenId.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeBasketPiece(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketPiece.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketPiece.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeBasketPiece.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeBasketLine(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketLine.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeBasketLine.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeBasketLine.read(buf) for i in range(count)
+        ]
+
+
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeCartView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCartView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCartView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeCartView.read(buf) for i in range(count)
+        ]
+
+class _UniffiFfiConverterUInt32(_UniffiConverterPrimitiveInt):
+    CLASS_NAME = "u32"
+    VALUE_MIN = 0
+    VALUE_MAX = 2**32
+
+    @staticmethod
+    def read(buf):
+        return buf.read_u32()
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_u32(value)
+
+
+
+class _UniffiFfiConverterBytes(_UniffiConverterRustBuffer):
+    @staticmethod
+    def read(buf):
+        size = buf.read_i32()
+        if size < 0:
+            raise InternalError("Unexpected negative byte string length")
+        return buf.read(size)
+
+    @staticmethod
+    def check_lower(value):
+        try:
+            memoryview(value)
+        except TypeError:
+            raise TypeError("a bytes-like object is required, not {!r}".format(type(value).__name__))
+
+    @staticmethod
+    def write(value, buf):
+        buf.write_i32(len(value))
+        buf.write(value)
+
+
+
+
+
+
+
+
+
+class _UniffiFfiConverterSequenceTypeCheckInView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCheckInView.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeCheckInView.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeCheckInView.read(buf) for i in range(count)
+        ]
+
+
+
 class _UniffiFfiConverterUInt64(_UniffiConverterPrimitiveInt):
     CLASS_NAME = "u64"
     VALUE_MIN = 0
@@ -3138,6 +3475,10 @@ class _UniffiFfiConverterOptionalUInt8(_UniffiConverterRustBuffer):
 
 
 
+
+
+
+
 class _UniffiFfiConverterOptionalTypeLink(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -3166,6 +3507,29 @@ class _UniffiFfiConverterOptionalTypeLink(_UniffiConverterRustBuffer):
 
 
 
+
+class _UniffiFfiConverterSequenceTypeFavouriteCart(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_core._UniffiFfiConverterTypeFavouriteCart.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_core._UniffiFfiConverterTypeFavouriteCart.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_core._UniffiFfiConverterTypeFavouriteCart.read(buf) for i in range(count)
+        ]
 
 
 
@@ -3361,6 +3725,58 @@ class _UniffiFfiConverterOptionalTypePosition(_UniffiConverterRustBuffer):
 
 
 
+
+class _UniffiFfiConverterOptionalTypePickupPass(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypePickupPass.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypePickupPass.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypePickupPass.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+class _UniffiFfiConverterOptionalTypeSelfBasketView(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_core._UniffiFfiConverterTypeSelfBasketView.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_core._UniffiFfiConverterTypeSelfBasketView.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_core._UniffiFfiConverterTypeSelfBasketView.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
 
 
 
@@ -3616,6 +4032,35 @@ class _UniffiFfiConverterSequenceTypeOrderTrip(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterOptionalTypeCheckInId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeCheckInId.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeCheckInId.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeCheckInId.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
+
+
+
+
 
 
 
@@ -3712,6 +4157,8 @@ class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
 
 
 
+
+
 class _UniffiFfiConverterSequenceTypeProductSummary(_UniffiConverterRustBuffer):
     @classmethod
     def check_lower(cls, value):
@@ -3734,6 +4181,31 @@ class _UniffiFfiConverterSequenceTypeProductSummary(_UniffiConverterRustBuffer):
         return [
             noren_core._UniffiFfiConverterTypeProductSummary.read(buf) for i in range(count)
         ]
+
+class _UniffiFfiConverterOptionalTypeSeatSession(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeSeatSession.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeSeatSession.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeSeatSession.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
 
 
 
@@ -3886,12 +4358,28 @@ class AppCoreProtocol(typing.Protocol):
         As for `add_to_cart`; `NoMenu`.
 """
         raise NotImplementedError
+    async def add_ons(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_rules.AddOns:
+        """
+        What lies on the shelves of the store where an order is fetched, to be taken along: only what that store has now.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
     def add_to_cart(self, of: noren_core.CartOf,line: noren_rules.CartLine) -> noren_core.CartView:
         """
         Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
 
         # Errors
         `Ordering`: `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    async def amend_order(self, order: noren_rules.OrderId,tax_handoff: noren_rules.TaxHandoff,shown: noren_rules.OrderSnapshot,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Eat-in to take-out or back, until hand-over: as `review_order_amend` showed it, or a question did.
+
+        # Errors
+        As for `edit_order`.
 """
         raise NotImplementedError
     def avoid_allergens(self, allergens: typing.List[noren_rules.AllergenId]) -> None:
@@ -3910,6 +4398,14 @@ class AppCoreProtocol(typing.Protocol):
         `Ordering`: `Storage`. A list that does not open is an error, too: as if nothing were avoided, it would read as free.
 """
         raise NotImplementedError
+    def basket_total(self, store: noren_rules.StoreId,pieces: typing.List[noren_rules.BasketPiece]) -> noren_core.SelfBasketTotal:
+        """
+        What a basket comes to by the store's prices on this phone: show it while scanning. Local.
+
+        # Errors
+        `Ordering`: `BadCart`, `Storage`.
+"""
+        raise NotImplementedError
     def begin_presentation(self, ) -> noren_core.Presentation:
         """
         The card is about to be shown to a till: from here on its QR carries the coupons that the member is willing to use. Local; noted durably first.
@@ -3924,6 +4420,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Coupons`: `NotEnrolled`, `BadBasket`, `Storage`.
+"""
+        raise NotImplementedError
+    async def cancel_order(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Calls an order off. One that was surely not sent never is; one that may have arrived is asked for first.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`; `Refused` when it is too late…; `Cancelled`: the word stays in the outbox.
 """
         raise NotImplementedError
     def card(self, symbology: noren_core.Symbology) -> noren_core.CardView:
@@ -4040,6 +4544,14 @@ class AppCoreProtocol(typing.Protocol):
         None of its own.
 """
         raise NotImplementedError
+    async def edit_order(self, order: noren_rules.OrderId,cart: noren_rules.Cart,time: noren_rules.PickupTime,shown: noren_rules.OrderSnapshot,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Other lines or another time, before the store has accepted: as `review_order_edit` showed it, or a question did.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
     def end_presentation(self, ) -> None:
         """
         The card is put away: its QR carries no coupons any more. Local.
@@ -4070,6 +4582,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Purchases`: `Storage`.
+"""
+        raise NotImplementedError
+    def favourite_carts(self, ) -> typing.List[noren_core.FavouriteCart]:
+        """
+        The saved carts, in the order in which they were saved. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def favourites(self, ) -> noren_core.FavouritesView:
@@ -4106,6 +4626,14 @@ class AppCoreProtocol(typing.Protocol):
         `CheckIn`: `NotEnrolled`; `Storage` when a check-in could not be kept: then nothing was taken, give the same again.
 """
         raise NotImplementedError
+    async def follow_orders(self, cancel: typing.Optional[CancelToken]) -> None:
+        """
+        Follows the orders until it is cancelled: call it while they are on the screen. Observers are told what changes.
+
+        # Errors
+        `Cancelled` is its usual end; `Ordering`: `NotEnrolled`, `Platform`, `Storage`. What network and server do is tried again.
+"""
+        raise NotImplementedError
     async def forget_me(self, cancel: typing.Optional[CancelToken]) -> noren_core.ForgetReport:
         """
         Forgets the member: everything goes from the device now, and from the backend as soon as it can be reached. Drop this object then and open again.
@@ -4120,6 +4648,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Purchases`: `Storage`.
+"""
+        raise NotImplementedError
+    async def here(self, order: noren_rules.OrderId,spot: str,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        The person is there (到着): `spot` is the parking space or counter, at most 60 characters.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
 """
         raise NotImplementedError
     def history(self, before: typing.Optional[int],limit: int) -> noren_core.HistoryPage:
@@ -4169,6 +4705,30 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Holds`: `NoSuchHold`, `Storage`.
+"""
+        raise NotImplementedError
+    def last_pickup_pass(self, order: noren_rules.OrderId) -> typing.Optional[noren_rules.PickupPass]:
+        """
+        The last pass of an order that this phone asked for. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+        raise NotImplementedError
+    def last_self_basket(self, ) -> typing.Optional[noren_core.SelfBasketView]:
+        """
+        The last basket, while its code holds. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+        raise NotImplementedError
+    def leave_order_as_it_is(self, order: noren_rules.OrderId) -> None:
+        """
+        The person has read the question to a change of an order: the order stays as it is. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
 """
         raise NotImplementedError
     def like(self, sku: noren_rules.Sku,wanted: bool,watch: typing.List[noren_rules.StoreId]) -> None:
@@ -4235,6 +4795,14 @@ class AppCoreProtocol(typing.Protocol):
         `Purchases`: `Storage`.
 """
         raise NotImplementedError
+    async def nearby(self, order: noren_rules.OrderId,eta_min: int,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        In so many minutes the person is there. Minutes only; of words that overtake each other the newest counts.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `BadCart`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+"""
+        raise NotImplementedError
     def nearest_places(self, lat_deg: float,lon_deg: float,count: int) -> noren_core.NearPage:
         """
         The places that are nearest, at most 200. Local.
@@ -4284,12 +4852,28 @@ class AppCoreProtocol(typing.Protocol):
         `Ordering`: `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
+    async def open_seat(self, code: str,store: typing.Optional[noren_rules.StoreId],check_in: typing.Optional[noren_rules.CheckInId],cancel: typing.Optional[CancelToken]) -> noren_rules.SeatSession:
+        """
+        A seat's code was scanned. A check-in there opens a plate's session without the staff.
+
+        # Errors
+        `Ordering`: `SeatRefused`, `NotEnrolled`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
     def order(self, order: noren_rules.OrderId) -> noren_core.PlacedOrder:
         """
         One order. Local.
 
         # Errors
         `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def order_favourite_cart(self, name: str) -> noren_core.ReorderedCart:
+        """
+        Puts a saved cart into the cart of its store, in the place of what is there. What is not sold any more is flagged. Local, durable.
+
+        # Errors
+        `Ordering`: `NoSuchFavourite`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def orders(self, ) -> noren_core.OrdersPage:
@@ -4306,6 +4890,30 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Storage`; the databases are closed all the same.
+"""
+        raise NotImplementedError
+    async def pay_order_again(self, order: noren_rules.OrderId,token: str,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Another card, by the provider's token for it.
+
+        # Errors
+        As for `pay_order_at_counter`; `CardNumber`, `BadCart`.
+"""
+        raise NotImplementedError
+    async def pay_order_at_counter(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        It is paid at the counter instead.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
+    async def pickup_pass(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_rules.PickupPass:
+        """
+        Someone else fetches it (代理受取): a code that hands it over once. A new one takes the place of the last.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
 """
         raise NotImplementedError
     def pickup_slots(self, of: noren_core.CartOf,window: noren_core.PickupWindow) -> noren_core.PickupSlotsView:
@@ -4528,12 +5136,36 @@ class AppCoreProtocol(typing.Protocol):
         `Holds`: `Storage`.
 """
         raise NotImplementedError
+    def remove_favourite_cart(self, name: str) -> None:
+        """
+        Removes a saved cart. Local, durable.
+
+        # Errors
+        `Ordering`: `NoSuchFavourite`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def remove_from_cart(self, of: noren_core.CartOf,line: int) -> noren_core.CartView:
         """
         Takes a line out. Local, durable.
 
         # Errors
         As for `change_cart_line`.
+"""
+        raise NotImplementedError
+    def reorder(self, order: noren_rules.OrderId) -> noren_core.ReorderedCart:
+        """
+        Puts what an order was of into the cart, modifiers and all, in the place of what is there. What is not sold any more is flagged. Local, durable.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    def reorder_receipt(self, receipt: noren_rules.ReceiptId) -> noren_core.ReorderedCart:
+        """
+        Puts what a receipt lists into the cart of its store, in the place of what is there. Local, durable.
+
+        # Errors
+        As for `reorder`.
 """
         raise NotImplementedError
     async def resolve(self, key: noren_rules.IdempotencyKey,cancel: typing.Optional[CancelToken]) -> noren_core.IntentState:
@@ -4568,12 +5200,36 @@ class AppCoreProtocol(typing.Protocol):
         `Ordering`: `HasProblems`, `NotHeld`, `BadCart`, `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
+    def review_order_amend(self, order: noren_rules.OrderId,tax_handoff: noren_rules.TaxHandoff) -> noren_core.OrderChangeReview:
+        """
+        Eat-in to take-out or back, as it would be shown, until hand-over. Local.
+
+        # Errors
+        As for `review_order_edit`.
+"""
+        raise NotImplementedError
+    def review_order_edit(self, order: noren_rules.OrderId,cart: noren_rules.Cart,time: noren_rules.PickupTime) -> noren_core.OrderChangeReview:
+        """
+        Another cart or time, as it would be shown, before the store has accepted. Local.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `HasProblems`, `BadCart`, `CardNumber`, `NoMenu`, `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
     def reviews(self, product: noren_rules.ProductId) -> noren_core.ReviewsView:
         """
         Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
 
         # Errors
         `Catalogue`: `Storage`.
+"""
+        raise NotImplementedError
+    def save_favourite_cart(self, name: str,of: noren_core.CartOf) -> None:
+        """
+        Keeps the cart under a name ("いつもの"), in the place of one that has it. Local, durable.
+
+        # Errors
+        `Ordering`: `BadCart`, `CardNumber`, `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def scan(self, text: str,store: typing.Optional[noren_rules.StoreId]) -> noren_core.ScanView:
@@ -4635,6 +5291,22 @@ class AppCoreProtocol(typing.Protocol):
         `Catalogue`; `Cancelled`. What is known stays readable.
 """
         raise NotImplementedError
+    def seat_session(self, ) -> typing.Optional[noren_rules.SeatSession]:
+        """
+        The session at a table that was opened last on this phone. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+        raise NotImplementedError
+    async def self_basket(self, store: noren_rules.StoreId,pieces: typing.List[noren_rules.BasketPiece],cancel: typing.Optional[CancelToken]) -> noren_core.SelfBasketView:
+        """
+        What was scanned in the store becomes one code for the self-till (セルフレジ), priced by the backend.
+
+        # Errors
+        `Ordering`: `BadCart`, `NotEnrolled`, `Refused`…; `Cancelled`.
+"""
+        raise NotImplementedError
     async def send_due(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         Sends what is due. The shell calls it when the app comes to the front and when a job of the system runs.
@@ -4673,6 +5345,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Coupons`: `NotEnrolled`, `Storage`.
+"""
+        raise NotImplementedError
+    async def step_up_done(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        What the payment provider asked for is done.
+
+        # Errors
+        As for `pay_order_at_counter`.
 """
         raise NotImplementedError
     async def still_coming(self, hold: noren_rules.HoldId,eta_min: int,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
@@ -4840,6 +5520,32 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def add_ons(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_rules.AddOns:
+        """
+        What lies on the shelves of the store where an order is fetched, to be taken along: only what that store has now.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Refused`…; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_rules._UniffiFfiConverterTypeAddOns.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_ons(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def add_to_cart(self, of: noren_core.CartOf,line: noren_rules.CartLine) -> noren_core.CartView:
         """
         Puts a line into the cart; equal lines become one of more pieces. Begin with the line of `menu_item`. Local, durable.
@@ -4864,6 +5570,38 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def amend_order(self, order: noren_rules.OrderId,tax_handoff: noren_rules.TaxHandoff,shown: noren_rules.OrderSnapshot,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Eat-in to take-out or back, until hand-over: as `review_order_amend` showed it, or a question did.
+
+        # Errors
+        As for `edit_order`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        noren_rules._UniffiFfiConverterTypeTaxHandoff.check_lower(tax_handoff)
+
+        noren_rules._UniffiFfiConverterTypeOrderSnapshot.check_lower(shown)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            noren_rules._UniffiFfiConverterTypeTaxHandoff.lower(tax_handoff),
+            noren_rules._UniffiFfiConverterTypeOrderSnapshot.lower(shown),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_amend_order(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def avoid_allergens(self, allergens: typing.List[noren_rules.AllergenId]) -> None:
         """
         What the person must not eat, by the ids of the allergen table. Sealed on the device; sent with an order only where they say so. Local, durable.
@@ -4900,6 +5638,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_avoided_allergens,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def basket_total(self, store: noren_rules.StoreId,pieces: typing.List[noren_rules.BasketPiece]) -> noren_core.SelfBasketTotal:
+        """
+        What a basket comes to by the store's prices on this phone: show it while scanning. Local.
+
+        # Errors
+        `Ordering`: `BadCart`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        _UniffiFfiConverterSequenceTypeBasketPiece.check_lower(pieces)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            _UniffiFfiConverterSequenceTypeBasketPiece.lower(pieces),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeSelfBasketTotal.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_basket_total,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -4948,6 +5710,32 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def cancel_order(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Calls an order off. One that was surely not sent never is; one that may have arrived is asked for first.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`; `Refused` when it is too late…; `Cancelled`: the word stays in the outbox.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_cancel_order(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def card(self, symbology: noren_core.Symbology) -> noren_core.CardView:
         """
         The card as it is to be shown now. Writes nothing, asks no server. Signing can be slow: off the screen's thread.
@@ -5255,6 +6043,41 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def edit_order(self, order: noren_rules.OrderId,cart: noren_rules.Cart,time: noren_rules.PickupTime,shown: noren_rules.OrderSnapshot,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Other lines or another time, before the store has accepted: as `review_order_edit` showed it, or a question did.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `Refused`…; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        noren_rules._UniffiFfiConverterTypeCart.check_lower(cart)
+
+        noren_rules._UniffiFfiConverterTypePickupTime.check_lower(time)
+
+        noren_rules._UniffiFfiConverterTypeOrderSnapshot.check_lower(shown)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            noren_rules._UniffiFfiConverterTypeCart.lower(cart),
+            noren_rules._UniffiFfiConverterTypePickupTime.lower(time),
+            noren_rules._UniffiFfiConverterTypeOrderSnapshot.lower(shown),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_edit_order(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def end_presentation(self, ) -> None:
         """
         The card is put away: its QR carries no coupons any more. Local.
@@ -5332,6 +6155,24 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_export_json,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def favourite_carts(self, ) -> typing.List[noren_core.FavouriteCart]:
+        """
+        The saved carts, in the order in which they were saved. Local.
+
+        # Errors
+        `Ordering`: `NotEnrolled`, `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterSequenceTypeFavouriteCart.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourite_carts,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -5429,6 +6270,29 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def follow_orders(self, cancel: typing.Optional[CancelToken]) -> None:
+        """
+        Follows the orders until it is cancelled: call it while they are on the screen. Observers are told what changes.
+
+        # Errors
+        `Cancelled` is its usual end; `Ordering`: `NotEnrolled`, `Platform`, `Storage`. What network and server do is tried again.
+"""
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow_orders(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_void,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_void,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_void,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def forget_me(self, cancel: typing.Optional[CancelToken]) -> noren_core.ForgetReport:
         """
         Forgets the member: everything goes from the device now, and from the backend as soon as it can be reached. Drop this object then and open again.
@@ -5470,6 +6334,35 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def here(self, order: noren_rules.OrderId,spot: str,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        The person is there (到着): `spot` is the parking space or counter, at most 60 characters.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterString.check_lower(spot)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterString.lower(spot),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_here(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def history(self, before: typing.Optional[int],limit: int) -> noren_core.HistoryPage:
         """
         A page of the timeline, newest first; `before` is `next` of the page before. Local.
@@ -5616,6 +6509,66 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_instead_of_hold,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def last_pickup_pass(self, order: noren_rules.OrderId) -> typing.Optional[noren_rules.PickupPass]:
+        """
+        The last pass of an order that this phone asked for. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalTypePickupPass.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_pickup_pass,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def last_self_basket(self, ) -> typing.Optional[noren_core.SelfBasketView]:
+        """
+        The last basket, while its code holds. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalTypeSelfBasketView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_self_basket,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def leave_order_as_it_is(self, order: noren_rules.OrderId) -> None:
+        """
+        The person has read the question to a change of an order: the order stays as it is. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_leave_order_as_it_is,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -5807,6 +6760,35 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def nearby(self, order: noren_rules.OrderId,eta_min: int,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        In so many minutes the person is there. Minutes only; of words that overtake each other the newest counts.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `BadCart`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterUInt32.check_lower(eta_min)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterUInt32.lower(eta_min),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearby(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def nearest_places(self, lat_deg: float,lon_deg: float,count: int) -> noren_core.NearPage:
         """
         The places that are nearest, at most 200. Local.
@@ -5945,6 +6927,38 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def open_seat(self, code: str,store: typing.Optional[noren_rules.StoreId],check_in: typing.Optional[noren_rules.CheckInId],cancel: typing.Optional[CancelToken]) -> noren_rules.SeatSession:
+        """
+        A seat's code was scanned. A check-in there opens a plate's session without the staff.
+
+        # Errors
+        `Ordering`: `SeatRefused`, `NotEnrolled`, `Refused`…; `Cancelled`.
+"""
+
+        _UniffiFfiConverterString.check_lower(code)
+
+        _UniffiFfiConverterOptionalTypeStoreId.check_lower(store)
+
+        _UniffiFfiConverterOptionalTypeCheckInId.check_lower(check_in)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(code),
+            _UniffiFfiConverterOptionalTypeStoreId.lower(store),
+            _UniffiFfiConverterOptionalTypeCheckInId.lower(check_in),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_rules._UniffiFfiConverterTypeSeatSession.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_open_seat(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def order(self, order: noren_rules.OrderId) -> noren_core.PlacedOrder:
         """
         One order. Local.
@@ -5963,6 +6977,27 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_order,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def order_favourite_cart(self, name: str) -> noren_core.ReorderedCart:
+        """
+        Puts a saved cart into the cart of its store, in the place of what is there. What is not sold any more is flagged. Local, durable.
+
+        # Errors
+        `Ordering`: `NoSuchFavourite`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(name)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(name),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeReorderedCart.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_order_favourite_cart,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -6002,6 +7037,87 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def pay_order_again(self, order: noren_rules.OrderId,token: str,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        Another card, by the provider's token for it.
+
+        # Errors
+        As for `pay_order_at_counter`; `CardNumber`, `BadCart`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterString.check_lower(token)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterString.lower(token),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_again(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def pay_order_at_counter(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        It is paid at the counter instead.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def pickup_pass(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_rules.PickupPass:
+        """
+        Someone else fetches it (代理受取): a code that hands it over once. A new one takes the place of the last.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_rules._UniffiFfiConverterTypePickupPass.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_pass(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     def pickup_slots(self, of: noren_core.CartOf,window: noren_core.PickupWindow) -> noren_core.PickupSlotsView:
         """
         When the cart could be ready: as soon as possible, and the times of a window, by what the server last said is booked. Local.
@@ -6651,6 +7767,27 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def remove_favourite_cart(self, name: str) -> None:
+        """
+        Removes a saved cart. Local, durable.
+
+        # Errors
+        `Ordering`: `NoSuchFavourite`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(name)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(name),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_favourite_cart,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def remove_from_cart(self, of: noren_core.CartOf,line: int) -> noren_core.CartView:
         """
         Takes a line out. Local, durable.
@@ -6672,6 +7809,48 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_from_cart,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def reorder(self, order: noren_rules.OrderId) -> noren_core.ReorderedCart:
+        """
+        Puts what an order was of into the cart, modifiers and all, in the place of what is there. What is not sold any more is flagged. Local, durable.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeReorderedCart.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def reorder_receipt(self, receipt: noren_rules.ReceiptId) -> noren_core.ReorderedCart:
+        """
+        Puts what a receipt lists into the cart of its store, in the place of what is there. Local, durable.
+
+        # Errors
+        As for `reorder`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeReceiptId.check_lower(receipt)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeReceiptId.lower(receipt),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeReorderedCart.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder_receipt,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -6769,6 +7948,57 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def review_order_amend(self, order: noren_rules.OrderId,tax_handoff: noren_rules.TaxHandoff) -> noren_core.OrderChangeReview:
+        """
+        Eat-in to take-out or back, as it would be shown, until hand-over. Local.
+
+        # Errors
+        As for `review_order_edit`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        noren_rules._UniffiFfiConverterTypeTaxHandoff.check_lower(tax_handoff)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            noren_rules._UniffiFfiConverterTypeTaxHandoff.lower(tax_handoff),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderChangeReview.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_amend,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def review_order_edit(self, order: noren_rules.OrderId,cart: noren_rules.Cart,time: noren_rules.PickupTime) -> noren_core.OrderChangeReview:
+        """
+        Another cart or time, as it would be shown, before the store has accepted. Local.
+
+        # Errors
+        `Ordering`: `NoSuchOrder`, `HasProblems`, `BadCart`, `CardNumber`, `NoMenu`, `NotEnrolled`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        noren_rules._UniffiFfiConverterTypeCart.check_lower(cart)
+
+        noren_rules._UniffiFfiConverterTypePickupTime.check_lower(time)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            noren_rules._UniffiFfiConverterTypeCart.lower(cart),
+            noren_rules._UniffiFfiConverterTypePickupTime.lower(time),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderChangeReview.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_edit,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     def reviews(self, product: noren_rules.ProductId) -> noren_core.ReviewsView:
         """
         Reviews of a product as far as they were read, and the member's own that waits or was refused. Local.
@@ -6787,6 +8017,30 @@ class AppCore(AppCoreProtocol):
         _uniffi_ffi_result = _uniffi_rust_call_with_error(
             _uniffi_error_converter,
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_reviews,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    def save_favourite_cart(self, name: str,of: noren_core.CartOf) -> None:
+        """
+        Keeps the cart under a name ("いつもの"), in the place of one that has it. Local, durable.
+
+        # Errors
+        `Ordering`: `BadCart`, `CardNumber`, `NotEnrolled`, `Storage`.
+"""
+
+        _UniffiFfiConverterString.check_lower(name)
+
+        noren_core._UniffiFfiConverterTypeCartOf.check_lower(of)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterString.lower(name),
+            noren_core._UniffiFfiConverterTypeCartOf.lower(of),
+        )
+        _uniffi_lift_return = lambda val: None
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_save_favourite_cart,
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
@@ -6963,6 +8217,53 @@ class AppCore(AppCoreProtocol):
             _uniffi_lift_return,
             _uniffi_error_converter,
         )
+    def seat_session(self, ) -> typing.Optional[noren_rules.SeatSession]:
+        """
+        The session at a table that was opened last on this phone. Local.
+
+        # Errors
+        `Ordering`: `Storage`.
+"""
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalTypeSeatSession.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_seat_session,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
+    async def self_basket(self, store: noren_rules.StoreId,pieces: typing.List[noren_rules.BasketPiece],cancel: typing.Optional[CancelToken]) -> noren_core.SelfBasketView:
+        """
+        What was scanned in the store becomes one code for the self-till (セルフレジ), priced by the backend.
+
+        # Errors
+        `Ordering`: `BadCart`, `NotEnrolled`, `Refused`…; `Cancelled`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        _UniffiFfiConverterSequenceTypeBasketPiece.check_lower(pieces)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            _UniffiFfiConverterSequenceTypeBasketPiece.lower(pieces),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeSelfBasketView.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_self_basket(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def send_due(self, cancel: typing.Optional[CancelToken]) -> noren_core.SendReport:
         """
         Sends what is due. The shell calls it when the app comes to the front and when a job of the system runs.
@@ -7082,6 +8383,32 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    async def step_up_done(self, order: noren_rules.OrderId,cancel: typing.Optional[CancelToken]) -> noren_core.OrderStepOutcome:
+        """
+        What the payment provider asked for is done.
+
+        # Errors
+        As for `pay_order_at_counter`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeOrderId.check_lower(order)
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeOrderId.lower(order),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = noren_core._UniffiFfiConverterTypeOrderStepOutcome.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_step_up_done(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
     async def still_coming(self, hold: noren_rules.HoldId,eta_min: int,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Still coming, in so many minutes: the store holds it for longer while that gets less, up to its cap.

@@ -28,7 +28,7 @@ async fn step(scene: &Scene, noren: &Noren, till: &TillClient) -> Result<Step<Ho
     let Some(view) = noren.holds().list().map_err(Failure::failed)?.holds.into_iter().find(of_scene) else {
         return ask(scene, noren).await;
     };
-    let (Some(hold), HoldStanding::Known { state }) = (view.id, view.standing) else { return Ok(Step::On) };
+    let (Some(hold), HoldStanding::Known { state }) = (view.id, view.standing) else { return Ok(Step::Wait) };
     match state {
         HoldState::Requested => answer(till, hold, TaskDone::Picked { shelf_number: "1".to_owned() }).await,
         HoldState::Picked => answer(till, hold, TaskDone::HandedOver).await,
@@ -40,7 +40,8 @@ async fn step(scene: &Scene, noren: &Noren, till: &TillClient) -> Result<Step<Ho
 async fn ask(scene: &Scene, noren: &Noren) -> Result<Step<HoldId>, Failure> {
     let wish = HoldWish { store: StoreId(scene.store.clone()), sku: Sku(scene.wanted.clone()), quantity: 1, eta_min: 5 };
     match noren.holds().hold(&wish, None).await.map_err(Failure::failed)? {
-        HoldOutcome::Held { .. } | HoldOutcome::Waiting { .. } => Ok(Step::On),
+        HoldOutcome::Held { .. } => Ok(Step::On),
+        HoldOutcome::Waiting { .. } => Ok(Step::Wait),
         HoldOutcome::Refused { reason, .. } => Err(Failure::failed(format!("refused: {reason:?}"))),
         HoldOutcome::Over => Err(Failure::failed("the wish is over")),
     }

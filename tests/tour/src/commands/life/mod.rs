@@ -1,6 +1,7 @@
 //! `noren life`: lives the life of a hold or an order on, from wherever it stands, for the sweeps that kill phone and backend on the way.
 
 mod hold;
+mod order;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,8 @@ use crate::till_client::{Backend, TillClient};
 pub(crate) enum Life {
     /// A hold: asked for, picked, handed over. Prints the hold.
     Hold(Scene),
+    /// An order: its slot held, placed, made, handed over, in the purchase history. Prints the order.
+    Order(Scene),
 }
 
 /// Whose life.
@@ -41,6 +44,7 @@ const PAUSE_MS: u64 = 15;
 pub(crate) async fn run(life: &Life) -> Result<(), Failure> {
     match life {
         Life::Hold(scene) => hold::run(scene).await,
+        Life::Order(scene) => order::run(scene).await,
     }
 }
 
@@ -54,8 +58,10 @@ impl Scene {
 enum Step<T> {
     /// It is over.
     Done(T),
-    /// Something was done, or is to be asked again.
+    /// Something was done: look at once.
     On,
+    /// Somebody else has to do something first.
+    Wait,
 }
 
 /// Takes step after step until the life is over. A step that fails for want of an answer is taken again.
@@ -66,8 +72,8 @@ async fn live<T>(noren: &Noren, mut step: impl AsyncFnMut() -> Result<Step<T>, F
         match noren.outbox().network_returned().await {
             Ok(_) => match step().await {
                 Ok(Step::Done(done)) => return Ok(done),
-                // What was done is asked about at once.
                 Ok(Step::On) => continue,
+                Ok(Step::Wait) => {}
                 Err(failure) => last = failure,
             },
             Err(failure) => last = Failure::failed(failure),

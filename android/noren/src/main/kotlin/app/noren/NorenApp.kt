@@ -19,6 +19,7 @@ import app.noren.core.CouponView
 import app.noren.core.CouponsReport
 import app.noren.core.DeviceKey
 import app.noren.core.Diagnostics
+import app.noren.core.FavouriteCart
 import app.noren.core.FavouritesReport
 import app.noren.core.FavouritesView
 import app.noren.core.ForgetReport
@@ -40,7 +41,9 @@ import app.noren.core.MonthTotal
 import app.noren.core.NearPage
 import app.noren.core.NewCheckIn
 import app.noren.core.Observation
+import app.noren.core.OrderChangeReview
 import app.noren.core.OrderReview
+import app.noren.core.OrderStepOutcome
 import app.noren.core.OrderTrip
 import app.noren.core.OrdersPage
 import app.noren.core.PickupSlotsView
@@ -54,9 +57,12 @@ import app.noren.core.ProductSummary
 import app.noren.core.ProductView
 import app.noren.core.RankingView
 import app.noren.core.RegionLimit
+import app.noren.core.ReorderedCart
 import app.noren.core.ReviewsView
 import app.noren.core.ScanView
 import app.noren.core.SecureStore
+import app.noren.core.SelfBasketTotal
+import app.noren.core.SelfBasketView
 import app.noren.core.SendReport
 import app.noren.core.SlotHoldOutcome
 import app.noren.core.SlotSuggestions
@@ -75,12 +81,16 @@ import app.noren.ffi.AppSettings
 import app.noren.ffi.CancelToken
 import app.noren.ffi.NorenException
 import app.noren.ffi.Position
+import app.noren.rules.AddOns
 import app.noren.rules.AllergenId
 import app.noren.rules.Arrival
 import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
+import app.noren.rules.BasketPiece
+import app.noren.rules.Cart
 import app.noren.rules.CartLine
 import app.noren.rules.Channel
+import app.noren.rules.CheckInId
 import app.noren.rules.DeliveryAddress
 import app.noren.rules.Fit
 import app.noren.rules.HandoffMode
@@ -89,6 +99,8 @@ import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
 import app.noren.rules.MenuItemId
 import app.noren.rules.OrderId
+import app.noren.rules.OrderSnapshot
+import app.noren.rules.PickupPass
 import app.noren.rules.PickupTime
 import app.noren.rules.PlaceId
 import app.noren.rules.ProductId
@@ -96,6 +108,7 @@ import app.noren.rules.ReactionKind
 import app.noren.rules.Receipt
 import app.noren.rules.ReceiptId
 import app.noren.rules.ScanSettings
+import app.noren.rules.SeatSession
 import app.noren.rules.SizeMm
 import app.noren.rules.Sku
 import app.noren.rules.StoreId
@@ -478,6 +491,86 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
 
     /** Takes fixes on the way and answers how it goes for each order that is to be fetched. No position leaves the phone. */
     suspend fun onTheWayToOrders(observations: List<Observation>): List<OrderTrip> = local { onTheWayToOrders(observations) }
+
+    /** Follows the orders until its coroutine is cancelled: while they are on the screen. [changes] says what is new. */
+    suspend fun followOrders() = remote { followOrders(it) }
+
+    /** Calls an order off, while it may. */
+    suspend fun cancelOrder(order: OrderId): OrderStepOutcome = remote { cancelOrder(order, it) }
+
+    /** Another cart or time, as it would be shown, before the store has accepted. */
+    suspend fun reviewOrderEdit(order: OrderId, cart: Cart, time: PickupTime): OrderChangeReview = local { reviewOrderEdit(order, cart, time) }
+
+    /** Other lines or another time: as [reviewOrderEdit] showed it, or a question did. */
+    suspend fun editOrder(order: OrderId, cart: Cart, time: PickupTime, shown: OrderSnapshot): OrderStepOutcome =
+        remote { editOrder(order, cart, time, shown, it) }
+
+    /** Eat-in to take-out or back, as it would be shown, until hand-over. */
+    suspend fun reviewOrderAmend(order: OrderId, taxHandoff: TaxHandoff): OrderChangeReview = local { reviewOrderAmend(order, taxHandoff) }
+
+    /** Eat-in to take-out or back: as [reviewOrderAmend] showed it, or a question did. */
+    suspend fun amendOrder(order: OrderId, taxHandoff: TaxHandoff, shown: OrderSnapshot): OrderStepOutcome =
+        remote { amendOrder(order, taxHandoff, shown, it) }
+
+    /** The person has read the question to a change: the order stays as it is. */
+    suspend fun leaveOrderAsItIs(order: OrderId) = local { leaveOrderAsItIs(order) }
+
+    /** In so many minutes the person is there. Minutes only. */
+    suspend fun nearby(order: OrderId, etaMin: UInt): OrderStepOutcome = remote { nearby(order, etaMin, it) }
+
+    /** The person is there; [spot] is the parking space or counter. */
+    suspend fun here(order: OrderId, spot: String = ""): OrderStepOutcome = remote { here(order, spot, it) }
+
+    /** It is paid at the counter instead. */
+    suspend fun payOrderAtCounter(order: OrderId): OrderStepOutcome = remote { payOrderAtCounter(order, it) }
+
+    /** What the payment provider asked for is done. */
+    suspend fun stepUpDone(order: OrderId): OrderStepOutcome = remote { stepUpDone(order, it) }
+
+    /** Another card, by the provider's token for it. */
+    suspend fun payOrderAgain(order: OrderId, token: String): OrderStepOutcome = remote { payOrderAgain(order, token, it) }
+
+    /** A code with which someone else fetches it, once. */
+    suspend fun pickupPass(order: OrderId): PickupPass = remote { pickupPass(order, it) }
+
+    /** The last pass that this phone asked for. */
+    suspend fun lastPickupPass(order: OrderId): PickupPass? = local { lastPickupPass(order) }
+
+    /** A seat's code was scanned. */
+    suspend fun openSeat(code: String, store: StoreId? = null, checkIn: CheckInId? = null): SeatSession = remote { openSeat(code, store, checkIn, it) }
+
+    /** The session at a table that was opened last on this phone. */
+    suspend fun seatSession(): SeatSession? = local { seatSession() }
+
+    /** What a basket comes to by the store's prices on this phone. */
+    suspend fun basketTotal(store: StoreId, pieces: List<BasketPiece>): SelfBasketTotal = local { basketTotal(store, pieces) }
+
+    /** What was scanned in the store becomes one code for the self-till. */
+    suspend fun selfBasket(store: StoreId, pieces: List<BasketPiece>): SelfBasketView = remote { selfBasket(store, pieces, it) }
+
+    /** The last basket, while its code holds. */
+    suspend fun lastSelfBasket(): SelfBasketView? = local { lastSelfBasket() }
+
+    /** What the store where an order is fetched has on its shelves, to be taken along. */
+    suspend fun addOns(order: OrderId): AddOns = remote { addOns(order, it) }
+
+    /** Keeps the cart under a name ("いつもの"). */
+    suspend fun saveFavouriteCart(name: String, of: CartOf) = local { saveFavouriteCart(name, of) }
+
+    /** The saved carts. */
+    suspend fun favouriteCarts(): List<FavouriteCart> = local { favouriteCarts() }
+
+    /** Removes a saved cart. */
+    suspend fun removeFavouriteCart(name: String) = local { removeFavouriteCart(name) }
+
+    /** Puts a saved cart into the cart of its store. What is not sold any more is flagged. */
+    suspend fun orderFavouriteCart(name: String): ReorderedCart = local { orderFavouriteCart(name) }
+
+    /** Puts what an order was of into the cart. What is not sold any more is flagged. */
+    suspend fun reorder(order: OrderId): ReorderedCart = local { reorder(order) }
+
+    /** Puts what a receipt lists into the cart of its store. */
+    suspend fun reorderReceipt(receipt: ReceiptId): ReorderedCart = local { reorderReceipt(receipt) }
 
     /** Sends what is due: when the app comes to the front, and when a job of the system runs. */
     suspend fun sendDue(): SendReport = remote { sendDue(it) }

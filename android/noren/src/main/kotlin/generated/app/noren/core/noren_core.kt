@@ -6407,6 +6407,69 @@ public object FfiConverterTypeNewCheckIn: FfiConverterRustBuffer<NewCheckIn> {
 
 
 /**
+ * A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+ */
+data class OrderChangeReview (
+    /**
+     * The order.
+     */
+    val `order`: OrderId
+    ,
+    /**
+     * What is shown: kept with the order.
+     */
+    val `snapshot`: OrderSnapshot
+    ,
+    /**
+     * Its rows in Japanese.
+     */
+    val `rowsJa`: List<SnapshotRow>
+    ,
+    /**
+     * In English.
+     */
+    val `rowsEn`: List<SnapshotRow>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeOrderChangeReview: FfiConverterRustBuffer<OrderChangeReview> {
+    override fun read(buf: ByteBuffer): OrderChangeReview {
+        return OrderChangeReview(
+            FfiConverterTypeOrderId.read(buf),
+            FfiConverterTypeOrderSnapshot.read(buf),
+            FfiConverterSequenceTypeSnapshotRow.read(buf),
+            FfiConverterSequenceTypeSnapshotRow.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OrderChangeReview) = (
+            FfiConverterTypeOrderId.allocationSize(value.`order`) +
+            FfiConverterTypeOrderSnapshot.allocationSize(value.`snapshot`) +
+            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`rowsJa`) +
+            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`rowsEn`)
+    )
+
+    override fun write(value: OrderChangeReview, buf: ByteBuffer) {
+            FfiConverterTypeOrderId.write(value.`order`, buf)
+            FfiConverterTypeOrderSnapshot.write(value.`snapshot`, buf)
+            FfiConverterSequenceTypeSnapshotRow.write(value.`rowsJa`, buf)
+            FfiConverterSequenceTypeSnapshotRow.write(value.`rowsEn`, buf)
+    }
+}
+
+
+
+/**
  * What is asked, in words.
  */
 data class OrderQuestionView (

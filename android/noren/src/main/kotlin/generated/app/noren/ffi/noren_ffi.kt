@@ -51,6 +51,7 @@ import app.noren.core.CouponsException
 import app.noren.core.CouponsReport
 import app.noren.core.DeviceKey
 import app.noren.core.Diagnostics
+import app.noren.core.FavouriteCart
 import app.noren.core.FavouritesReport
 import app.noren.core.FavouritesView
 import app.noren.core.FfiConverterTypeAllergenNote
@@ -74,6 +75,7 @@ import app.noren.core.FfiConverterTypeCouponsError
 import app.noren.core.FfiConverterTypeCouponsReport
 import app.noren.core.FfiConverterTypeDeviceKey
 import app.noren.core.FfiConverterTypeDiagnostics
+import app.noren.core.FfiConverterTypeFavouriteCart
 import app.noren.core.FfiConverterTypeFavouritesReport
 import app.noren.core.FfiConverterTypeFavouritesView
 import app.noren.core.FfiConverterTypeForgetError
@@ -97,7 +99,9 @@ import app.noren.core.FfiConverterTypeNearPage
 import app.noren.core.FfiConverterTypeNewCheckIn
 import app.noren.core.FfiConverterTypeObservation
 import app.noren.core.FfiConverterTypeOpenError
+import app.noren.core.FfiConverterTypeOrderChangeReview
 import app.noren.core.FfiConverterTypeOrderReview
+import app.noren.core.FfiConverterTypeOrderStepOutcome
 import app.noren.core.FfiConverterTypeOrderTrip
 import app.noren.core.FfiConverterTypeOrderingError
 import app.noren.core.FfiConverterTypeOrdersPage
@@ -115,9 +119,12 @@ import app.noren.core.FfiConverterTypeProductView
 import app.noren.core.FfiConverterTypePurchasesError
 import app.noren.core.FfiConverterTypeRankingView
 import app.noren.core.FfiConverterTypeRegionLimit
+import app.noren.core.FfiConverterTypeReorderedCart
 import app.noren.core.FfiConverterTypeReviewsView
 import app.noren.core.FfiConverterTypeScanView
 import app.noren.core.FfiConverterTypeSecureStore
+import app.noren.core.FfiConverterTypeSelfBasketTotal
+import app.noren.core.FfiConverterTypeSelfBasketView
 import app.noren.core.FfiConverterTypeSendReport
 import app.noren.core.FfiConverterTypeSlotHoldOutcome
 import app.noren.core.FfiConverterTypeSlotSuggestions
@@ -154,7 +161,9 @@ import app.noren.core.NearPage
 import app.noren.core.NewCheckIn
 import app.noren.core.Observation
 import app.noren.core.OpenException
+import app.noren.core.OrderChangeReview
 import app.noren.core.OrderReview
+import app.noren.core.OrderStepOutcome
 import app.noren.core.OrderTrip
 import app.noren.core.OrderingException
 import app.noren.core.OrdersPage
@@ -172,9 +181,12 @@ import app.noren.core.ProductView
 import app.noren.core.PurchasesException
 import app.noren.core.RankingView
 import app.noren.core.RegionLimit
+import app.noren.core.ReorderedCart
 import app.noren.core.ReviewsView
 import app.noren.core.ScanView
 import app.noren.core.SecureStore
+import app.noren.core.SelfBasketTotal
+import app.noren.core.SelfBasketView
 import app.noren.core.SendReport
 import app.noren.core.SlotHoldOutcome
 import app.noren.core.SlotSuggestions
@@ -190,16 +202,24 @@ import app.noren.core.StoreStatus
 import app.noren.core.Submission
 import app.noren.core.Symbology
 import app.noren.core.SyncReport
+import app.noren.rules.AddOns
 import app.noren.rules.AllergenId
 import app.noren.rules.Arrival
 import app.noren.rules.AssetInfo
 import app.noren.rules.BasketLine
+import app.noren.rules.BasketPiece
+import app.noren.rules.Cart
 import app.noren.rules.CartLine
+import app.noren.rules.CheckInId
+import app.noren.rules.FfiConverterTypeAddOns
 import app.noren.rules.FfiConverterTypeAllergenId
 import app.noren.rules.FfiConverterTypeArrival
 import app.noren.rules.FfiConverterTypeAssetInfo
 import app.noren.rules.FfiConverterTypeBasketLine
+import app.noren.rules.FfiConverterTypeBasketPiece
+import app.noren.rules.FfiConverterTypeCart
 import app.noren.rules.FfiConverterTypeCartLine
+import app.noren.rules.FfiConverterTypeCheckInId
 import app.noren.rules.FfiConverterTypeFit
 import app.noren.rules.FfiConverterTypeHandoffMode
 import app.noren.rules.FfiConverterTypeHoldId
@@ -207,6 +227,8 @@ import app.noren.rules.FfiConverterTypeIdempotencyKey
 import app.noren.rules.FfiConverterTypeLink
 import app.noren.rules.FfiConverterTypeMenuItemId
 import app.noren.rules.FfiConverterTypeOrderId
+import app.noren.rules.FfiConverterTypeOrderSnapshot
+import app.noren.rules.FfiConverterTypePickupPass
 import app.noren.rules.FfiConverterTypePickupTime
 import app.noren.rules.FfiConverterTypePlaceId
 import app.noren.rules.FfiConverterTypeProductId
@@ -214,9 +236,11 @@ import app.noren.rules.FfiConverterTypeReactionKind
 import app.noren.rules.FfiConverterTypeReceipt
 import app.noren.rules.FfiConverterTypeReceiptId
 import app.noren.rules.FfiConverterTypeScanSettings
+import app.noren.rules.FfiConverterTypeSeatSession
 import app.noren.rules.FfiConverterTypeSizeMm
 import app.noren.rules.FfiConverterTypeSku
 import app.noren.rules.FfiConverterTypeStoreId
+import app.noren.rules.FfiConverterTypeTaxHandoff
 import app.noren.rules.Fit
 import app.noren.rules.HandoffMode
 import app.noren.rules.HoldId
@@ -224,6 +248,8 @@ import app.noren.rules.IdempotencyKey
 import app.noren.rules.Link
 import app.noren.rules.MenuItemId
 import app.noren.rules.OrderId
+import app.noren.rules.OrderSnapshot
+import app.noren.rules.PickupPass
 import app.noren.rules.PickupTime
 import app.noren.rules.PlaceId
 import app.noren.rules.ProductId
@@ -231,9 +257,11 @@ import app.noren.rules.ReactionKind
 import app.noren.rules.Receipt
 import app.noren.rules.ReceiptId
 import app.noren.rules.ScanSettings
+import app.noren.rules.SeatSession
 import app.noren.rules.SizeMm
 import app.noren.rules.Sku
 import app.noren.rules.StoreId
+import app.noren.rules.TaxHandoff
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.coroutines.resume
 import kotlinx.coroutines.CancellableContinuation
@@ -263,6 +291,7 @@ import app.noren.core.RustBuffer as RustBufferCouponsError
 import app.noren.core.RustBuffer as RustBufferCouponsReport
 import app.noren.core.RustBuffer as RustBufferDeviceKey
 import app.noren.core.RustBuffer as RustBufferDiagnostics
+import app.noren.core.RustBuffer as RustBufferFavouriteCart
 import app.noren.core.RustBuffer as RustBufferFavouritesReport
 import app.noren.core.RustBuffer as RustBufferFavouritesView
 import app.noren.core.RustBuffer as RustBufferForgetError
@@ -286,7 +315,9 @@ import app.noren.core.RustBuffer as RustBufferNearPage
 import app.noren.core.RustBuffer as RustBufferNewCheckIn
 import app.noren.core.RustBuffer as RustBufferObservation
 import app.noren.core.RustBuffer as RustBufferOpenError
+import app.noren.core.RustBuffer as RustBufferOrderChangeReview
 import app.noren.core.RustBuffer as RustBufferOrderReview
+import app.noren.core.RustBuffer as RustBufferOrderStepOutcome
 import app.noren.core.RustBuffer as RustBufferOrderTrip
 import app.noren.core.RustBuffer as RustBufferOrderingError
 import app.noren.core.RustBuffer as RustBufferOrdersPage
@@ -304,9 +335,12 @@ import app.noren.core.RustBuffer as RustBufferProductView
 import app.noren.core.RustBuffer as RustBufferPurchasesError
 import app.noren.core.RustBuffer as RustBufferRankingView
 import app.noren.core.RustBuffer as RustBufferRegionLimit
+import app.noren.core.RustBuffer as RustBufferReorderedCart
 import app.noren.core.RustBuffer as RustBufferReviewsView
 import app.noren.core.RustBuffer as RustBufferScanView
 import app.noren.core.RustBuffer as RustBufferSecureStore
+import app.noren.core.RustBuffer as RustBufferSelfBasketTotal
+import app.noren.core.RustBuffer as RustBufferSelfBasketView
 import app.noren.core.RustBuffer as RustBufferSendReport
 import app.noren.core.RustBuffer as RustBufferSlotHoldOutcome
 import app.noren.core.RustBuffer as RustBufferSlotSuggestions
@@ -322,11 +356,15 @@ import app.noren.core.RustBuffer as RustBufferStoreStatus
 import app.noren.core.RustBuffer as RustBufferSubmission
 import app.noren.core.RustBuffer as RustBufferSymbology
 import app.noren.core.RustBuffer as RustBufferSyncReport
+import app.noren.rules.RustBuffer as RustBufferAddOns
 import app.noren.rules.RustBuffer as RustBufferAllergenId
 import app.noren.rules.RustBuffer as RustBufferArrival
 import app.noren.rules.RustBuffer as RustBufferAssetInfo
 import app.noren.rules.RustBuffer as RustBufferBasketLine
+import app.noren.rules.RustBuffer as RustBufferBasketPiece
+import app.noren.rules.RustBuffer as RustBufferCart
 import app.noren.rules.RustBuffer as RustBufferCartLine
+import app.noren.rules.RustBuffer as RustBufferCheckInId
 import app.noren.rules.RustBuffer as RustBufferFit
 import app.noren.rules.RustBuffer as RustBufferHandoffMode
 import app.noren.rules.RustBuffer as RustBufferHoldId
@@ -334,6 +372,8 @@ import app.noren.rules.RustBuffer as RustBufferIdempotencyKey
 import app.noren.rules.RustBuffer as RustBufferLink
 import app.noren.rules.RustBuffer as RustBufferMenuItemId
 import app.noren.rules.RustBuffer as RustBufferOrderId
+import app.noren.rules.RustBuffer as RustBufferOrderSnapshot
+import app.noren.rules.RustBuffer as RustBufferPickupPass
 import app.noren.rules.RustBuffer as RustBufferPickupTime
 import app.noren.rules.RustBuffer as RustBufferPlaceId
 import app.noren.rules.RustBuffer as RustBufferProductId
@@ -341,9 +381,11 @@ import app.noren.rules.RustBuffer as RustBufferReactionKind
 import app.noren.rules.RustBuffer as RustBufferReceipt
 import app.noren.rules.RustBuffer as RustBufferReceiptId
 import app.noren.rules.RustBuffer as RustBufferScanSettings
+import app.noren.rules.RustBuffer as RustBufferSeatSession
 import app.noren.rules.RustBuffer as RustBufferSizeMm
 import app.noren.rules.RustBuffer as RustBufferSku
 import app.noren.rules.RustBuffer as RustBufferStoreId
+import app.noren.rules.RustBuffer as RustBufferTaxHandoff
 
 // This is a helper for safely working with byte buffers returned from the Rust code.
 // A rust-owned buffer is represented by its capacity, its current length, and a
@@ -1108,6 +1150,58 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_take_order_push(
     ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_add_ons(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_amend_order(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_basket_total(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_cancel_order(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_edit_order(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_favourite_carts(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_follow_orders(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_here(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_last_pickup_pass(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_last_self_basket(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_leave_order_as_it_is(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_nearby(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_open_seat(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_order_favourite_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_pay_order_again(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_pickup_pass(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_reorder(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_reorder_receipt(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_review_order_amend(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_review_order_edit(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_save_favourite_cart(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_seat_session(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_self_basket(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_step_up_done(
+    ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_check_asset(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_favourites(
@@ -1364,6 +1458,58 @@ internal object UniffiLib {
     ): RustBufferCartView.ByValue
     external fun uniffi_noren_ffi_fn_method_appcore_take_order_push(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
+    external fun uniffi_noren_ffi_fn_method_appcore_add_ons(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_amend_order(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`taxHandoff`: RustBufferTaxHandoff.ByValue,`shown`: RustBufferOrderSnapshot.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_basket_total(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`pieces`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferSelfBasketTotal.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_cancel_order(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_edit_order(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cart`: RustBufferCart.ByValue,`time`: RustBufferPickupTime.ByValue,`shown`: RustBufferOrderSnapshot.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_favourite_carts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_follow_orders(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_here(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`spot`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_last_pickup_pass(`ptr`: Long,`order`: RustBufferOrderId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_last_self_basket(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_leave_order_as_it_is(`ptr`: Long,`order`: RustBufferOrderId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_nearby(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`etaMin`: Int,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_open_seat(`ptr`: Long,`code`: RustBuffer.ByValue,`store`: RustBuffer.ByValue,`checkIn`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_order_favourite_cart(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferReorderedCart.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_pay_order_again(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`token`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_pickup_pass(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_remove_favourite_cart(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_reorder(`ptr`: Long,`order`: RustBufferOrderId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferReorderedCart.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_reorder_receipt(`ptr`: Long,`receipt`: RustBufferReceiptId.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferReorderedCart.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_review_order_amend(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`taxHandoff`: RustBufferTaxHandoff.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferOrderChangeReview.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_review_order_edit(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cart`: RustBufferCart.ByValue,`time`: RustBufferPickupTime.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBufferOrderChangeReview.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_save_favourite_cart(`ptr`: Long,`name`: RustBuffer.ByValue,`of`: RustBufferCartOf.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_noren_ffi_fn_method_appcore_seat_session(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_self_basket(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`pieces`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_step_up_done(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_check_asset(`ptr`: Long,`asset`: RustBufferAssetInfo.ByValue,`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_noren_ffi_fn_method_appcore_favourites(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1787,6 +1933,84 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_take_order_push() and 0xFFFF) != 2273) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_add_ons() and 0xFFFF) != 41453) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_amend_order() and 0xFFFF) != 21531) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_basket_total() and 0xFFFF) != 62310) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_cancel_order() and 0xFFFF) != 23165) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_edit_order() and 0xFFFF) != 10863) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_favourite_carts() and 0xFFFF) != 9878) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_follow_orders() and 0xFFFF) != 15951) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_here() and 0xFFFF) != 35713) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_last_pickup_pass() and 0xFFFF) != 16012) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_last_self_basket() and 0xFFFF) != 29266) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_leave_order_as_it_is() and 0xFFFF) != 12079) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_nearby() and 0xFFFF) != 18571) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_open_seat() and 0xFFFF) != 12105) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_order_favourite_cart() and 0xFFFF) != 58689) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_pay_order_again() and 0xFFFF) != 14843) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter() and 0xFFFF) != 155) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_pickup_pass() and 0xFFFF) != 9630) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart() and 0xFFFF) != 19298) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_reorder() and 0xFFFF) != 43907) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_reorder_receipt() and 0xFFFF) != 3374) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_review_order_amend() and 0xFFFF) != 39635) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_review_order_edit() and 0xFFFF) != 14629) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_save_favourite_cart() and 0xFFFF) != 37217) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_seat_session() and 0xFFFF) != 22038) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_self_basket() and 0xFFFF) != 30240) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_step_up_done() and 0xFFFF) != 35881) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_check_asset() and 0xFFFF) != 61458) {
@@ -2909,6 +3133,214 @@ public interface AppCoreInterface {
      * `Ordering`: `BadPush`, `NotEnrolled`, `Storage`.
      */
     fun `takeOrderPush`(`text`: kotlin.String): kotlin.Boolean
+
+    /**
+     * What lies on the shelves of the store where an order is fetched, to be taken along: only what that store has now.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `addOns`(`order`: OrderId, `cancel`: CancelToken?): AddOns
+
+    /**
+     * Eat-in to take-out or back, until hand-over: as `review_order_amend` showed it, or a question did.
+     *
+     * # Errors
+     * As for `edit_order`.
+     */
+    suspend fun `amendOrder`(`order`: OrderId, `taxHandoff`: TaxHandoff, `shown`: OrderSnapshot, `cancel`: CancelToken?): OrderStepOutcome
+
+    /**
+     * What a basket comes to by the store's prices on this phone: show it while scanning. Local.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `Storage`.
+     */
+    fun `basketTotal`(`store`: StoreId, `pieces`: List<BasketPiece>): SelfBasketTotal
+
+    /**
+     * Calls an order off. One that was surely not sent never is; one that may have arrived is asked for first.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`; `Refused` when it is too late…; `Cancelled`: the word stays in the outbox.
+     */
+    suspend fun `cancelOrder`(`order`: OrderId, `cancel`: CancelToken?): OrderStepOutcome
+
+    /**
+     * Other lines or another time, before the store has accepted: as `review_order_edit` showed it, or a question did.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `editOrder`(`order`: OrderId, `cart`: Cart, `time`: PickupTime, `shown`: OrderSnapshot, `cancel`: CancelToken?): OrderStepOutcome
+
+    /**
+     * The saved carts, in the order in which they were saved. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    fun `favouriteCarts`(): List<FavouriteCart>
+
+    /**
+     * Follows the orders until it is cancelled: call it while they are on the screen. Observers are told what changes.
+     *
+     * # Errors
+     * `Cancelled` is its usual end; `Ordering`: `NotEnrolled`, `Platform`, `Storage`. What network and server do is tried again.
+     */
+    suspend fun `followOrders`(`cancel`: CancelToken?)
+
+    /**
+     * The person is there (到着): `spot` is the parking space or counter, at most 60 characters.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+    suspend fun `here`(`order`: OrderId, `spot`: kotlin.String, `cancel`: CancelToken?): OrderStepOutcome
+
+    /**
+     * The last pass of an order that this phone asked for. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    fun `lastPickupPass`(`order`: OrderId): PickupPass?
+
+    /**
+     * The last basket, while its code holds. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    fun `lastSelfBasket`(): SelfBasketView?
+
+    /**
+     * The person has read the question to a change of an order: the order stays as it is. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    fun `leaveOrderAsItIs`(`order`: OrderId)
+
+    /**
+     * In so many minutes the person is there. Minutes only; of words that overtake each other the newest counts.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+    suspend fun `nearby`(`order`: OrderId, `etaMin`: kotlin.UInt, `cancel`: CancelToken?): OrderStepOutcome
+
+    /**
+     * A seat's code was scanned. A check-in there opens a plate's session without the staff.
+     *
+     * # Errors
+     * `Ordering`: `SeatRefused`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `openSeat`(`code`: kotlin.String, `store`: StoreId?, `checkIn`: CheckInId?, `cancel`: CancelToken?): SeatSession
+
+    /**
+     * Puts a saved cart into the cart of its store, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    fun `orderFavouriteCart`(`name`: kotlin.String): ReorderedCart
+
+    /**
+     * Another card, by the provider's token for it.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`; `CardNumber`, `BadCart`.
+     */
+    suspend fun `payOrderAgain`(`order`: OrderId, `token`: kotlin.String, `cancel`: CancelToken?): OrderStepOutcome
+
+    /**
+     * It is paid at the counter instead.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `payOrderAtCounter`(`order`: OrderId, `cancel`: CancelToken?): OrderStepOutcome
+
+    /**
+     * Someone else fetches it (代理受取): a code that hands it over once. A new one takes the place of the last.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `pickupPass`(`order`: OrderId, `cancel`: CancelToken?): PickupPass
+
+    /**
+     * Removes a saved cart. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NotEnrolled`, `Storage`.
+     */
+    fun `removeFavouriteCart`(`name`: kotlin.String)
+
+    /**
+     * Puts what an order was of into the cart, modifiers and all, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    fun `reorder`(`order`: OrderId): ReorderedCart
+
+    /**
+     * Puts what a receipt lists into the cart of its store, in the place of what is there. Local, durable.
+     *
+     * # Errors
+     * As for `reorder`.
+     */
+    fun `reorderReceipt`(`receipt`: ReceiptId): ReorderedCart
+
+    /**
+     * Eat-in to take-out or back, as it would be shown, until hand-over. Local.
+     *
+     * # Errors
+     * As for `review_order_edit`.
+     */
+    fun `reviewOrderAmend`(`order`: OrderId, `taxHandoff`: TaxHandoff): OrderChangeReview
+
+    /**
+     * Another cart or time, as it would be shown, before the store has accepted. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `HasProblems`, `BadCart`, `CardNumber`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    fun `reviewOrderEdit`(`order`: OrderId, `cart`: Cart, `time`: PickupTime): OrderChangeReview
+
+    /**
+     * Keeps the cart under a name ("いつもの"), in the place of one that has it. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `NotEnrolled`, `Storage`.
+     */
+    fun `saveFavouriteCart`(`name`: kotlin.String, `of`: CartOf)
+
+    /**
+     * The session at a table that was opened last on this phone. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    fun `seatSession`(): SeatSession?
+
+    /**
+     * What was scanned in the store becomes one code for the self-till (セルフレジ), priced by the backend.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    suspend fun `selfBasket`(`store`: StoreId, `pieces`: List<BasketPiece>, `cancel`: CancelToken?): SelfBasketView
+
+    /**
+     * What the payment provider asked for is done.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`.
+     */
+    suspend fun `stepUpDone`(`order`: OrderId, `cancel`: CancelToken?): OrderStepOutcome
 
     /**
      * Checks the bytes of a picture or a model against the manifest. Show nothing that this refuses. Local.
@@ -4764,6 +5196,666 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
     )
     }
 
+
+
+    /**
+     * What lies on the shelves of the store where an order is fetched, to be taken along: only what that store has now.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `addOns`(`order`: OrderId, `cancel`: CancelToken?) : AddOns {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_add_ons(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferAddOns.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeAddOns.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Eat-in to take-out or back, until hand-over: as `review_order_amend` showed it, or a question did.
+     *
+     * # Errors
+     * As for `edit_order`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `amendOrder`(`order`: OrderId, `taxHandoff`: TaxHandoff, `shown`: OrderSnapshot, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_amend_order(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterTypeTaxHandoff.lower(`taxHandoff`),
+        FfiConverterTypeOrderSnapshot.lower(`shown`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What a basket comes to by the store's prices on this phone: show it while scanning. Local.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `basketTotal`(`store`: StoreId, `pieces`: List<BasketPiece>): SelfBasketTotal {
+            return FfiConverterTypeSelfBasketTotal.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_basket_total(
+        it,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterSequenceTypeBasketPiece.lower(`pieces`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Calls an order off. One that was surely not sent never is; one that may have arrived is asked for first.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`; `Refused` when it is too late…; `Cancelled`: the word stays in the outbox.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `cancelOrder`(`order`: OrderId, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_cancel_order(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Other lines or another time, before the store has accepted: as `review_order_edit` showed it, or a question did.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `editOrder`(`order`: OrderId, `cart`: Cart, `time`: PickupTime, `shown`: OrderSnapshot, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_edit_order(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterTypeCart.lower(`cart`),
+        FfiConverterTypePickupTime.lower(`time`),
+        FfiConverterTypeOrderSnapshot.lower(`shown`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * The saved carts, in the order in which they were saved. Local.
+     *
+     * # Errors
+     * `Ordering`: `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `favouriteCarts`(): List<FavouriteCart> {
+            return FfiConverterSequenceTypeFavouriteCart.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_favourite_carts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Follows the orders until it is cancelled: call it while they are on the screen. Observers are told what changes.
+     *
+     * # Errors
+     * `Cancelled` is its usual end; `Ordering`: `NotEnrolled`, `Platform`, `Storage`. What network and server do is tried again.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `followOrders`(`cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_follow_orders(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * The person is there (到着): `spot` is the parking space or counter, at most 60 characters.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `CardNumber`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `here`(`order`: OrderId, `spot`: kotlin.String, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_here(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterString.lower(`spot`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * The last pass of an order that this phone asked for. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `lastPickupPass`(`order`: OrderId): PickupPass? {
+            return FfiConverterOptionalTypePickupPass.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_pickup_pass(
+        it,
+
+        FfiConverterTypeOrderId.lower(`order`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The last basket, while its code holds. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `lastSelfBasket`(): SelfBasketView? {
+            return FfiConverterOptionalTypeSelfBasketView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_last_self_basket(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The person has read the question to a change of an order: the order stays as it is. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `leaveOrderAsItIs`(`order`: OrderId)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_leave_order_as_it_is(
+        it,
+
+        FfiConverterTypeOrderId.lower(`order`),_status)
+}
+    }
+
+
+
+
+    /**
+     * In so many minutes the person is there. Minutes only; of words that overtake each other the newest counts.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `BadCart`, `NotEnrolled`, `Platform`, `Storage`; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `nearby`(`order`: OrderId, `etaMin`: kotlin.UInt, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_nearby(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterUInt.lower(`etaMin`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * A seat's code was scanned. A check-in there opens a plate's session without the staff.
+     *
+     * # Errors
+     * `Ordering`: `SeatRefused`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `openSeat`(`code`: kotlin.String, `store`: StoreId?, `checkIn`: CheckInId?, `cancel`: CancelToken?) : SeatSession {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_open_seat(
+                uniffiHandle,
+
+        FfiConverterString.lower(`code`),
+        FfiConverterOptionalTypeStoreId.lower(`store`),
+        FfiConverterOptionalTypeCheckInId.lower(`checkIn`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferSeatSession.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeSeatSession.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Puts a saved cart into the cart of its store, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `orderFavouriteCart`(`name`: kotlin.String): ReorderedCart {
+            return FfiConverterTypeReorderedCart.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_order_favourite_cart(
+        it,
+
+        FfiConverterString.lower(`name`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Another card, by the provider's token for it.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`; `CardNumber`, `BadCart`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `payOrderAgain`(`order`: OrderId, `token`: kotlin.String, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_again(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterString.lower(`token`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * It is paid at the counter instead.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `payOrderAtCounter`(`order`: OrderId, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Someone else fetches it (代理受取): a code that hands it over once. A new one takes the place of the last.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `pickupPass`(`order`: OrderId, `cancel`: CancelToken?) : PickupPass {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_pickup_pass(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferPickupPass.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePickupPass.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Removes a saved cart. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchFavourite`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `removeFavouriteCart`(`name`: kotlin.String)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_remove_favourite_cart(
+        it,
+
+        FfiConverterString.lower(`name`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Puts what an order was of into the cart, modifiers and all, in the place of what is there. What is not sold any more is flagged. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `reorder`(`order`: OrderId): ReorderedCart {
+            return FfiConverterTypeReorderedCart.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder(
+        it,
+
+        FfiConverterTypeOrderId.lower(`order`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Puts what a receipt lists into the cart of its store, in the place of what is there. Local, durable.
+     *
+     * # Errors
+     * As for `reorder`.
+     */
+    @Throws(NorenException::class)override fun `reorderReceipt`(`receipt`: ReceiptId): ReorderedCart {
+            return FfiConverterTypeReorderedCart.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_reorder_receipt(
+        it,
+
+        FfiConverterTypeReceiptId.lower(`receipt`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Eat-in to take-out or back, as it would be shown, until hand-over. Local.
+     *
+     * # Errors
+     * As for `review_order_edit`.
+     */
+    @Throws(NorenException::class)override fun `reviewOrderAmend`(`order`: OrderId, `taxHandoff`: TaxHandoff): OrderChangeReview {
+            return FfiConverterTypeOrderChangeReview.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_amend(
+        it,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterTypeTaxHandoff.lower(`taxHandoff`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Another cart or time, as it would be shown, before the store has accepted. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoSuchOrder`, `HasProblems`, `BadCart`, `CardNumber`, `NoMenu`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `reviewOrderEdit`(`order`: OrderId, `cart`: Cart, `time`: PickupTime): OrderChangeReview {
+            return FfiConverterTypeOrderChangeReview.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_review_order_edit(
+        it,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterTypeCart.lower(`cart`),
+        FfiConverterTypePickupTime.lower(`time`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Keeps the cart under a name ("いつもの"), in the place of one that has it. Local, durable.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `CardNumber`, `NotEnrolled`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `saveFavouriteCart`(`name`: kotlin.String, `of`: CartOf)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_save_favourite_cart(
+        it,
+
+        FfiConverterString.lower(`name`),
+        FfiConverterTypeCartOf.lower(`of`),_status)
+}
+    }
+
+
+
+
+    /**
+     * The session at a table that was opened last on this phone. Local.
+     *
+     * # Errors
+     * `Ordering`: `Storage`.
+     */
+    @Throws(NorenException::class)override fun `seatSession`(): SeatSession? {
+            return FfiConverterOptionalTypeSeatSession.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_seat_session(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What was scanned in the store becomes one code for the self-till (セルフレジ), priced by the backend.
+     *
+     * # Errors
+     * `Ordering`: `BadCart`, `NotEnrolled`, `Refused`…; `Cancelled`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `selfBasket`(`store`: StoreId, `pieces`: List<BasketPiece>, `cancel`: CancelToken?) : SelfBasketView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_self_basket(
+                uniffiHandle,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterSequenceTypeBasketPiece.lower(`pieces`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferSelfBasketView.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeSelfBasketView.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What the payment provider asked for is done.
+     *
+     * # Errors
+     * As for `pay_order_at_counter`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `stepUpDone`(`order`: OrderId, `cancel`: CancelToken?) : OrderStepOutcome {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_step_up_done(
+                uniffiHandle,
+
+        FfiConverterTypeOrderId.lower(`order`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation).let { RustBufferOrderStepOutcome.create(it.capacity.toULong(), it.len.toULong(), it.data) } },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeOrderStepOutcome.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
 
 
     /**
@@ -7323,6 +8415,38 @@ public object FfiConverterOptionalTypeProductView: FfiConverterRustBuffer<Produc
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeSelfBasketView: FfiConverterRustBuffer<SelfBasketView?> {
+    override fun read(buf: ByteBuffer): SelfBasketView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSelfBasketView.read(buf)
+    }
+
+    override fun allocationSize(value: SelfBasketView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSelfBasketView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SelfBasketView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSelfBasketView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeStoreAnswer: FfiConverterRustBuffer<StoreAnswer?> {
     override fun read(buf: ByteBuffer): StoreAnswer? {
         if (buf.get().toInt() == 0) {
@@ -7377,6 +8501,70 @@ public object FfiConverterOptionalTypePosition: FfiConverterRustBuffer<Position?
         } else {
             buf.put(1)
             FfiConverterTypePosition.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypePickupPass: FfiConverterRustBuffer<PickupPass?> {
+    override fun read(buf: ByteBuffer): PickupPass? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePickupPass.read(buf)
+    }
+
+    override fun allocationSize(value: PickupPass?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePickupPass.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PickupPass?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePickupPass.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSeatSession: FfiConverterRustBuffer<SeatSession?> {
+    override fun read(buf: ByteBuffer): SeatSession? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSeatSession.read(buf)
+    }
+
+    override fun allocationSize(value: SeatSession?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSeatSession.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SeatSession?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSeatSession.write(value, buf)
         }
     }
 }
@@ -7473,6 +8661,38 @@ public object FfiConverterOptionalTypeLink: FfiConverterRustBuffer<Link?> {
         } else {
             buf.put(1)
             FfiConverterTypeLink.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeCheckInId: FfiConverterRustBuffer<CheckInId?> {
+    override fun read(buf: ByteBuffer): CheckInId? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCheckInId.read(buf)
+    }
+
+    override fun allocationSize(value: CheckInId?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCheckInId.allocationSize(value)
+        }
+    }
+
+    override fun write(value: CheckInId?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCheckInId.write(value, buf)
         }
     }
 }
@@ -7617,6 +8837,34 @@ public object FfiConverterSequenceTypeCouponView: FfiConverterRustBuffer<List<Co
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeCouponView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeFavouriteCart: FfiConverterRustBuffer<List<FavouriteCart>> {
+    override fun read(buf: ByteBuffer): List<FavouriteCart> {
+        val len = buf.getInt()
+        return List<FavouriteCart>(len) {
+            FfiConverterTypeFavouriteCart.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<FavouriteCart>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeFavouriteCart.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<FavouriteCart>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeFavouriteCart.write(it, buf)
         }
     }
 }
@@ -7879,6 +9127,34 @@ public object FfiConverterSequenceTypeBasketLine: FfiConverterRustBuffer<List<Ba
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeBasketPiece: FfiConverterRustBuffer<List<BasketPiece>> {
+    override fun read(buf: ByteBuffer): List<BasketPiece> {
+        val len = buf.getInt()
+        return List<BasketPiece>(len) {
+            FfiConverterTypeBasketPiece.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<BasketPiece>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeBasketPiece.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<BasketPiece>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeBasketPiece.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeObservation: FfiConverterRustBuffer<List<Observation>> {
     override fun read(buf: ByteBuffer): List<Observation> {
         val len = buf.getInt()
@@ -8119,6 +9395,28 @@ public object FfiConverterSequenceTypeStoreId: FfiConverterRustBuffer<List<Store
 
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 object CatalogueExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<CatalogueException> {
     override fun lift(error_buf: RustBuffer.ByValue): CatalogueException =
         app.noren.core.CatalogueException.ErrorHandler.lift(
@@ -8218,6 +9516,8 @@ object OpenExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<Open
 
 
 
+
+
 object OrderingExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<OrderingException> {
     override fun lift(error_buf: RustBuffer.ByValue): OrderingException =
         app.noren.core.OrderingException.ErrorHandler.lift(
@@ -8297,6 +9597,10 @@ object StorageExceptionExternalErrorHandler : UniffiRustCallStatusErrorHandler<S
             }
         )
 }
+
+
+
+
 
 
 

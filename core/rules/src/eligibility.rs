@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::basket::Basket;
 use crate::conditions::{self, Condition, ConditionKind};
-use crate::ids::{PlaceId, StoreId};
-use crate::offers::{Audience, Offer, OfferId, SpendBasis};
+use crate::ids::{PlaceId, Sku, StoreId};
+use crate::offers::{Audience, Offer, OfferId, PurchaseRule, SpendBasis};
 use crate::receipt::Channel;
 use crate::wire::Assurance;
 
@@ -28,6 +28,15 @@ pub struct CheckInFact {
     pub from_expressway: bool,
 }
 
+/// A purchase of the member's, as far as offers ask for it: a sale that was not cancelled, less what went back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurchaseFact {
+    /// When, in seconds since the Unix epoch.
+    pub at_s: i64,
+    /// The article codes of what was kept, each once, ascending.
+    pub skus: Vec<Sku>,
+}
+
 /// What is known of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberFacts {
@@ -41,6 +50,8 @@ pub struct MemberFacts {
     pub check_ins: Vec<CheckInFact>,
     /// How often the member has used which offer, on all devices.
     pub used: BTreeMap<OfferId, u32>,
+    /// Purchases, as far back as offers ask; `None` where the issuer's lease has settled what it asks of them. See [`purchases`].
+    pub bought: Option<Vec<PurchaseFact>>,
     /// True at a till that reads the offer in the device's allotment: the issuer leased it to this device, so what only issuer and phone know
     /// (first visit, check-in, linked) is taken as settled. A phone that lied to get it can spend its allotment, and no more.
     pub allotted: bool,
@@ -50,8 +61,60 @@ impl MemberFacts {
     /// A member of whom nothing else is known.
     #[must_use]
     pub fn of(assurance: Assurance) -> Self {
-        Self { assurance, staff: false, first_visit: None, check_ins: Vec::new(), used: BTreeMap::new(), allotted: false }
+        Self {
+            assurance,
+            staff: false,
+            first_visit: None,
+            check_ins: Vec::new(),
+            used: BTreeMap::new(),
+            bought: Some(Vec::new()),
+            allotted: false,
+        }
     }
+}
+
+impl MemberFacts {
+    /// How many purchases are missing of what an offer asks at a moment; 0 where they are there, or a lease has settled it.
+    #[must_use]
+    pub fn missing_purchases(&self, rule: &PurchaseRule, at_s: i64) -> u32 {
+        let Some(bought) = self.bought.as_ref().filter(|_| !self.allotted) else { return 0 };
+        let in_time = |purchase: &&PurchaseFact| (rule.since_s(at_s)..=at_s).contains(&purchase.at_s);
+        let count = bought.iter().filter(in_time).filter(|purchase| purchase.skus.iter().any(|sku| rule.counts(sku.as_str()))).count();
+        rule.times.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+}
+
+/// Pieces of an article on a receipt that was not cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptedPieces<'a> {
+    /// The sale: the receipt itself, or the one that a return or an amendment names.
+    pub sale: &'a str,
+    /// When it was sold, in seconds since the Unix epoch; `None` on what belongs to a sale.
+    pub sold_at_s: Option<i64>,
+    /// The article code.
+    pub sku: &'a str,
+    /// Pieces; below 0 where they go back.
+    pub quantity: i64,
+}
+
+/// Purchases out of receipts, as phone and backend have them: in whatever order they come, what went back is taken off its sale, and a sale of which
+/// nothing was kept is none. What belongs to a sale that is not among them is left out. The oldest first.
+#[must_use]
+pub fn purchases<'a>(pieces: impl IntoIterator<Item = ReceiptedPieces<'a>>) -> Vec<PurchaseFact> {
+    let mut sales: BTreeMap<&str, (Option<i64>, BTreeMap<&str, i64>)> = BTreeMap::new();
+    for line in pieces {
+        let (sold_at_s, kept) = sales.entry(line.sale).or_default();
+        *sold_at_s = sold_at_s.or(line.sold_at_s);
+        let kept = kept.entry(line.sku).or_default();
+        *kept = kept.saturating_add(line.quantity);
+    }
+    let fact = |(sold_at_s, kept): (Option<i64>, BTreeMap<&str, i64>)| {
+        let skus: Vec<Sku> = kept.into_iter().filter(|(_, pieces)| *pieces > 0).map(|(sku, _)| sku.into()).collect();
+        Some(PurchaseFact { at_s: sold_at_s?, skus }).filter(|purchase| !purchase.skus.is_empty())
+    };
+    let mut purchases: Vec<PurchaseFact> = sales.into_values().filter_map(fact).collect();
+    purchases.sort_by(|a, b| (a.at_s, &a.skus).cmp(&(b.at_s, &b.skus)));
+    purchases
 }
 
 /// Where the offer would be used.
@@ -142,6 +205,11 @@ pub enum CouponReason {
     NoCheckIn,
     /// The check-in was by the ordinary road.
     NotFromExpressway,
+    /// So many purchases are missing.
+    NotBought {
+        /// How many.
+        missing: u32,
+    },
     /// No line of the basket that it applies to.
     NoLine,
     /// The basket is too small.
@@ -242,7 +310,13 @@ fn check_moment(offer: &Offer, circumstances: &Circumstances<'_>, at_s: i64) -> 
             return Err(CouponReason::ConditionOff(kind));
         }
     }
+    check_bought(offer, circumstances.member, at_s)?;
     check_visit(offer, circumstances, at_s)
+}
+
+fn check_bought(offer: &Offer, member: &MemberFacts, at_s: i64) -> Result<(), CouponReason> {
+    let missing = offer.bought.as_ref().map_or(0, |rule| member.missing_purchases(rule, at_s));
+    if missing == 0 { Ok(()) } else { Err(CouponReason::NotBought { missing }) }
 }
 
 fn check_visit(offer: &Offer, circumstances: &Circumstances<'_>, at_s: i64) -> Result<(), CouponReason> {

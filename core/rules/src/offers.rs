@@ -141,6 +141,37 @@ pub struct MinimumSpend {
     pub basis: SpendBasis,
 }
 
+/// What the member must have bought before (次回クーポン): so many purchases of such goods within so many days. What went back does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PurchaseRule {
+    /// Article codes that begin so, as those of a class of goods do; every purchase counts where this is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sku_prefixes: Vec<String>,
+    /// How many purchases at least; a receipt is one, however many pieces are on it. 1 to 1,000.
+    pub times: u32,
+    /// Within so many days before, of 24 hours. 1 to [`MAX_PURCHASE_DAYS`].
+    pub within_days: u32,
+}
+
+/// How long ago a purchase may be that an offer asks for, in days.
+pub const MAX_PURCHASE_DAYS: u32 = 366;
+
+impl PurchaseRule {
+    /// From which second on purchases count at a moment.
+    #[must_use]
+    pub fn since_s(&self, now_s: i64) -> i64 {
+        now_s.saturating_sub(i64::from(self.within_days).saturating_mul(86_400))
+    }
+
+    /// True for goods of this article code.
+    #[must_use]
+    pub fn counts(&self, sku: &str) -> bool {
+        self.sku_prefixes.is_empty() || self.sku_prefixes.iter().any(|prefix| sku.starts_with(prefix.as_str()))
+    }
+}
+
 /// How much an offer takes off. All is counted on what the lines came to before any coupon, so that the order of coupons changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -263,6 +294,9 @@ pub struct Offer {
     pub budget: Option<Budget>,
     /// True when a till without a connection may take it, out of its share.
     pub offline: bool,
+    /// What the member must have bought before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bought: Option<PurchaseRule>,
 }
 
 impl Offer {
@@ -292,6 +326,7 @@ impl Offer {
             per_member: Some(1),
             budget: None,
             offline: false,
+            bought: None,
         }
     }
 
@@ -314,7 +349,8 @@ impl Offer {
     #[must_use]
     pub fn is_timed(&self) -> bool {
         let by_check_in = matches!(self.audience, Audience::Visitor { .. } | Audience::Traveller { .. });
-        self.from_s.is_some() || self.until_s.is_some() || self.time_of_day.is_some() || self.condition.is_some() || by_check_in
+        let by_clock = self.from_s.is_some() || self.until_s.is_some() || self.time_of_day.is_some();
+        by_clock || self.condition.is_some() || self.bought.is_some() || by_check_in
     }
 
     /// True when it applies to goods of this article code and class.

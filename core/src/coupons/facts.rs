@@ -7,7 +7,7 @@ use noren_rules::basket::Basket;
 use noren_rules::best_set::Coupon;
 use noren_rules::conditions::Condition;
 use noren_rules::credential::Allotment;
-use noren_rules::eligibility::{self, CheckInFact, Circumstances, CouponReason, MemberFacts, Moment, PlaceFacts};
+use noren_rules::eligibility::{self, CheckInFact, Circumstances, CouponReason, MemberFacts, Moment, PlaceFacts, PurchaseFact};
 use noren_rules::grants::GrantState;
 use noren_rules::ids::{PlaceId, StoreId};
 use noren_rules::offers::{Offer, OfferId};
@@ -87,6 +87,7 @@ impl Facts {
             allotment,
         };
         facts.member = facts.member_facts();
+        facts.member.bought = Some(facts.bought(core)?);
         (facts.grants, facts.unheard) = facts.grants_of(core)?;
         Ok(Some(facts))
     }
@@ -112,6 +113,12 @@ impl Facts {
             from_expressway: note.from_expressway,
         }));
         member
+    }
+
+    /// As far back as an offer asks for; none of them does, mostly.
+    fn bought(&self, core: &Core) -> Result<Vec<PurchaseFact>, StorageError> {
+        let since_s = self.rules.offers.values().filter_map(|offer| Some(offer.bought.as_ref()?.since_s(self.moment.now_s))).min();
+        since_s.map_or_else(|| Ok(Vec::new()), |since_s| core.coupons.bought_since(since_s))
     }
 
     fn grants_of(&self, core: &Core) -> Result<(Vec<KnownGrant>, Vec<u64>), StorageError> {
@@ -177,11 +184,15 @@ impl Facts {
         eligibility::check(offer, &self.circumstances(&member, &place), basket)
     }
 
-    /// The member, as far as a grant's lease has settled it already: the issuer gave it knowing whether it is the first visit.
+    /// The member, as far as a grant's lease has settled it already: the issuer gave it knowing whether it is the first visit, and
+    /// what was bought.
     pub(crate) fn member_for(&self, leased: bool) -> MemberFacts {
         let mut member = self.member.clone();
         if leased && member.first_visit.is_none() {
             member.first_visit = Some(true);
+        }
+        if leased {
+            member.bought = None;
         }
         member
     }

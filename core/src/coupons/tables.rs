@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use noren_rules::eligibility::PurchaseFact;
 use noren_rules::grants::GrantState;
 use noren_rules::ids::MemberId;
 use noren_rules::offers::OfferId;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OpenRules;
 use crate::places::KeptRules;
+use crate::purchases::bought;
 use crate::purchases::coupons::{OnReceipts, of_serial};
 use crate::storage::seal::Place;
 use crate::storage::{Database, Sealer, StorageError};
@@ -164,6 +166,11 @@ impl CouponStore {
     /// What the receipts on the phone say of these grants.
     pub(crate) fn on_receipts(&self, serials: impl Iterator<Item = u64>) -> Result<BTreeMap<u64, OnReceipts>, StorageError> {
         self.cache_db.read(|c| serials.map(|serial| Ok((serial, of_serial(c, serial)?))).collect())
+    }
+
+    /// Purchases from a second on.
+    pub(crate) fn bought_since(&self, since_s: i64) -> Result<Vec<PurchaseFact>, StorageError> {
+        self.cache_db.read(|c| bought::since(c, since_s))
     }
 
     /// Every grant that was shown, with its last showing.

@@ -172,6 +172,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stream_comes_as_it_is_sent_and_its_break_is_one() {
+        let transport = HttpTransport::new().unwrap();
+        let url = answer_once(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: 1\n\n").await;
+        let mut answer = transport.stream(get(url)).await.unwrap();
+        assert_eq!((answer.status, answer.headers[0].0.as_str()), (200, "content-type"));
+        let mut body = Vec::new();
+        while let Some(bytes) = answer.body.next().await.unwrap() {
+            body.extend(bytes);
+        }
+        assert_eq!(body, b"data: 1\n\n");
+        let url = answer_once(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 20\r\n\r\ndata").await;
+        let mut answer = transport.stream(get(url)).await.unwrap();
+        let end = loop {
+            match answer.body.next().await {
+                Ok(Some(_)) => {}
+                end => break end,
+            }
+        };
+        assert_eq!(end, Err(TransportError::Broken));
+    }
+
+    #[tokio::test]
     async fn packed_answers_are_unpacked_up_to_the_limit() {
         let transport = HttpTransport::new().unwrap();
         for (length, expected) in [(1 << 20, Ok(1 << 20)), (MAX_BODY + 1, Err(TransportError::TooLarge))] {

@@ -77,6 +77,7 @@ impl OrderingStore {
             for kept in self.mirrored_in(tx, member)? {
                 if kept.view.changed_at_ms < as_of_ms && orders.iter().all(|order| order.id != kept.view.id) {
                     tx.execute("DELETE FROM orders WHERE id = ?1", [kept.view.id.as_str()])?;
+                    tx.execute("DELETE FROM order_codes WHERE name IN ('pass:' || ?1, 'question:' || ?1)", [kept.view.id.as_str()])?;
                     changed = true;
                 }
             }

@@ -11,6 +11,7 @@ use super::{KIND_ORDER, ORDERS_COLLECTION, OrderQuestionView, OrderingError, Ord
 use crate::member::CardStore;
 use crate::outbox::{IntentState, Outcome};
 use crate::platform::Change;
+use crate::replica::Freshness;
 use crate::storage::StorageError;
 
 /// What ended is shown for so long.
@@ -27,6 +28,7 @@ impl OrderingService {
         let (device, member, now_ms) = (self.device()?, self.member()?, core.clock.now().now_ms);
         let mirrored = core.ordering.mirrored(&member)?;
         let placed = core.ordering.placed_orders(&device)?;
+        let freshness = core.collections.freshness(ORDERS_COLLECTION)?;
         let mut orders: Vec<PlacedOrder> = Vec::with_capacity(mirrored.len());
         for kept in &mirrored {
             let note = placed.iter().find(|note| note.id == kept.view.id);
@@ -34,14 +36,12 @@ impl OrderingService {
         }
         for note in placed.iter().filter(|note| mirrored.iter().all(|kept| kept.view.id != note.id)) {
             let is_shown = note.answer.is_none() || now_ms.saturating_sub(note.at_ms) < SHOWN_MS;
-            // Answered and no longer in the backend's list: it is over.
-            let is_over = matches!(note.answer, Some(PlacedAnswer::Answered { question: None }));
-            if is_shown && !is_over {
+            if is_shown && !is_over(note, &freshness) {
                 orders.push(self.view(None, Some(note))?);
             }
         }
         orders.sort_by_key(|order| std::cmp::Reverse(order.order.placed_at_ms));
-        Ok(OrdersPage { orders, freshness: core.collections.freshness(ORDERS_COLLECTION)? })
+        Ok(OrdersPage { orders, freshness })
     }
 
     /// One order. Local, at once.
@@ -115,11 +115,13 @@ impl OrderingService {
     fn view(&self, heard: Option<&OrderView>, note: Option<&PlacedNote>) -> Result<PlacedOrder, OrderingError> {
         let (order, is_heard) = match (heard, note) {
             (Some(heard), _) => (heard.clone(), true),
-            (None, Some(note)) => (unheard(note), matches!(note.answer, Some(PlacedAnswer::Answered { .. }))),
+            // The mirror was dropped: as it was answered then.
+            (None, Some(PlacedNote { answer: Some(PlacedAnswer::Answered { order, .. }), .. })) => ((**order).clone(), true),
+            (None, Some(note)) => (unheard(note), false),
             (None, None) => return Err(OrderingError::NoSuchOrder),
         };
         let question = match note.and_then(|note| note.answer.as_ref()) {
-            Some(PlacedAnswer::Answered { question: Some(question) }) => Some((**question).clone()),
+            Some(PlacedAnswer::Answered { question: Some(question), .. }) => Some((**question).clone()),
             _ => self.core.ordering.code(&question_name(&order.id))?,
         };
         let refused = match note.and_then(|note| note.answer.as_ref()) {
@@ -158,6 +160,12 @@ impl OrderingService {
     }
 }
 
+/// True for an order that was answered, and is no longer in a list that the backend gave since.
+fn is_over(note: &PlacedNote, freshness: &Freshness) -> bool {
+    let is_taken = matches!(note.answer, Some(PlacedAnswer::Answered { question: None, .. }));
+    is_taken && freshness.as_of_ms.is_some_and(|as_of_ms| as_of_ms > note.at_ms)
+}
+
 /// Under which a question to a step is kept.
 pub(super) fn question_name(order: &OrderId) -> String {
     format!("question:{order}")
@@ -168,8 +176,7 @@ fn unheard(note: &PlacedNote) -> OrderView {
     let (placed, shown) = (&note.placed, &note.placed.shown);
     let surely_waits = note.intent == Some(IntentState::Pending) && !note.may_have_arrived;
     let state = match &note.answer {
-        Some(PlacedAnswer::Answered { .. }) => OrderState::Rejected,
-        Some(PlacedAnswer::NotTaken { .. } | PlacedAnswer::Never) => OrderState::Failed,
+        Some(_) => OrderState::Failed,
         None if surely_waits => OrderState::Submitted,
         None => OrderState::Unknown,
     };
@@ -206,14 +213,12 @@ fn unheard(note: &PlacedNote) -> OrderView {
 }
 
 fn words(order: &OrderView, waiting: Option<&PlacedNote>) -> (String, String) {
-    let (ja, en) = match (order.rejected, waiting) {
-        (Some(reason), _) => (reason.text_ja(), reason.text_en()),
-        (None, Some(_)) if order.state == OrderState::Submitted => {
-            ("送信待ちです。まだ店舗に届いていません", "Waiting for a connection: the store does not have it yet")
+    match waiting {
+        Some(_) if order.rejected.is_none() && order.state == OrderState::Submitted => {
+            ("送信待ちです。まだ店舗に届いていません".into(), "Waiting for a connection: the store does not have it yet".into())
         }
-        _ => (order.state.text_ja(), order.state.text_en()),
-    };
-    (ja.into(), en.into())
+        _ => (order.text_ja(), order.text_en()),
+    }
 }
 
 /// True when the backend's word on an order reads.

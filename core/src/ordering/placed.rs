@@ -3,7 +3,7 @@
 use noren_rules::cart::{Cart, OrderSnapshot};
 use noren_rules::ids::{DeviceId, IdempotencyKey, OrderId};
 use noren_rules::order::OrderState;
-use noren_rules::wire::{OrderAnswer, OrderLineView, OrderQuestion, Reason};
+use noren_rules::wire::{OrderAnswer, OrderLineView, OrderQuestion, OrderView, Reason};
 use rusqlite::{Connection, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +43,8 @@ pub(super) struct Changing {
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum PlacedAnswer {
-    /// The backend has it; or asks, and then has it not.
-    Answered { question: Option<Box<OrderQuestion>> },
+    /// The backend has it; or asks, and then has it not. The order as it stood then, for as long as the mirror has nothing newer.
+    Answered { order: Box<OrderView>, question: Option<Box<OrderQuestion>> },
     /// The backend did not take it.
     NotTaken { code: Reason },
     /// It never arrived, and never will.
@@ -146,7 +146,7 @@ impl OrderingStore {
             let question = answer.question.clone().map(Box::new);
             let asks_for_slot = question.as_ref().is_some_and(|question| question.slot.is_some());
             let (asks, is_rejected) = (question.is_some(), answer.order.state == OrderState::Rejected);
-            self.close_placed(tx, &note, &PlacedAnswer::Answered { question })?;
+            self.close_placed(tx, &note, &PlacedAnswer::Answered { order: Box::new(answer.order.clone()), question })?;
             let Some(mut draft) = self.draft_in(tx, &note.placed.of, &note.placed.device)?.filter(|draft| draft.is_of(&note.id)) else {
                 return Ok(());
             };

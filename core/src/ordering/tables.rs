@@ -45,6 +45,9 @@ CREATE TABLE placed_orders(
 CREATE TABLE avoided_allergens(id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT NULL) STRICT;
 ";
 
+/// A menu that nobody asked for in this time is dropped.
+const KEEP_MS: i64 = 60 * 86_400_000;
+
 /// Ordering on the phone.
 #[derive(Debug)]
 pub(crate) struct OrderingStore {
@@ -76,6 +79,9 @@ impl OrderingStore {
     pub(super) fn take_menu(&self, menu: &StoreMenu, etag: Option<&str>, as_of_ms: i64) -> Result<(), StorageError> {
         let text = json(menu)?;
         self.cache_db.write(|tx| {
+            let over_ms = as_of_ms.saturating_sub(KEEP_MS);
+            tx.execute("DELETE FROM menus WHERE as_of_ms < ?1", [over_ms])?;
+            tx.execute("DELETE FROM menu_status WHERE as_of_ms < ?1", [over_ms])?;
             tx.execute(
                 "INSERT OR REPLACE INTO menus(store, etag, as_of_ms, taken, menu) VALUES (?1, ?2, ?3, (SELECT coalesce(max(taken), 0) + 1 FROM menus), ?4)",
                 params![menu.terms.store.as_str(), etag, as_of_ms, text],

@@ -15,7 +15,7 @@ use crate::text::grams;
 use noren_rules::ids::{ReceiptId, StoreId, TillId};
 
 /// Bits of `pos` below the second: ten for the millisecond, ten that tell equal ones apart.
-const BELOW_SECOND: u32 = 20;
+pub(super) const BELOW_SECOND: u32 = 20;
 const BELOW_MS: u32 = 10;
 /// Moments further from 1970 than this (about 270,000 years) are no moments of a sale.
 const LAST_SECOND: i64 = 1 << 43;

@@ -5,6 +5,7 @@
 //! - Lines name their description by number (`titles`); search looks through the titles, not through the lines.
 //! - Totals per month are kept in the transaction that changes a receipt.
 
+pub(crate) mod bought;
 pub(crate) mod coupons;
 mod endpoints;
 mod errors;

@@ -11,8 +11,8 @@ use noren_rules::code::MemberCode;
 use noren_rules::conditions::{Condition, ConditionKind};
 use noren_rules::grants::GrantState;
 use noren_rules::keys::SoftwareKey;
-use noren_rules::offers::{OfferId, TimeOfDay};
-use noren_rules::receipt::{Receipt, ReceiptCoupon};
+use noren_rules::offers::{Offer, OfferId, PurchaseRule, TimeOfDay};
+use noren_rules::receipt::{Receipt, ReceiptCoupon, ReceiptKind, ReceiptLine};
 use noren_rules::wire::{Stamp, StampCardState, StampProgramme, paths};
 use proptest::prelude::*;
 
@@ -65,6 +65,40 @@ async fn coupons_are_in_the_qr_while_a_presentation_is_open_and_offline() {
     assert_eq!(in_the_qr(&phone, &noren), [0, 1], "the code made ahead, too");
     noren.coupons().end_presentation();
     assert_eq!(in_the_qr(&phone, &noren), Vec::<u16>::new());
+}
+
+#[tokio::test]
+async fn an_offer_says_how_many_purchases_are_missing() {
+    let phone = Phone::new();
+    // The phone holds a grant of the first, which settles it, and none of the second.
+    let rule = || Some(PurchaseRule { sku_prefixes: vec!["sku1".into()], times: 2, within_days: 30 });
+    let asks = |shop: &mut Shop| {
+        shop.offers = [7, 8].map(|id| Offer { bought: rule(), ..offer(id, "うどん") }).to_vec();
+        shop.lease = leased(&[7]);
+    };
+    let noren = phone.at_miyajima(asks).await;
+    let said = |offer| {
+        let coupon = coupon(&noren, offer);
+        (coupon.usable_now, coupon.reason_ja)
+    };
+    let missing = |times: u32| (false, format!("対象商品をあと{times}回お買い上げで使えます"));
+    assert_eq!((said(7), said(8)), ((true, String::new()), missing(2)));
+    let now = phone.server.now_ms();
+    let sold = |n, days_ago: i64, lines: &[&str]| receipt(n, now - days_ago * 86_400_000, lines);
+    let voided = Receipt { voided: true, ..sold(4, 1, &["水", "うどん"]) };
+    let receipts = vec![sold(1, 1, &["水", "うどん"]), sold(2, 2, &["水"]), sold(3, 31, &["水", "うどん"]), voided];
+    phone.server.world.lock().unwrap().receipts = receipts;
+    noren.purchases().refresh().await.unwrap();
+    assert_eq!(said(8), missing(1), "one of other goods, one too long ago, one cancelled");
+    let back = Receipt { kind: ReceiptKind::Return, of: Some("r6".into()), ..sold(5, 0, &["水", "うどん"]) };
+    let back = Receipt { lines: back.lines.into_iter().map(|line| ReceiptLine { quantity: -1, ..line }).collect(), ..back };
+    phone.server.world.lock().unwrap().receipts.extend([sold(6, 3, &["水", "うどん"]), back]);
+    noren.purchases().refresh().await.unwrap();
+    assert_eq!(said(8), missing(1), "what went back was not bought");
+    phone.server.world.lock().unwrap().receipts.push(sold(7, 4, &["茶", "うどん"]));
+    noren.purchases().refresh().await.unwrap();
+    let why = coupon(&noren, 8).reason;
+    assert_ne!(why.as_deref(), Some("not_bought"));
 }
 
 #[tokio::test]

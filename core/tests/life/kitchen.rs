@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::support::*;
 use noren_core::Noren;
-use noren_core::net::Request;
+use noren_core::net::{BoxFuture, ByteStream, Request, StreamResponse, TransportError};
 use noren_rules::cart::*;
 use noren_rules::checkout::Checkout;
 use noren_rules::ids::*;
@@ -21,6 +21,10 @@ use noren_rules::wire::*;
 
 /// 11:40 in Tokyo: the lunch that is ordered.
 pub const NOON_MS: i64 = START_MS + 20 * 60_000;
+
+/// What a phone writes here.
+pub const WRITES: [&str; 7] =
+    [paths::SLOT_HOLDS, paths::SLOT_RELEASES, paths::ORDERS, paths::ORDER_STEPS, paths::ORDER_PASSES, paths::SEATS, paths::SELF_BASKETS];
 
 /// An order as the server has it.
 pub struct TakenOrder {
@@ -39,7 +43,7 @@ pub struct Kitchen {
     pub asks: VecDeque<OrderQuestion>,
     pub steps: Vec<OrderStepRequest>,
     /// What comes of the next streams of events; one that is not there cannot be had.
-    pub streams: VecDeque<VecDeque<Result<Vec<u8>, noren_core::net::TransportError>>>,
+    pub streams: VecDeque<VecDeque<Result<Vec<u8>, TransportError>>>,
     pub sessions: Vec<SeatSession>,
     pub passes: u32,
     pub baskets: Vec<SelfBasketRequest>,
@@ -427,6 +431,33 @@ impl Server {
             }
             other => panic!("no such path: {other}"),
         }
+    }
+}
+
+struct Chunks(VecDeque<Result<Vec<u8>, TransportError>>);
+
+impl ByteStream for Chunks {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<u8>>, TransportError>> {
+        Box::pin(async move { self.0.pop_front().transpose() })
+    }
+}
+
+impl Server {
+    /// The next stream of events, for a caller whose token is good.
+    pub fn events(&self, request: &Request) -> Result<StreamResponse, TransportError> {
+        if self.offline.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(TransportError::Offline);
+        }
+        let mut world = self.world.lock().unwrap();
+        world.sent.push(request.clone());
+        let chunks = world.kitchen.streams.pop_front().ok_or(TransportError::Unusable { reason: "no stream".into() })?;
+        let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let (status, kind, chunks) = match world.tokens.contains(token) {
+            true => (200, "text/event-stream", chunks),
+            false => (401, "application/json", VecDeque::from([Ok(problem(401, Reason::TokenExpired).1.into_bytes())])),
+        };
+        let headers = vec![("content-type".to_owned(), kind.to_owned())];
+        Ok(StreamResponse { status, headers, body: Box::new(Chunks(chunks)) })
     }
 }
 

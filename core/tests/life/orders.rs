@@ -224,7 +224,68 @@ async fn what_the_backend_does_not_take_leaves_the_cart() {
 }
 
 #[tokio::test]
+async fn a_dropped_cache_takes_no_pickup_code_along() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    let order = ordered(&noren).await;
+    let refused = { reviewed(&noren).await.order };
+    drop(noren);
+    for (name, _) in bytes_below(&phone.files()) {
+        if name.file_name().is_some_and(|name| name.to_string_lossy().starts_with("cache.db")) {
+            std::fs::remove_file(name).unwrap();
+        }
+    }
+    phone.offline(true);
+    let noren = phone.open();
+    let ordering = noren.ordering();
+    assert_eq!(ordering.orders().unwrap().orders[0].order.pickup_code.as_deref(), Some("CODE0001"));
+    assert_eq!(ordering.menu(&"s1".into(), None, None), Err(OrderingError::NoMenu));
+    assert_eq!(ordering.cart(&s1()).unwrap().order, Some(refused), "the cart is the person's word");
+    phone.offline(false);
+    ordering.refresh_orders().await.unwrap();
+    assert_eq!(ordering.orders().unwrap().orders.len(), 1);
+    // The backend has it no more.
+    phone.clock.pass(1_000);
+    phone.server.kitchen(|kitchen| kitchen.orders.clear());
+    ordering.refresh_orders().await.unwrap();
+    assert_eq!(ordering.orders().unwrap().orders, []);
+    assert_eq!(ordering.reorder(&order), Err(OrderingError::NoMenu), "what it was of is known all the same");
+}
+
+/// Everything that anything says to a log, in words.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<String>>);
+
+impl tracing::field::Visit for Log {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.lock().unwrap().push_str(&format!("{}={value:?}\n", field.name()));
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        span.record(&mut self.clone());
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
 async fn no_card_number_is_kept_or_sent_anywhere() {
+    let log = Log::default();
+    let _listening = tracing::subscriber::set_default(log.clone());
+    tracing::warn!("heard");
     let number = "4111-1111-1111-1111";
     let digits = "4111111111111111";
     let phone = Phone::new();
@@ -254,6 +315,8 @@ async fn no_card_number_is_kept_or_sent_anywhere() {
         assert!(!bytes.windows(6).any(|part| part == b"tok_ok"), "{name:?} tells the token");
     }
     assert!(phone.server.world.lock().unwrap().sent.iter().all(|sent| !holds(&sent.body)));
+    let log = log.0.lock().unwrap().clone();
+    assert!(log.contains("heard") && !holds(log.as_bytes()) && !log.contains("tok_ok"), "{log}");
 }
 
 #[tokio::test]

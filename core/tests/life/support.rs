@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use noren_core::net::{BoxFuture, ByteStream, Method, Request, Response, StreamResponse, Transport, TransportError};
+use noren_core::net::{BoxFuture, Method, Request, Response, StreamResponse, Transport, TransportError};
 use noren_core::platform::{Clock, DeviceKey, Entropy, PlatformError, SecureStore};
 use noren_core::{Config, Noren, OpenError, Platform};
 use noren_rules::credential::Credential;
@@ -288,10 +288,7 @@ impl Server {
             let (status, body, _) = ok(&self.membership(world, device));
             return (status, body, Some(etag));
         }
-        if let Some(answer) = self.read_kitchen(world, request, path, query) {
-            return answer;
-        }
-        if let Some(answer) = self.read_shop(world, request, path, query) {
+        if let Some(answer) = self.read_kitchen(world, request, path, query).or_else(|| self.read_shop(world, request, path, query)) {
             return answer;
         }
         if let Some(answer) = self.read_goods(&world.goods, request, path, query, device) {
@@ -403,13 +400,7 @@ impl Server {
             paths::LEASES | paths::CHECK_INS => self.write_shop(world, request, path, device),
             paths::REVIEWS | paths::FAVOURITES | paths::REACTIONS => self.write_goods(world, request, path, device),
             paths::HOLDS | paths::HOLD_PROGRESS | paths::HOLD_RELEASES => self.write_depot(world, request, path),
-            paths::SLOT_HOLDS
-            | paths::SLOT_RELEASES
-            | paths::ORDERS
-            | paths::ORDER_STEPS
-            | paths::ORDER_PASSES
-            | paths::SEATS
-            | paths::SELF_BASKETS => self.write_kitchen(world, request, path),
+            path if super::kitchen::WRITES.contains(&path) => self.write_kitchen(world, request, path),
             paths::TILL_SALES => (200, json!({ "sale": key }).to_string(), None),
             other => panic!("no such path: {other}"),
         }
@@ -451,34 +442,9 @@ fn asked(path: &str, request: &Request) -> Vec<u8> {
     [path.as_bytes(), b"\n", &request.body].concat()
 }
 
-struct Chunks(VecDeque<Result<Vec<u8>, TransportError>>);
-
-impl ByteStream for Chunks {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<u8>>, TransportError>> {
-        Box::pin(async move { self.0.pop_front().transpose() })
-    }
-}
-
 impl Transport for Server {
     fn stream(&self, request: Request) -> BoxFuture<'_, Result<StreamResponse, TransportError>> {
-        Box::pin(async move {
-            if self.offline.load(Ordering::SeqCst) {
-                return Err(TransportError::Offline);
-            }
-            let chunks = {
-                let mut world = self.world.lock().unwrap();
-                world.sent.push(request.clone());
-                world.kitchen.streams.pop_front()
-            };
-            let chunks = chunks.ok_or(TransportError::Unusable { reason: "no stream".into() })?;
-            let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
-            let (status, kind, chunks) = match self.world.lock().unwrap().tokens.contains(&token) {
-                true => (200, "text/event-stream", chunks),
-                false => (401, "application/json", VecDeque::from([Ok(problem(401, Reason::TokenExpired).1.into_bytes())])),
-            };
-            let headers = vec![("content-type".to_owned(), kind.to_owned())];
-            Ok(StreamResponse { status, headers, body: Box::new(Chunks(chunks)) })
-        })
+        Box::pin(async move { self.events(&request) })
     }
 
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {

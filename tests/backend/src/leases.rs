@@ -82,11 +82,13 @@ struct Wanted {
 impl Wanted {
     fn load(db: &Connection, device: &Device, member: &MemberId, scope: &Scope, now_s: i64) -> Result<Self, Fault> {
         let parts = members::parts(db, member)?;
-        let facts = wallet::facts(db, member, &parts, i64::MAX)?;
+        let known = offers::all(db)?;
+        let bought = wallet::bought(db, &parts, known.iter().map(|stored| &stored.offer), now_s)?;
+        let facts = MemberFacts { bought: Some(bought), ..wallet::facts(db, member, &parts, i64::MAX)? };
         let killed = offers::killed(db)?;
         let mut found = Vec::new();
         let mut rewards = BTreeMap::new();
-        for stored in offers::all(db)? {
+        for stored in known {
             let offer = stored.offer;
             if scope.has_offer(&offer) && !killed.contains(&offer.id) && may_have(&offer, &facts, now_s) {
                 if let Some(given) = stamps::rewards_of(db, &parts, offer.id)? {
@@ -148,7 +150,8 @@ fn may_have(offer: &Offer, facts: &MemberFacts, now_s: i64) -> bool {
     let at_a_till = offer.channels.is_empty() || offer.channels.contains(&Channel::Store);
     let known = offer.audience != Audience::Linked || facts.assurance != Assurance::Device;
     let first = !offer.first_visit || facts.first_visit == Some(true);
-    !facts.staff && in_time && at_a_till && known && first
+    let bought = offer.bought.as_ref().is_none_or(|rule| facts.missing_purchases(rule, now_s) == 0);
+    !facts.staff && in_time && at_a_till && known && first && bought
 }
 
 fn prolong(db: &Connection, before: Vec<Held>, now_s: i64) -> Result<Option<Allotment>, Fault> {

@@ -25,9 +25,10 @@
 //! - `stock`, `reservations`, `holds`: what is where, and what of it is kept for somebody
 //! - `menus`, `slots`: what is sold to order, and the kitchen's time that is kept for it
 //! - `orders`, `payments`: orders from the tap to the hand-over, and who takes their money
-//! - `seats`, `self_baskets`: guests at tables, and what they scanned for the self-till
+//! - `seats`, `self_baskets`, `add_ons`: guests at tables, what is scanned for the self-till, and what is taken along; `order_report`
 //! - `tills`, `identify`: what a till needs; `pages`: what the staff looks at; `resolution`, `erasure`, `membership`; `openapi`: the contract
 
+mod add_ons;
 mod app;
 mod areas;
 mod budgets;
@@ -61,6 +62,7 @@ mod menus;
 mod nonces;
 mod offers;
 mod openapi;
+mod order_report;
 mod orders;
 mod pages;
 mod payments;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use noren_rules::catalogue::{Sold, rank};
-use noren_rules::ids::ProductId;
+use noren_rules::ids::{ProductId, Sku, StoreId};
 use noren_rules::receipt::Receipt;
 use noren_rules::wire::{RankedProduct, Ranking};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -105,6 +105,17 @@ fn count_sold(db: &Connection, store: &str, now_ms: i64) -> Result<Vec<(u32, Sol
     }
     let sold = sold.into_iter().map(|(product, sold)| Sold { product, sold: to_uint(sold) }).collect();
     Ok(rank(sold).into_iter().take(MAX_LIMIT).collect())
+}
+
+/// Variants by what a store sold of them within the days that count, the most first.
+pub(crate) fn best_sellers(db: &Connection, store: &StoreId, now_ms: i64, most: u32) -> Result<Vec<Sku>, Fault> {
+    let today = now_ms.div_euclid(DAY_MS);
+    let mut statement = db.prepare_cached(
+        "SELECT sku FROM sold_days WHERE store = ?1 AND day BETWEEN ?2 AND ?3 GROUP BY sku HAVING SUM(quantity) > 0
+         ORDER BY SUM(quantity) DESC, sku LIMIT ?4",
+    )?;
+    let rows = statement.query_map(params![store.as_str(), first_day(today), today, most], |row| row.get(0).map(Sku))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// With what the catalogue says of each now; one that has left it in the meantime is left out.

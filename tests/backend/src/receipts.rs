@@ -77,6 +77,17 @@ pub(crate) fn children(db: &Connection, sale: &ReceiptId) -> Result<Vec<Receipt>
     rows.map(|row| with_state(row?)).collect()
 }
 
+/// The receipts of a part of a member that came from a moment on and are not cancelled.
+pub(crate) fn of_member_since(db: &Connection, part: &MemberId, since_ms: i64) -> Result<Vec<Receipt>, Fault> {
+    let sql = format!(
+        "SELECT {CONTENT} FROM receipt_owners o JOIN receipts r ON r.id = o.receipt
+         WHERE o.member = ?1 AND r.received_at_ms >= ?2 AND NOT EXISTS (SELECT 1 FROM receipt_voids v WHERE v.receipt = r.id)"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![part.as_str(), since_ms], |row| read_content(row, 0))?;
+    rows.map(|row| with_state(row?)).collect()
+}
+
 /// The member that has a receipt now.
 pub(crate) fn owner(db: &Connection, id: &ReceiptId) -> Result<Option<MemberId>, Fault> {
     let member: Option<String> =

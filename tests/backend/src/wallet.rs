@@ -1,13 +1,15 @@
 //! The member's coupons, stamps and check-ins, as the backend has them: over all parts of the canonical member.
 
-use noren_rules::eligibility::{CheckInFact, GRACE_S, MemberFacts};
+use noren_rules::eligibility::{CheckInFact, GRACE_S, MemberFacts, PurchaseFact, ReceiptedPieces, purchases};
 use noren_rules::ids::{DeviceId, MemberId};
+use noren_rules::offers::Offer;
+use noren_rules::receipt::{Receipt, ReceiptKind};
 use noren_rules::wire::{Assurance, OfferUse, Wallet, WalletGrant};
 use rusqlite::Connection;
 
 use crate::fault::Fault;
 use crate::http::{Answer, Call, json_with_etag};
-use crate::{check_ins, devices, grants, members, offers, stamps};
+use crate::{check_ins, devices, grants, members, offers, receipts, stamps};
 
 /// How long the wallet shows what is over.
 const SHOWN_S: i64 = 30 * 86_400;
@@ -84,6 +86,28 @@ pub(crate) fn facts(db: &Connection, member: &MemberId, parts: &[MemberId], chec
         used: grants::used(db, parts)?,
         ..MemberFacts::of(assurance)
     })
+}
+
+/// What a member has bought, as far back as one of these offers asks; none of them does, mostly.
+pub(crate) fn bought<'a>(
+    db: &Connection,
+    parts: &[MemberId],
+    offers: impl IntoIterator<Item = &'a Offer>,
+    now_s: i64,
+) -> Result<Vec<PurchaseFact>, Fault> {
+    let since_s = offers.into_iter().filter_map(|offer| Some(offer.bought.as_ref()?.since_s(now_s))).min();
+    let Some(since_s) = since_s else { return Ok(Vec::new()) };
+    let mut receipts: Vec<Receipt> = Vec::new();
+    for part in parts {
+        receipts.extend(receipts::of_member_since(db, part, since_s.saturating_mul(1_000))?);
+    }
+    let pieces = receipts.iter().filter_map(|receipt| {
+        let is_sale = receipt.kind == ReceiptKind::Sale;
+        let sale = if is_sale { receipt.id.as_str() } else { receipt.of.as_ref()?.as_str() };
+        let sold_at_s = is_sale.then(|| receipt.sold_at_ms.div_euclid(1_000));
+        Some(receipt.lines.iter().map(move |line| ReceiptedPieces { sale, sold_at_s, sku: &line.sku, quantity: line.quantity }))
+    });
+    Ok(purchases(pieces.flatten()))
 }
 
 fn has_visited(db: &Connection, parts: &[MemberId]) -> Result<bool, Fault> {

@@ -193,6 +193,7 @@ fn every_reason_has_its_own_short_words() {
         CouponReason::ConditionOff(ConditionKind::Rain),
         CouponReason::NoCheckIn,
         CouponReason::NotFromExpressway,
+        CouponReason::NotBought { missing: 1_000 },
         CouponReason::NoLine,
         CouponReason::MinimumSpend { missing_minor: 1_234_567 },
         CouponReason::NoGain,
@@ -213,6 +214,55 @@ fn every_reason_has_its_own_short_words() {
     assert!(words.iter().all(|[_, ja, en]| ja.chars().count() <= 30 && en.chars().count() <= 42), "{words:?}");
     assert_eq!(CouponReason::MinimumSpend { missing_minor: 300 }.text_ja("JPY"), "あと300円で使えます");
     assert_eq!(CouponReason::MinimumSpend { missing_minor: 305 }.text_en("GBP"), "GBP 3.05 more and it applies");
+}
+
+fn purchase(day: i64, skus: &[&str]) -> PurchaseFact {
+    PurchaseFact { at_s: NOW_S + day * 86_400, skus: skus.iter().map(|sku| (*sku).into()).collect() }
+}
+
+#[test]
+fn what_was_bought_before_earns_the_next_offer() {
+    let rule = PurchaseRule { sku_prefixes: vec!["49".into(), "coffee".into()], times: 2, within_days: 30 };
+    let next = Offer { bought: Some(rule), ..offer() };
+    let mut world = world();
+    let check = |world: &mut World, bought: Vec<PurchaseFact>| {
+        world.member.bought = Some(bought);
+        world.check(&next)
+    };
+    assert_eq!(check(&mut world, vec![]), Err("not_bought"));
+    assert_eq!(
+        check(&mut world, vec![purchase(-1, &["4901", "4902", "coffee-L"]), purchase(-2, &["50"])]),
+        Err("not_bought"),
+        "one receipt"
+    );
+    assert_eq!(check(&mut world, vec![purchase(-1, &["4901"]), purchase(-30, &["coffee-L", "50"])]), Ok(()));
+    assert_eq!(check(&mut world, vec![purchase(-1, &["4901"]), purchase(-31, &["coffee-L"])]), Err("not_bought"), "too long ago");
+    assert_eq!(check(&mut world, vec![purchase(-1, &["4901"]), purchase(1, &["4901"])]), Err("not_bought"), "not yet");
+    world.moment.proven = false;
+    assert_eq!(world.check(&next), Err("time_unproven"));
+    world.moment.proven = true;
+    world.member.bought = None;
+    assert_eq!(world.check(&next), Ok(()), "settled by a lease");
+    world.member.bought = Some(vec![]);
+    world.member.allotted = true;
+    assert_eq!(world.check(&next), Ok(()), "at a till that reads the allotment");
+}
+
+#[test]
+fn purchases_are_sales_less_what_went_back() {
+    let line = |sale, sold_at_s, sku, quantity| ReceiptedPieces { sale, sold_at_s, sku, quantity };
+    let found = purchases([
+        line("r2", None, "b", -1),
+        line("r2", Some(200), "a", 1),
+        line("r2", Some(200), "b", 1),
+        line("r1", Some(100), "a", 2),
+        line("r1", None, "a", -1),
+        line("r3", Some(300), "a", 1),
+        line("r3", None, "a", -1),
+        line("unknown", None, "a", -1),
+    ]);
+    let fact = |at_s, skus: &[&str]| PurchaseFact { at_s, skus: skus.iter().map(|sku| (*sku).into()).collect() };
+    assert_eq!(found, [fact(100, &["a"]), fact(200, &["a"])]);
 }
 
 fn timed() -> impl Strategy<Value = Offer> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use coset::cbor::Value;
 
-use super::{Audience, Budget, Discount, MinimumSpend, Offer, OfferId, SpendBasis, StackingRule, Texts, TimeOfDay};
+use super::{
+    Audience, Budget, Discount, MAX_PURCHASE_DAYS, MinimumSpend, Offer, OfferId, PurchaseRule, SpendBasis, StackingRule, Texts, TimeOfDay,
+};
 use crate::conditions::ConditionKind;
 use crate::fields::{Reader, Writer, number};
 use crate::receipt::Channel;
@@ -40,6 +42,8 @@ impl Offer {
             .put_some(21, self.per_member)
             .put_some(22, self.budget.map(budget))
             .put(23, self.offline)
+            // Since the second release: an offer without it is written as before.
+            .put_some(24, self.bought.as_ref().map(bought))
             .bytes()
     }
 
@@ -71,6 +75,7 @@ impl Offer {
             per_member: fields.maybe_number(21)?,
             budget: maybe(fields.take(22), read_budget)?,
             offline: fields.take(23)?.as_bool()?,
+            bought: maybe(fields.take(24), read_bought)?,
         };
         (offer.is_sound() && offer.payload() == payload).then_some(offer)
     }
@@ -86,7 +91,17 @@ impl Offer {
         let hours = self.time_of_day.is_none_or(|hours| hours.from_minute < 1440 && hours.until_minute <= 1440 && hours.weekdays < 128);
         let least = self.minimum_spend.is_none_or(|least| least.amount_minor >= 0);
         let lists = [self.stores.len(), self.places.len(), self.channels.len(), self.sku_prefixes.len(), self.classes.len()];
-        discount && hours && least && self.greatest_discount_permille <= 1000 && lists.iter().all(|len| *len <= MAX_LIST)
+        let bought = self.bought.as_ref().is_none_or(PurchaseRule::is_sound);
+        discount && hours && least && bought && self.greatest_discount_permille <= 1000 && lists.iter().all(|len| *len <= MAX_LIST)
+    }
+}
+
+impl PurchaseRule {
+    /// Figures that mean something, and code beginnings that are there.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let named = self.sku_prefixes.len() <= MAX_LIST && self.sku_prefixes.iter().all(|prefix| !prefix.is_empty());
+        named && (1..=1_000).contains(&self.times) && (1..=MAX_PURCHASE_DAYS).contains(&self.within_days)
     }
 }
 
@@ -177,6 +192,17 @@ fn read_minimum(value: Value) -> Option<MinimumSpend> {
     let [basis, amount_minor] = numbers(value)?;
     let basis = [SpendBasis::OfferLines, SpendBasis::Basket].into_iter().find(|known| *known as i64 == basis)?;
     Some(MinimumSpend { amount_minor, basis })
+}
+
+fn bought(rule: &PurchaseRule) -> Value {
+    let prefixes = strings(rule.sku_prefixes.iter().map(String::as_str));
+    Value::Array(vec![Value::from(rule.times), Value::from(rule.within_days), Value::Array(prefixes)])
+}
+
+fn read_bought(value: Value) -> Option<PurchaseRule> {
+    let [times, within_days, prefixes] = value.into_array().ok()?.try_into().ok()?;
+    let sku_prefixes = prefixes.into_array().ok()?.into_iter().map(|prefix| prefix.into_text().ok()).collect::<Option<_>>()?;
+    Some(PurchaseRule { sku_prefixes, times: number(&times)?, within_days: number(&within_days)? })
 }
 
 fn discount(discount: Discount) -> Value {

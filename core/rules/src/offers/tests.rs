@@ -13,6 +13,22 @@ fn issuers() -> Vec<IssuerKey> {
     vec![IssuerKey { key: key(2).public_key(), not_before_s: 0, not_after_s: NOW_S + 1 }]
 }
 
+fn rule() -> PurchaseRule {
+    PurchaseRule { sku_prefixes: vec!["49".into()], times: 3, within_days: 60 }
+}
+
+/// What was signed before offers could ask for purchases is read as it was, and written so still.
+#[test]
+fn an_offer_of_the_first_release_is_the_same() {
+    let offer = Offer { bought: None, ..full() };
+    let labels: Vec<i64> = cose::entries(cose::decode(&offer.payload()).unwrap()).unwrap().into_iter().map(|(label, _)| label).collect();
+    assert_eq!(labels, (1..=23).collect::<Vec<_>>());
+    let json = serde_json::to_string(&offer).unwrap();
+    assert!(!json.contains("bought") && serde_json::from_str::<Offer>(&json).unwrap() == offer, "{json}");
+    let asking = serde_json::to_string(&full()).unwrap();
+    assert_eq!(serde_json::from_str::<Offer>(&asking).unwrap(), full());
+}
+
 fn full() -> Offer {
     Offer {
         title: [("ja", "雨の日 10%引き"), ("en", "10 % off in the rain"), ("zh-Hant", "雨天九折")].into(),
@@ -35,6 +51,7 @@ fn full() -> Offer {
         per_member: Some(3),
         budget: Some(Budget::Discount(100_000)),
         offline: true,
+        bought: Some(rule()),
         ..Offer::new(OfferId(70_000), Discount::Percent { permille: 100 })
     }
 }
@@ -75,7 +92,7 @@ fn one_offer_has_one_form() {
     assert_eq!(altered(&|fields| fields.swap(1, 2)), None, "another order");
     assert_eq!(altered(&|fields| fields.push((99, Value::from(1)))), None, "a label from nowhere");
     assert_eq!(altered(&|fields| fields[0].1 = Value::from(2)), None, "a later version");
-    for label in 1..=23 {
+    for label in 1..=24 {
         let without = altered(&|fields| fields.retain(|(known, _)| *known != label));
         assert_ne!(without, Some(full()), "label {label}");
         let wrong = altered(&|fields| fields.iter_mut().filter(|(known, _)| *known == label).for_each(|(_, v)| *v = Value::Null));
@@ -97,6 +114,9 @@ fn figures_that_mean_nothing_are_refused() {
         Offer { time_of_day: Some(TimeOfDay { from_minute: 1440, ..hours }), ..full() },
         Offer { time_of_day: Some(TimeOfDay { weekdays: 128, ..hours }), ..full() },
         Offer { budget: Some(Budget::Redemptions(u64::MAX)), ..full() },
+        Offer { bought: Some(PurchaseRule { times: 0, ..rule() }), ..full() },
+        Offer { bought: Some(PurchaseRule { within_days: 367, ..rule() }), ..full() },
+        Offer { bought: Some(PurchaseRule { sku_prefixes: vec![String::new()], ..rule() }), ..full() },
     ];
     for offer in wrong {
         assert_eq!(Offer::open(&offer.sign(&key(2)), &issuers(), NOW_S), Err(RuleError::Malformed), "{offer:?}");

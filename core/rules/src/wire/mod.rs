@@ -278,6 +278,7 @@ mod coupons;
 mod kitchen;
 mod menus;
 mod operator;
+mod order_texts;
 mod orders;
 mod places;
 mod stock;

@@ -16,9 +16,9 @@ use crate::fault::Refusal;
 use crate::http::problem::{JSON, text};
 use crate::http::{Answer, Call};
 use crate::{
-    areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, holds, identify,
-    leases, links, membership, menus, nonces, offers, openapi, orders, pages, place_codes, places, points, quotes, ranking, reactions,
-    resolution, reviews, sales, seats, self_baskets, slots, stock, tills, tokens, wallet,
+    add_ons, areas, cards, catalogue, check_ins, claims, conditions, credits, ec, enrolment, erasure, favourites, feed, funnel, holds,
+    identify, leases, links, membership, menus, nonces, offers, openapi, order_report, orders, pages, place_codes, places, points, quotes,
+    ranking, reactions, resolution, reviews, sales, seats, self_baskets, slots, stock, tills, tokens, wallet,
 };
 
 /// Every route with its handler.
@@ -76,6 +76,8 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         (paths::KITCHEN_SEATS, post(seats::work)),
         (paths::SELF_BASKETS, post(self_baskets::post)),
         (paths::TILL_SELF_BASKETS, get(self_baskets::get)),
+        (paths::ORDER_ADD_ONS, get(add_ons::get)),
+        (paths::OPERATOR_ORDER_REPORT, get(order_report::get)),
         (paths::KITCHEN_PAGE, get(pages::kitchen)),
         (paths::MENUS, get(menus::get)),
         (paths::MENU_STATUS, get(menus::get_status)),

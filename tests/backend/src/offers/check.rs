@@ -2,7 +2,7 @@
 
 use noren_rules::keys::SoftwareKey;
 use noren_rules::lists::IssuerKey;
-use noren_rules::offers::{Audience, Discount, Offer, Texts, TimeOfDay};
+use noren_rules::offers::{Audience, Discount, Offer, PurchaseRule, Texts, TimeOfDay};
 use noren_rules::wire::{PutOffers, Reason, StampProgramme};
 
 use crate::fault::Refusal;
@@ -59,6 +59,7 @@ fn wrong_offer(offer: &Offer) -> Option<&'static str> {
             offer.offline && offer.stores.is_empty() && offer.places.is_empty(),
             "what tills take offline names its stores or places: their shares hang on them",
         ),
+        (!offer.bought.as_ref().is_none_or(PurchaseRule::is_sound), "bought asks for 1 to 1000 purchases within 1 to 366 days"),
         (!is_written_as_it_is_read(offer), "it does not come out of its signed form as it went in: name each entry of a list once"),
     ];
     faults.into_iter().find_map(|(is_wrong, what)| is_wrong.then_some(what))
@@ -122,7 +123,7 @@ mod tests {
     fn each_fault_is_named() {
         let good = Offer { title: [("ja", "半額")].into(), ..Offer::new(OfferId(7), Discount::Percent { permille: 500 }) };
         assert_eq!(wrong_offer(&good), None);
-        let cases: [(&str, Offer); 9] = [
+        let cases: [(&str, Offer); 10] = [
             ("number", Offer { id: OfferId(0), ..good.clone() }),
             ("title", Offer { title: Texts::default(), ..good.clone() }),
             ("ends before", Offer { from_s: Some(5), until_s: Some(5), ..good.clone() }),
@@ -131,6 +132,7 @@ mod tests {
             ("per_member", Offer { per_member: Some(0), ..good.clone() }),
             ("budget", Offer { budget: Some(Budget::Redemptions(0)), ..good.clone() }),
             ("offline", Offer { offline: true, ..good.clone() }),
+            ("bought", Offer { bought: Some(PurchaseRule { sku_prefixes: vec![], times: 0, within_days: 1 }), ..good.clone() }),
             ("check-in", Offer { audience: Audience::Visitor { within_s: 0 }, ..good.clone() }),
         ];
         for (says, offer) in cases {

@@ -186,6 +186,12 @@ impl Operation {
             paths::TILL_SELF_BASKETS => &[("code", "As it was scanned: 10 characters.")],
             paths::MENUS => &[("store", "The store.")],
             paths::MENU_STATUS => &[("stores", "1 to 20 ids, with commas between, each escaped as in a URL.")],
+            paths::ORDER_ADD_ONS => &[("order", "The order.")],
+            paths::OPERATOR_ORDER_REPORT => &[
+                ("store", "The store."),
+                ("from_ms", "The first millisecond of promised times that counts."),
+                ("until_ms", "The first that does not any more, at most 32 days later."),
+            ],
             paths::OPERATOR_FUNNEL => &[("offer", "The offer's number.")],
             _ => &[],
         }
@@ -201,7 +207,7 @@ impl Operation {
             add(401, "unauthorized, token_expired or unknown_device");
             add(403, "forbidden: the token is of the other kind");
         }
-        if self.is_post() || !self.query().is_empty() {
+        if self.is_post() || !self.query().is_empty() || self.has_etag() {
             add(400, if self.keyed { "key_missing, key_invalid or invalid_request" } else { "invalid_request" });
         }
         if self.is_post() {

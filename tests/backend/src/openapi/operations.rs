@@ -1,11 +1,11 @@
 //! The table of operations: who may call, what a call is for, and how it can be refused.
 
 use noren_rules::wire::{
-    AccessToken, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
+    AccessToken, AddOns, AreaBundle, CheckInAnswer, CheckInRequest, Claim, ClaimRequest, EcCode, EcCodeRequest, EnrolRequest, Enrolment,
     EraseRequest, Erasure, FavouriteRequest, Favourites, Funnel, Hold, HoldAnswer, HoldProgressRequest, HoldReleaseRequest, HoldRequest,
     Holds, Identification, IdentifyRequest, Kept, KitchenModeRequest, Lease, LeaseRequest, LinkRequest, MemberExport, Membership,
-    MenuStatus, MenuStatuses, Nonce, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills, PutMenus,
-    PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReactionCounts, ReactionsKept, ReactionsRequest,
+    MenuStatus, MenuStatuses, Nonce, OrderReport, PlaceCodeRequest, PlaceCodeText, PointsLedger, ProductPage, PutCondition, PutKills,
+    PutMenus, PutOffers, PutPlaces, PutProducts, PutStock, Quote, QuoteRequest, Ranking, ReactionCounts, ReactionsKept, ReactionsRequest,
     ReceiptPage, RegisterCards, RegisteredCards, Resolution, ResolveRequest, Review, ReviewPage, ReviewRequest, Revocation, RevokeRequest,
     SaleAnswer, SaleRequest, SeatRequest, SeatSession, SeatWorkAnswer, SeatWorkRequest, SelfBasket, SelfBasketRequest, SlotHoldAnswer,
     SlotHoldRequest, SlotReleaseRequest, SlotReleased, SoldOutRequest, StockEventsAnswer, StockEventsRequest, StockFlags, StockPage,
@@ -272,6 +272,13 @@ pub(super) fn operations() -> Vec<Operation> {
             "The basket of a code, for half an hour.",
             &[(404, "not_found: no such code in this store, or over")],
         ),
+        read::<AddOns>(
+            paths::ORDER_ADD_ONS,
+            App,
+            "What lies on the shelves of the store where an order is fetched.",
+            &[(404, "not_found: the member has no such order")],
+        ),
+        read::<OrderReport>(paths::OPERATOR_ORDER_REPORT, Operator, "Load, lateness, and what came of orders in a store.", &[]),
         Operation { media_type: "text/html; charset=utf-8", ..read::<Page>(paths::KITCHEN_PAGE, Open, "The page of a kitchen.", &[]) },
         read::<StoreMenu>(paths::MENUS, App, "All that a phone needs to order from a store; with ETag and If-None-Match.", NO_ORDERS),
         read::<MenuStatuses>(paths::MENU_STATUS, App, "What changes by the minute: mode, what is sold out, how full the kitchen is.", &[]),

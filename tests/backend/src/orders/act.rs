@@ -102,7 +102,7 @@ fn enter(db: &Connection, app: &App, stored: &mut Stored, before: &Order, effect
             let asked = OrderEffect::Refund { line: *line, from_piece: *from_piece, pieces: *pieces, money_minor, points: *points };
             keep(db, &id, &asked, money_minor > 0, now_ms)?;
             if stored.facts.has_receipt {
-                receipts::take_back(db, app, stored, before, *line, now_ms)?;
+                receipts::take_back(db, app, stored, before, (*line, *from_piece, *pieces), now_ms)?;
             }
             Ok(())
         }

@@ -24,6 +24,7 @@ pub(crate) use forget::{export, forget};
 pub(crate) use hand_over::{pass, post as hand_over};
 pub(crate) use kitchen::{get as get_kitchen, on_goods, post_step as post_kitchen_step};
 pub(crate) use receipts::ORDERS_TILL;
+pub(crate) use table::{Stored, find, promised_between};
 pub(crate) use work::settle;
 
 use noren_rules::wire::{OrderRequest, OrderStepRequest, Orders, paths};

@@ -1,6 +1,6 @@
 //! What the person does about an order.
 
-use noren_rules::cart::{Cart, OrderSnapshot};
+use noren_rules::cart::{Cart, CartChange, CartProblemKind, OrderSnapshot};
 use noren_rules::ids::{DeviceId, MemberId};
 use noren_rules::order::{OrderActor, OrderEvent, OrderState, PaymentState};
 use noren_rules::points::PointsKind;
@@ -110,8 +110,17 @@ struct Change<'a> {
     now_ms: i64,
 }
 
+/// Eaten elsewhere, it may cost something else: what the person saw of that is in what was shown.
 fn with_tax_handoff(cart: &Cart, tax_handoff: TaxHandoff) -> Cart {
-    Cart { tax_handoff, ..cart.clone() }
+    let mut cart = Cart { tax_handoff, ..cart.clone() };
+    cart.lines.iter_mut().for_each(|line| line.seen_minor = None);
+    cart
+}
+
+/// True for what does not go with another way of eating it. That something is sold out by now is no matter: it is made already.
+fn forbids_amendment(change: &CartChange) -> bool {
+    use CartProblemKind::{NotForHandoff, TaxHandoff};
+    matches!(change, CartChange::Rule(problem) if matches!(problem.kind, TaxHandoff { .. } | NotForHandoff { .. }))
 }
 
 /// Other lines or another time, before the store has accepted.
@@ -131,7 +140,7 @@ fn edit(db: &Connection, app: &App, stored: Stored, change: &Change<'_>, time: P
             None => return Err(conflict("the order's slot is gone: cancel it and order anew").into()),
         };
         give_up_coupons_and_points(db, edited, change.now_ms)?;
-        let priced = match look_at(db, app, edited, change, slot.promised_ms)? {
+        let priced = match look_at(db, app, edited, change, slot.promised_ms, |_| true)? {
             Ok(priced) => priced,
             Err(question) => return Ok(Err(question)),
         };
@@ -149,7 +158,7 @@ fn amend(db: &Connection, app: &App, stored: Stored, change: &Change<'_>) -> Res
     undoable(db, &stored, change, |amended| {
         give_up_coupons_and_points(db, amended, change.now_ms)?;
         let promised_ms = amended.order.promised_ms;
-        let priced = match look_at(db, app, amended, change, promised_ms)? {
+        let priced = match look_at(db, app, amended, change, promised_ms, forbids_amendment)? {
             Ok(priced) => priced,
             Err(question) => return Ok(Err(question)),
         };
@@ -187,11 +196,7 @@ fn undoable(
     }
 }
 
-fn question(
-    shown_now: Option<OrderSnapshot>,
-    changes: Vec<noren_rules::cart::CartChange>,
-    slot: Option<noren_rules::slots::SlotRefusal>,
-) -> OrderQuestion {
+fn question(shown_now: Option<OrderSnapshot>, changes: Vec<CartChange>, slot: Option<noren_rules::slots::SlotRefusal>) -> OrderQuestion {
     OrderQuestion { changes, slot, short: Vec::new(), shown_now }
 }
 
@@ -207,6 +212,7 @@ fn look_at(
     stored: &Stored,
     change: &Change<'_>,
     promised_ms: i64,
+    matters: impl Fn(&CartChange) -> bool,
 ) -> Result<Result<Priced, OrderQuestion>, Fault> {
     let shop = menus::shop(db, app, &stored.store)?.ok_or_else(no_such_order)?;
     let wish = Wish {
@@ -223,10 +229,11 @@ fn look_at(
         points: stored.facts.shown.points,
         now_ms: change.now_ms,
     };
-    let LookedAt { changes, priced } =
+    let LookedAt { mut changes, priced } =
         pricing::with_book(db, &shop, (&stored.store, stored.facts.of, &change.cart, change.now_ms), |book| {
             pricing::look_at(db, &shop, book, &wish)
         })?;
+    changes.retain(matters);
     Ok(match priced {
         Some(priced) if changes.is_empty() && priced.snapshot.digest() == change.shown.digest() => Ok(priced),
         priced => Err(question(priced.map(|priced| priced.snapshot), changes, None)),

@@ -242,6 +242,11 @@ pub(crate) fn of_store(db: &Connection, store: &StoreId, since_ms: i64) -> Resul
     Ok(found)
 }
 
+/// Orders of a store that are, or were, promised in this time.
+pub(crate) fn promised_between(db: &Connection, store: &StoreId, from_ms: i64, until_ms: i64) -> Result<Vec<Stored>, Fault> {
+    all(db, "store = ?1 AND promised_ms >= ?2 AND promised_ms < ?3", params![store.as_str(), from_ms, until_ms])
+}
+
 /// Orders of a session at a table that are not over.
 pub(crate) fn open_of_seat(db: &Connection, seat: &SeatSessionId) -> Result<Vec<Stored>, Fault> {
     all(db, "seat = ?1 AND ended_at_ms IS NULL", [seat.as_str()])

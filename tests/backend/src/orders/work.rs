@@ -178,6 +178,10 @@ fn hear(db: &Connection, app: &App, due: &Due, answer: &ProviderAnswer) -> Resul
         return Ok(());
     }
     act::step(db, app, &mut stored, &event, OrderActor::Backend, now_ms)?;
+    if event == OrderEvent::CaptureRefused {
+        // What was to be given back of it was never taken.
+        stored.facts.refunded_minor = 0;
+    }
     accept_if_paid(db, app, &mut stored, now_ms)?;
     table::save(db, &mut stored, now_ms)
 }

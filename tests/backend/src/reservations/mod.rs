@@ -4,7 +4,9 @@ mod orders;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use orders::{GoodsNews, GoodsOf, drop_pieces, hand_over_order, news, of_order, release_order, reserve_for_order};
+#[cfg(test)]
+use orders::of_order;
+pub(crate) use orders::{GoodsNews, GoodsOf, drop_pieces, hand_over_order, news, release_order, reserve_for_order};
 
 use noren_rules::holds::{HoldState, HoldTimes};
 use noren_rules::ids::{HoldId, MemberId, OrderId, Sku, StoreId};

@@ -60,6 +60,14 @@ pub(crate) fn that_have(db: &Connection, sku: &Sku, quantity: u32) -> Result<Vec
     rows.map(|row| row.map_err(Fault::from).and_then(|(location, available)| Ok((read(location)?, available)))).collect()
 }
 
+/// Variants of which a store has some, at most so many.
+pub(crate) fn on_shelf(db: &Connection, store: &StoreId, most: u32) -> Result<Vec<Sku>, Fault> {
+    let sql = "SELECT sku FROM stock_levels WHERE store = ?1 AND available > 0 ORDER BY sku LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![store.as_str(), most], |row| row.get(0).map(Sku))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// True when it is new or another than before.
 pub(crate) fn put(db: &Connection, location: &StockLocation) -> Result<bool, Fault> {
     let changed = db

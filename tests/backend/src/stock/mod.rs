@@ -16,7 +16,7 @@ mod tests;
 pub(crate) use book::{Book, Heard};
 pub(crate) use feed::{get, settle};
 pub(crate) use level::Level;
-pub(crate) use locations::{find as location, that_have};
+pub(crate) use locations::{find as location, on_shelf, that_have};
 pub(crate) use operator::{flags, put};
 pub(crate) use sales::{of_receipt, of_void};
 

@@ -3,7 +3,7 @@
 use noren_backend::DEMO_TILL_TOKEN;
 use noren_rules::conditions::{Condition, ConditionKind};
 use noren_rules::grants::GrantState;
-use noren_rules::offers::{Audience, Offer, OfferId};
+use noren_rules::offers::{Audience, Offer, OfferId, PurchaseRule};
 use noren_rules::receipt::Channel;
 use noren_rules::wire::*;
 
@@ -219,6 +219,26 @@ async fn a_wallet_has_an_etag_that_the_clock_does_not_change() {
     let mut phone_again = world.phone(1, None).await;
     world.lease_with(&mut phone_again, &[]).await;
     assert_eq!(ask().send().await.unwrap().status().as_u16(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_bought_earns_the_next_offer() {
+    let world = world().await;
+    world.register(&["100"], true).await;
+    let coffee = PurchaseRule { sku_prefixes: vec!["coffee".into()], times: 2, within_days: 30 };
+    world.open_market(vec![Offer { bought: Some(coffee), ..offer(1) }]).await;
+    let lent = |lease: &Lease| lease.wallet.grants.iter().filter(|grant| grant.on_this_device).count();
+    let mut phone = world.phone(1, None).await;
+    world.link(&phone, number("100", "0000")).await.ok::<Membership>();
+    world.sell(&sale("1", card("100"), vec![line("coffee-L", 2, 800), line("tea", 1, 300)])).await;
+    assert_eq!(lent(&world.lease_with(&mut phone, &[]).await), 0, "one purchase, however many pieces");
+    world.sell(&sale("2", card("100"), vec![line("coffee-S", 1, 300)])).await;
+    world.sell(&sale("3", card("100"), vec![line("tea", 1, 300)])).await;
+    assert_eq!(lent(&world.lease_with(&mut phone, &[]).await), 1);
+    // What goes back was not bought.
+    world.sell(&returned("4", Some("2"), vec![line("coffee-S", -1, -300)])).await;
+    assert_eq!(lent(&world.lease_with(&mut phone, &[]).await), 0);
     world.stop().await;
 }
 

@@ -20,7 +20,7 @@ pub fn wish(sku: &str) -> HoldRequest {
     HoldRequest { store: STORE.into(), sku: sku.into(), quantity: 1, eta_min: 20 }
 }
 
-fn store_at(id: &str, north_m: f64) -> PlaceInfo {
+pub fn store_at(id: &str, north_m: f64) -> PlaceInfo {
     let position = Position::new(35.0, 139.0).unwrap().towards(0.0, north_m);
     PlaceInfo {
         id: id.into(),

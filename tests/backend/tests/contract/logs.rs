@@ -1,7 +1,7 @@
 //! Logs name no one, at any level.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use noren_backend::DEMO_TILL_TOKEN;
 use noren_rules::wire::*;
@@ -16,7 +16,28 @@ use crate::reviews::opinion;
 use crate::support::*;
 
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+pub struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// All that the backend logs in this process from now on. Other tests of this binary may be heard too.
+pub fn listen() -> Sink {
+    static SINK: OnceLock<Sink> = OnceLock::new();
+    let sink = SINK.get_or_init(|| {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let layer = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let backend_only = Targets::new().with_target("noren_backend", LevelFilter::TRACE);
+        // The database's threads are the backend's own: only a global subscriber hears them.
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer.with_filter(backend_only))).unwrap();
+        sink
+    });
+    sink.clone()
+}
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -31,13 +52,7 @@ impl Write for Sink {
 
 #[tokio::test]
 async fn no_secret_and_no_member_is_logged() {
-    let sink = Sink::default();
-    let writer = sink.clone();
-    let layer = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-    let backend_only = Targets::new().with_target("noren_backend", LevelFilter::TRACE);
-    // The database's threads are the backend's own: only a global subscriber hears them. Other tests of this binary may be heard too.
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer.with_filter(backend_only))).unwrap();
-
+    let sink = listen();
     let world = world().await;
     world.register(&["4242-4242"], true).await;
     let phone = world.phone(1, Some(number("4242-4242", "0000"))).await;
@@ -80,7 +95,7 @@ async fn no_secret_and_no_member_is_logged() {
         digits,
     ];
     world.stop().await;
-    let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    let log = sink.text();
     assert!(log.contains("answered"), "it is the right log: {log}");
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} is in the log");

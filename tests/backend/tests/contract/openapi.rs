@@ -61,6 +61,8 @@ const PATHS: &[&str] = &[
     paths::KITCHEN_SEATS,
     paths::SELF_BASKETS,
     paths::TILL_SELF_BASKETS,
+    paths::ORDER_ADD_ONS,
+    paths::OPERATOR_ORDER_REPORT,
     paths::KITCHEN_PAGE,
     paths::MENUS,
     paths::MENU_STATUS,

@@ -48,8 +48,17 @@ pub async fn cafe() -> Cafe {
 }
 
 pub async fn cafe_with(change: impl FnOnce(&mut OrderTerms)) -> Cafe {
+    cafe_of(change, |_| ()).await
+}
+
+pub async fn cafe_that(set: impl FnOnce(&mut Settings)) -> Cafe {
+    cafe_of(|_| (), set).await
+}
+
+async fn cafe_of(change: impl FnOnce(&mut OrderTerms), set: impl FnOnce(&mut Settings)) -> Cafe {
     let (directory, clock) = (tempdir(), Arc::new(AtomicI64::new(T0)));
-    let (settings, sandbox) = order_settings(directory.path(), &clock);
+    let (mut settings, sandbox) = order_settings(directory.path(), &clock);
+    set(&mut settings);
     let world = world_with(settings, Arc::clone(&clock)).await;
     let phone = world.phone(1, None).await;
     let mut terms = terms_of(CAFE);

@@ -1,0 +1,142 @@
+//! Phones hear of changes as they happen, each of its own orders, none left out.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use noren_rules::ids::DeviceId;
+use noren_rules::order::OrderState;
+use noren_rules::wire::*;
+
+use crate::ordering::*;
+use crate::support::*;
+
+/// A stream that is read event by event.
+struct Listening {
+    response: reqwest::Response,
+    read: String,
+}
+
+impl Cafe {
+    async fn listen(&self, phone: &Phone, last: Option<&str>) -> Listening {
+        let mut request = self.world.http.get(format!("{}{}", self.world.url, paths::ORDER_EVENTS)).bearer_auth(&phone.token);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert!(response.headers().contains_key(SERVER_TIME));
+        Listening { response, read: String::new() }
+    }
+}
+
+impl Listening {
+    /// The next event; comments are passed over. `None` at the end of the stream.
+    async fn next(&mut self) -> Option<OrderView> {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let event = event.to_owned();
+                self.read = rest.to_owned();
+                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                if let Some(data) = field("data:") {
+                    let view: OrderView = serde_json::from_str(data).unwrap();
+                    assert_eq!((field("event:"), field("id:")), (Some("order"), Some(view.version.to_string().as_str())));
+                    return Some(view);
+                }
+                continue;
+            }
+            let chunk = self.response.chunk().await.ok().flatten()?;
+            self.read.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// Reads up to this state.
+    async fn until(&mut self, state: OrderState) -> OrderView {
+        let mut version = 0;
+        loop {
+            let view = self.next().await.unwrap();
+            assert!(view.version > version, "versions rise");
+            version = view.version;
+            if view.state == state {
+                return view;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_tells_each_change_from_the_version_that_the_phone_has() {
+    let cafe = cafe().await;
+    let stranger = cafe.world.phone(2, None).await;
+    let (mut all, mut theirs) = (cafe.listen(&cafe.phone, None).await, cafe.listen(&stranger, None).await);
+    let view = cafe.order(1, &[("coffee", 1)], "tok_ok").await;
+    assert_eq!(all.until(OrderState::Accepted).await.pickup_code, view.pickup_code);
+    // From the GET on: what changed between it and the stream is told.
+    let got = cafe.view(&view.id).await.version;
+    cafe.ready(&view.id).await;
+    let mut late = cafe.listen(&cafe.phone, Some(&got.to_string())).await;
+    assert_eq!(
+        (late.until(OrderState::Ready).await.shelf.as_deref(), all.until(OrderState::Ready).await.state),
+        (Some("A-3"), OrderState::Ready)
+    );
+    cafe.hand_over(&view.id).await;
+    assert_eq!(late.until(OrderState::PickedUp).await, cafe.view(&view.id).await);
+    // A member hears of its own only: the first that the stranger hears is its own.
+    let own = Cafe { phone: stranger, ..cafe };
+    let second = own.order(2, &[("cake", 1)], "").await;
+    assert_eq!(theirs.until(OrderState::Accepted).await.id, second.id);
+    for wrong in ["x", "-1", "99999999999999999999999"] {
+        let request = own.world.http.get(format!("{}{}", own.world.url, paths::ORDER_EVENTS)).bearer_auth(&own.phone.token);
+        assert_eq!(request.header("last-event-id", wrong).send().await.unwrap().status().as_u16(), 400, "{wrong}");
+    }
+    // A server that stops ends its streams, so that it does not wait for them.
+    let stopped = tokio::time::timeout(Duration::from_secs(8), own.world.stop()).await;
+    assert!(stopped.is_ok() && theirs.next().await.is_none());
+}
+
+#[tokio::test]
+async fn many_listen_and_none_misses_the_last_change() {
+    let cafe = cafe().await;
+    let view = cafe.order(1, &[("coffee", 1)], "").await;
+    let mut listeners = Vec::new();
+    for _ in 0..40 {
+        listeners.push(cafe.listen(&cafe.phone, Some(&view.version.to_string())).await);
+    }
+    // More changes than a listener may be behind in memory.
+    for at in 0..300 {
+        let step = OrderStepRequest { order: view.id.clone(), step: OrderStep::Nearby { eta_min: 5 }, at_ms: T0 + at };
+        cafe.world.post(paths::ORDER_STEPS, Some(&cafe.phone.token), &cafe.world.fresh_key(), &step).await.ok::<OrderAnswer>();
+    }
+    cafe.ready(&view.id).await;
+    let newest = cafe.view(&view.id).await;
+    for mut listener in listeners {
+        assert_eq!(listener.until(OrderState::Ready).await.version, newest.version);
+    }
+    cafe.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_push_goes_to_each_device_of_the_member_after_the_commit() {
+    let pushed: Arc<Mutex<Vec<(DeviceId, OrderPush)>>> = Arc::default();
+    let heard = Arc::clone(&pushed);
+    let cafe = cafe_that(move |settings| {
+        settings.push =
+            Some(Arc::new(move |device: &DeviceId, push: &OrderPush| heard.lock().unwrap().push((device.clone(), push.clone()))));
+    })
+    .await;
+    let view = cafe.order(1, &[("coffee", 1)], "").await;
+    let first = pushed.lock().unwrap().clone();
+    assert_eq!(
+        first,
+        [(
+            cafe.phone.device(),
+            OrderPush { order: view.id.clone(), state: view.state, promised_ms: view.promised_ms, version: view.version }
+        )]
+    );
+    cafe.ready(&view.id).await;
+    let last = pushed.lock().unwrap().last().cloned().unwrap();
+    assert_eq!((last.1.state, last.1.version), (OrderState::Ready, cafe.view(&view.id).await.version));
+    let text = serde_json::to_string(&last.1).unwrap();
+    assert!(!text.contains(view.pickup_code.as_deref().unwrap()), "a push hands nothing over");
+    cafe.world.stop().await;
+}

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
 use noren_rules::b64;
 use noren_rules::ids::{DeviceId, MemberId, StoreId, TillId};
 use rusqlite::Connection;
@@ -14,6 +16,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -81,6 +84,7 @@ impl From<Fault> for OperatorError {
 /// A running backend. Dropping it stops it hard; [`Backend::shutdown`] stops it gently.
 pub struct Backend {
     app: App,
+    router: Router,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     ended: watch::Receiver<bool>,
@@ -115,12 +119,13 @@ pub async fn start(settings: Settings) -> Result<Backend, StartError> {
     orders::begin(&app).await.map_err(|fault| StartError::FirstUse(fault.to_string()))?;
     let worker = app.settings.order_tick.map(|tick| tokio::spawn(work(app.clone(), tick)));
     let router = http::router(app.clone());
+    let served = router.clone();
     let serving = tokio::spawn(async move {
-        serve(listener, router, stopped).await;
+        serve(listener, served, stopped).await;
         end.send_replace(true);
     });
     tracing::info!(%address, "listening");
-    Ok(Backend { app, address, stop, ended, serving: Some(serving), worker, _temporary: temporary })
+    Ok(Backend { app, router, address, stop, ended, serving: Some(serving), worker, _temporary: temporary })
 }
 
 fn check(settings: &Settings) -> Result<(), StartError> {
@@ -225,6 +230,28 @@ impl Backend {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Answers a request of this process as it would one that came over the network, without a socket: the status, and the body.
+    ///
+    /// # Errors
+    /// [`OperatorError`] for what is no request, or a body that breaks off.
+    pub async fn answer(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<(u16, Vec<u8>), OperatorError> {
+        let failed = |error: &dyn std::fmt::Display| OperatorError(error.to_string());
+        let request = headers.iter().fold(Request::builder().method(method).uri(path_and_query), |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        let request = request.body(Body::from(body)).map_err(|error| failed(&error))?;
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.map_err(|error| failed(&error))?;
+        Ok((status, bytes.to_vec()))
     }
 
     /// Ends when the server answers no more, for whatever reason; for a program that has nothing else to do.

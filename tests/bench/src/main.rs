@@ -3,6 +3,7 @@
 mod data;
 mod day;
 mod dice;
+mod http;
 mod measures;
 mod raw;
 mod report;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use data::History;
-use measures::{card, events, fences, files, ingest, page, search, stock, totals};
+use measures::{card, events, fences, files, ingest, orders, page, search, stock, totals};
 use report::{Outcome, say};
 use words::Words;
 
@@ -90,6 +91,11 @@ enum Measure {
         #[command(flatten)]
         shape: events::Shape,
     },
+    /// Orders into the backend, durable: many that share a commit, beside one commit each.
+    Orders {
+        #[command(flatten)]
+        shape: orders::Shape,
+    },
     /// Which fences hold a fix, beside an R-tree.
     Fences {
         /// How many fences, one measure each.
@@ -152,6 +158,7 @@ fn run(measure: &Measure) -> Outcome {
     match measure {
         Measure::Card { programs, runs } => card::run(programs, *runs),
         Measure::Events { shape } => events::run(shape),
+        Measure::Orders { shape } => orders::run(shape),
         Measure::Fences { sizes, runs } => fences::fences(sizes, *runs),
         Measure::Regions { size, runs } => fences::regions(*size, *runs),
         Measure::Day { seed, times } => day::run(*seed, *times),

@@ -1,7 +1,5 @@
 //! Stock events into the backend, beside SQLite that writes the same rows and decides nothing.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 
 use noren_backend::{DEMO_OPERATOR_TOKEN, Settings};
@@ -94,17 +92,15 @@ fn timed(name: &str, (batch, runs): (usize, usize), sales: &mut Sales<'_>, ours:
         .emit()
 }
 
-/// A connection to the backend that stays open.
+/// The backend, over a connection that stays open.
 struct Ours {
-    stream: BufReader<TcpStream>,
+    connection: crate::http::Connection,
     calls: u64,
 }
 
 impl Ours {
     fn connect(address: std::net::SocketAddr) -> Outcome<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), calls: 0 })
+        Ok(Self { connection: crate::http::Connection::open(address)?, calls: 0 })
     }
 
     fn post(&mut self, events: &[StockEvent]) -> Outcome {
@@ -113,31 +109,7 @@ impl Ours {
 
     fn send(&mut self, body: &[u8]) -> Outcome {
         self.calls += 1;
-        let head = format!(
-            "POST {} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {DEMO_OPERATOR_TOKEN}\r\nidempotency-key: {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            paths::STOCK_EVENTS,
-            self.calls,
-            body.len()
-        );
-        let stream = self.stream.get_mut();
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body)?;
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        check(line.starts_with("HTTP/1.1 200"), || line.trim().to_owned())?;
-        let mut length = 0;
-        loop {
-            line.clear();
-            self.stream.read_line(&mut line)?;
-            match line.trim().split_once(": ") {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse()?,
-                Some(_) => {}
-                None => break,
-            }
-        }
-        let mut answer = vec![0; length];
-        Ok(self.stream.read_exact(&mut answer)?)
+        self.connection.post(paths::STOCK_EVENTS, DEMO_OPERATOR_TOKEN, &self.calls.to_string(), body).map(drop)
     }
 }
 

@@ -244,9 +244,9 @@ impl Backend {
         body: Vec<u8>,
     ) -> Result<(u16, Vec<u8>), OperatorError> {
         let failed = |error: &dyn std::fmt::Display| OperatorError(error.to_string());
-        let request = headers.iter().fold(Request::builder().method(method).uri(path_and_query), |request, (name, value)| {
-            request.header(*name, *value)
-        });
+        let request = headers
+            .iter()
+            .fold(Request::builder().method(method).uri(path_and_query), |request, (name, value)| request.header(*name, *value));
         let request = request.body(Body::from(body)).map_err(|error| failed(&error))?;
         let Ok(response) = self.router.clone().oneshot(request).await;
         let status = response.status().as_u16();

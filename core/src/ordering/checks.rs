@@ -86,7 +86,11 @@ impl OrderingService {
     ) -> Result<PricedWish, OrderingError> {
         let facts = Facts::gather(&self.core)?.ok_or(OrderingError::NotEnrolled)?;
         let known = self.core.card.get().map_or(0, |card| card.membership.points);
-        let coupons = if wish.use_coupons { facts.willing() } else { Vec::new() };
+        let mut coupons = if wish.use_coupons { facts.willing() } else { Vec::new() };
+        if !coupons.is_empty() {
+            let spoken_for = self.spoken_for()?;
+            coupons.retain(|coupon| !spoken_for.contains(&coupon.serial));
+        }
         self.price_with(&facts, &coupons, wish.points.clamp(0, known.max(0)), (counter, of, cart), (wish.method, promise))
     }
 

@@ -4,15 +4,19 @@ use noren_rules::catalogue::price_at;
 use noren_rules::ids::{CheckInId, OrderId, StoreId};
 use noren_rules::receipt::Channel;
 use noren_rules::seat_code::{SeatCode, SeatCodeError};
-use noren_rules::wire::{AddOns, BasketPiece, PassRequest, PickupPass, SeatRequest, SeatSession, SelfBasket, SelfBasketRequest, paths};
+use noren_rules::wire::{
+    AddOns, BasketPiece, PassRequest, PickupPass, SeatRequest, SeatSession, SeatState, SelfBasket, SelfBasketRequest, paths,
+};
 
-use super::service::SEAT;
+use super::service::{KeptSeat, SEAT};
 use super::{OrderingError, OrderingService, SelfBasketTotal, SelfBasketView, endpoints};
 use crate::catalogue::ProductNumber;
 
 const BASKET: &str = "basket";
 const MOST_LINES: usize = 100;
 const MOST_PIECES: u32 = 99;
+/// Longer than any article code.
+const MOST_SKU: usize = 200;
 /// Longer than any code of a seat.
 const MOST_CODE: usize = 2_000;
 /// What a basket is counted in where the store's terms are not known.
@@ -45,9 +49,27 @@ impl OrderingService {
     /// `SeatRefused`, `NotEnrolled`, `Refused`, `Call`, `Platform`, `Storage`.
     pub async fn seat(&self, code: &str, store: Option<&StoreId>, check_in: Option<CheckInId>) -> Result<SeatSession, OrderingError> {
         self.check_seat(code, store)?;
-        let request = SeatRequest { code: code.trim_end().to_owned(), check_in };
+        self.ask_for_seat(SeatRequest { code: code.trim_end().to_owned(), check_in }).await
+    }
+
+    /// Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+    ///
+    /// # Errors
+    /// As for [`OrderingService::seat`].
+    pub async fn refresh_seat(&self) -> Result<Option<SeatSession>, OrderingError> {
+        let now_ms = self.core.clock.now().now_ms;
+        match self.kept_seat()? {
+            // A code that is asked for after its session is over would begin another one.
+            Some(kept) if kept.session.state == SeatState::Waiting && kept.session.until_ms > now_ms => {
+                self.ask_for_seat(kept.request).await.map(Some)
+            }
+            kept => Ok(kept.map(|kept| kept.session)),
+        }
+    }
+
+    async fn ask_for_seat(&self, request: SeatRequest) -> Result<SeatSession, OrderingError> {
         let session: SeatSession = self.post(paths::SEATS, &request).await?;
-        self.core.ordering.keep_code(SEAT, &session)?;
+        self.core.ordering.keep_code(SEAT, &KeptSeat { session: session.clone(), request })?;
         self.core.observers.tell(crate::platform::Change::Orders);
         Ok(session)
     }
@@ -138,6 +160,9 @@ fn check_basket(pieces: &[BasketPiece]) -> Result<(), OrderingError> {
     }
     if pieces.iter().any(|piece| !(1..=MOST_PIECES).contains(&piece.quantity)) {
         return Err(OrderingError::bad("1 to 99 pieces of a line: choose a number between"));
+    }
+    if pieces.iter().any(|piece| piece.sku.as_str().is_empty() || piece.sku.as_str().len() > MOST_SKU) {
+        return Err(OrderingError::bad("this is no article code: scan it again"));
     }
     Ok(())
 }

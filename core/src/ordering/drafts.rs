@@ -36,6 +36,8 @@ pub(super) struct Reviewed {
     pub(super) snapshot: OrderSnapshot,
     pub(super) method: PaymentMethod,
     pub(super) coupons: Vec<u64>,
+    /// Those of them that are used.
+    pub(super) used: Vec<u64>,
     pub(super) points: i64,
     /// The lines as an order shows them.
     pub(super) lines: Vec<OrderLineView>,

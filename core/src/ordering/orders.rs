@@ -1,5 +1,7 @@
 //! Orders as they stand: what the backend said, and what was ordered here and not answered.
 
+use std::collections::BTreeSet;
+
 use noren_rules::ids::{MemberId, OrderId};
 use noren_rules::order::OrderState;
 use noren_rules::wire::{OrderAnswer, OrderOf, OrderPayment, OrderPush, OrderQuestion, OrderView};
@@ -27,7 +29,7 @@ impl OrderingService {
         self.settle_placed()?;
         let (device, member, now_ms) = (self.device()?, self.member()?, core.clock.now().now_ms);
         let mirrored = core.ordering.mirrored(&member)?;
-        let placed = core.ordering.placed_orders(&device)?;
+        let placed = core.ordering.placed_orders(&device, now_ms)?;
         let freshness = core.collections.freshness(ORDERS_COLLECTION)?;
         let mut orders: Vec<PlacedOrder> = Vec::with_capacity(mirrored.len());
         for kept in &mirrored {
@@ -97,6 +99,27 @@ impl OrderingService {
             self.core.observers.tell(Change::Orders);
         }
         Ok(is_news)
+    }
+
+    /// Coupons that an order which is not over has used: the wallet may not say so yet.
+    pub(super) fn spoken_for(&self) -> Result<BTreeSet<u64>, OrderingError> {
+        let (core, member) = (&self.core, self.member()?);
+        let mut used = BTreeSet::new();
+        for note in
+            core.ordering.placed_orders(&self.device()?, core.clock.now().now_ms)?.iter().filter(|note| !note.placed.used.is_empty())
+        {
+            let is_live = match &note.answer {
+                None => true,
+                // Of one that is over the wallet says what became of its coupons.
+                Some(PlacedAnswer::Answered { order, question: None }) => {
+                    let known = core.ordering.mirror(&note.id, &member)?.map_or(order.state, |kept| kept.view.state);
+                    !known.is_final()
+                }
+                Some(_) => false,
+            };
+            used.extend(note.placed.used.iter().filter(|_| is_live));
+        }
+        Ok(used)
     }
 
     /// Closes what was refused or came too late; tells those who look.

@@ -16,6 +16,9 @@ use crate::storage::seal::Place;
 /// What was ordered is kept for so long, so that it can be ordered again.
 const KEEP_MS: i64 = 400 * 86_400_000;
 
+/// Ordered this many days ahead at most, and shown for 30 days after that, with room.
+const SHOWN_MS: i64 = 120 * 86_400_000;
+
 /// What was ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Placed {
@@ -27,6 +30,8 @@ pub(super) struct Placed {
     pub(super) replaces: Option<OrderId>,
     /// Coupons that the person was willing to use.
     pub(super) coupons: Vec<u64>,
+    /// Those of them that it used.
+    pub(super) used: Vec<u64>,
     /// A change that was asked for: it counts once the backend has taken it.
     pub(super) changing: Option<Changing>,
 }
@@ -95,11 +100,11 @@ impl OrderingStore {
         Ok(())
     }
 
-    /// This device's orders, newest first. One that does not open is left out.
-    pub(super) fn placed_orders(&self, device: &DeviceId) -> Result<Vec<PlacedNote>, StorageError> {
+    /// This device's orders that can still be live, or shown, newest first. One that does not open is left out.
+    pub(super) fn placed_orders(&self, device: &DeviceId, now_ms: i64) -> Result<Vec<PlacedNote>, StorageError> {
         self.outbox_db.read(|c| {
-            let mut statement = c.prepare_cached(&format!("{NOTES} ORDER BY p.at_ms DESC, p.id"))?;
-            let mut rows = statement.query([])?;
+            let mut statement = c.prepare_cached(&format!("{NOTES} WHERE p.at_ms > ?1 ORDER BY p.at_ms DESC, p.id"))?;
+            let mut rows = statement.query([now_ms.saturating_sub(SHOWN_MS)])?;
             let mut notes = Vec::new();
             while let Some(row) = rows.next()? {
                 notes.extend(self.note(row)?.filter(|note| note.placed.device == *device));

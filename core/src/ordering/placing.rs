@@ -23,7 +23,8 @@ const MOST_ADDRESS: usize = 300;
 const MOST_ADDRESS_LINE: usize = 100;
 
 impl OrderingService {
-    /// The last screen before the tap, made by the same rules as the backend's; kept, so that exactly this is ordered. Local, at once.
+    /// The last screen before the tap, made by the same rules as the backend's; kept, so that exactly this is ordered. Where a slot is held, it is that
+    /// slot's time that counts. Local, at once.
     ///
     /// # Errors
     /// `HasProblems` (show [`OrderingService::check`]), `NotHeld` where kitchen time has to be held first, `BadCart` for a way of paying or handing
@@ -54,6 +55,7 @@ impl OrderingService {
             snapshot: priced.snapshot.clone(),
             method: wish.method,
             coupons: priced.coupons,
+            used: priced.totals.used.iter().map(|used| used.serial).collect(),
             points: priced.points,
             lines: priced.lines,
         };
@@ -110,6 +112,7 @@ impl OrderingService {
             lines: reviewed.lines,
             replaces: draft.replaces,
             coupons: reviewed.coupons,
+            used: reviewed.used,
             changing: None,
         };
         let lane = lane(&draft.of);

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use noren_rules::wire::SeatSession;
+use noren_rules::wire::{SeatRequest, SeatSession};
+use serde::{Deserialize, Serialize};
 
 use super::OrderingError;
 use crate::app::Core;
@@ -24,9 +25,20 @@ impl OrderingService {
     /// # Errors
     /// `Storage`.
     pub fn seat_session(&self) -> Result<Option<SeatSession>, OrderingError> {
+        Ok(self.kept_seat()?.map(|kept| kept.session))
+    }
+
+    pub(super) fn kept_seat(&self) -> Result<Option<KeptSeat>, OrderingError> {
         Ok(self.core.ordering.code(SEAT)?)
     }
 }
 
 /// Under which the session at a table is kept.
 pub(super) const SEAT: &str = "seat";
+
+/// The session at a table, and what it was asked for with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct KeptSeat {
+    pub(super) session: SeatSession,
+    pub(super) request: SeatRequest,
+}

@@ -45,6 +45,8 @@ pub struct Kitchen {
     /// What comes of the next streams of events; one that is not there cannot be had.
     pub streams: VecDeque<VecDeque<Result<Vec<u8>, TransportError>>>,
     pub sessions: Vec<SeatSession>,
+    /// A seat waits for the staff.
+    pub waits: bool,
     pub passes: u32,
     pub baskets: Vec<SelfBasketRequest>,
     pub add_ons: Vec<AddOn>,
@@ -408,7 +410,7 @@ impl Server {
                     id: id_from_bytes(&[kitchen.sessions.len() as u8; 10]).as_str().into(),
                     store: "s1".into(),
                     seat: "T4".into(),
-                    state: SeatState::Open,
+                    state: if kitchen.waits { SeatState::Waiting } else { SeatState::Open },
                     until_ms: now_ms + 7_200_000,
                 };
                 kitchen.sessions.push(session.clone());

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use super::kitchen::*;
 use super::orders::{by_token, ordered, reviewed, s1, tap};
+use super::shop::{leased, offer};
 use super::support::*;
 use noren_core::net::TransportError;
 use noren_core::ordering::*;
@@ -229,8 +230,14 @@ async fn a_seat_is_checked_before_anybody_is_asked() {
     let review = ordering.review(&s1(), &by_token()).unwrap();
     assert_eq!(ordering.place(&review.order, &tap()), Err(OrderingError::NeedsSeat), "the session is over");
     let plate = code("s1", SeatKind::Plate).text(&phone.server.issuer);
-    let session = ordering.seat(&plate, Some(&s1_id), None).await.unwrap();
+    phone.server.kitchen(|kitchen| kitchen.waits = true);
+    ordering.seat(&plate, Some(&s1_id), None).await.unwrap();
+    assert_eq!(ordering.place(&review.order, &tap()), Err(OrderingError::NeedsSeat), "the staff has not seen who sits there");
+    assert_eq!(ordering.refresh_seat().await.unwrap().unwrap().state, SeatState::Waiting);
+    phone.server.kitchen(|kitchen| kitchen.waits = false);
+    let session = ordering.refresh_seat().await.unwrap().unwrap();
     assert_eq!(ordering.seat_session().unwrap().as_ref(), Some(&session));
+    assert_eq!((ordering.refresh_seat().await.unwrap().as_ref(), posts()), (Some(&session), 4), "it waits for nobody");
     ordering.place(&review.order, &tap()).unwrap();
     ordering.resolve(&review.order).await.unwrap();
     assert_eq!(phone.server.kitchen(|kitchen| kitchen.orders[0].request.seat.clone()), Some(session.id));
@@ -300,6 +307,47 @@ async fn goods_are_ordered_from_the_catalogue_without_a_slot() {
     for (name, bytes) in bytes_below(&phone.files()) {
         assert!(!bytes.windows(6).any(|part| part == "山田".as_bytes()), "{name:?} tells the name");
     }
+}
+
+#[tokio::test]
+async fn a_coupon_is_of_one_order_at_a_time_and_points_reach_as_far_as_there_are() {
+    let phone = Phone::new();
+    phone.server.stock_shelves(super::goods::shelves);
+    phone.server.world.lock().unwrap().points = 300;
+    let noren = phone
+        .at_miyajima(|shop| {
+            shop.offers = vec![offer(1, "百円引き")];
+            shop.lease = leased(&[1]);
+        })
+        .await;
+    phone.server.kitchen(|kitchen| kitchen.opens("s1"));
+    let ordering = noren.ordering();
+    ordering.refresh(&"s1".into()).await.unwrap();
+    noren.member().refresh().await.unwrap();
+    noren.catalogue().find("青/L", None).await.unwrap();
+    let goods = CartOf::goods(&"s1".into());
+    let wanted =
+        CartLine { item: "青/L".into(), modifiers: vec![], quantity: 1, note: String::new(), tax_handoff: None, seen_minor: None };
+    let totals = |wish: &CheckoutWish| ordering.check(&goods, wish).unwrap().totals.unwrap();
+    ordering.add(&goods, &wanted).unwrap();
+    assert_eq!((totals(&by_token()).discount_minor, totals(&by_token()).used[0].title_ja.as_str()), (100, "百円引き"));
+    assert_eq!(totals(&CheckoutWish { use_coupons: false, ..by_token() }).discount_minor, 0);
+    let with_points = totals(&CheckoutWish { points: 1_000, ..by_token() });
+    assert_eq!((with_points.points, with_points.to_pay_minor), (300, 2_490 - 100 - 300));
+    assert_eq!(totals(&CheckoutWish { points: -5, ..by_token() }).points, 0);
+    let order = ordering.review(&goods, &by_token()).unwrap().order;
+    phone.offline(true);
+    ordering.place(&order, &tap()).unwrap();
+    // Another cart does not count on it, while that order may come about.
+    let other = CartOf::goods(&"s2".into());
+    assert_eq!(ordering.check(&other, &by_token()), Err(OrderingError::NoMenu));
+    phone.offline(false);
+    assert_eq!(ordering.resolve(&order).await.unwrap().order.state, OrderState::Accepted);
+    assert_eq!(phone.server.kitchen(|kitchen| kitchen.orders[0].request.coupons.clone()), [100]);
+    ordering.add(&goods, &wanted).unwrap();
+    assert_eq!(totals(&by_token()).discount_minor, 0);
+    answered(ordering.cancel(&order).await.unwrap());
+    assert_eq!(totals(&by_token()).discount_minor, 100, "it came back");
 }
 
 #[tokio::test]

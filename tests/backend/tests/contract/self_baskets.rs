@@ -27,7 +27,7 @@ impl World {
 /// Forty articles: every fourth is food, at another rate.
 fn shelf() -> Vec<ProductInfo> {
     let one = |at: usize| ProductInfo {
-        tax_class: (at % 4 == 0).then_some(TaxClass::Food),
+        tax_class: at.is_multiple_of(4).then_some(TaxClass::Food),
         ..product(&format!("p{at}"), &[&format!("sku-{at}")])
     };
     (0..40).map(one).collect()

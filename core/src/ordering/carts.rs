@@ -5,6 +5,7 @@ use noren_rules::cart::{Cart, CartLine, CartModifier, MAX_CART_LINES, MAX_CART_P
 use noren_rules::ids::{AllergenId, DeviceId};
 use rusqlite::OptionalExtension;
 
+use super::counter::Counter;
 use super::drafts::Draft;
 use super::shelf::usual_tax_handoff;
 use super::{CartHandoff, CartOf, CartView, OrderingError, OrderingService};
@@ -42,13 +43,16 @@ impl OrderingService {
         Ok(drafts.filter(|draft| !draft.cart.lines.is_empty()).map(|draft| draft.view(now_ms)).collect())
     }
 
-    /// Puts a line into the cart; equal lines become one of more pieces. Begin with the line of [`OrderingService::item`]. Durable.
+    /// Puts a line into the cart; equal lines become one of more pieces. Begin with the line of [`OrderingService::item`]. Its price is marked as seen, by
+    /// the menu on the phone, where `seen_minor` does not say what was shown. Durable.
     ///
     /// # Errors
     /// `BadCart`, `CardNumber`, `Unresolved`, `NotEnrolled`, `Storage`.
     pub fn add(&self, of: &CartOf, line: &CartLine) -> Result<CartView, OrderingError> {
+        let prices = self.prices_of(of, line);
         self.edit(of, |cart| {
             check_line(line)?;
+            let line = &marked(line, prices.as_ref(), cart);
             let same = |known: &&mut CartLine| CartLine { quantity: line.quantity, ..(**known).clone() } == *line;
             match cart.lines.iter_mut().find(same) {
                 Some(known) => known.quantity = known.quantity.saturating_add(line.quantity),
@@ -58,12 +62,23 @@ impl OrderingService {
         })
     }
 
-    /// Puts another line in the place of one (from 0): other modifiers, another note. Durable.
+    /// Puts another line in the place of one (from 0): other modifiers, another note. The price of what was chosen anew is marked as seen, as by
+    /// [`OrderingService::add`]. Durable.
     ///
     /// # Errors
     /// As for [`OrderingService::add`]; `NoSuchLine`.
     pub fn change(&self, of: &CartOf, line: u32, to: &CartLine) -> Result<CartView, OrderingError> {
-        self.edit_line(of, line, |known| *known = to.clone())
+        let prices = self.prices_of(of, to);
+        self.edit(of, |cart| {
+            let known = at(cart, line)?.clone();
+            let is_chosen_anew = (&known.item, &known.modifiers, known.tax_handoff) != (&to.item, &to.modifiers, to.tax_handoff);
+            // As the screen of the choice showed it: the mark of before is of something else.
+            let stale = is_chosen_anew && to.seen_minor == known.seen_minor;
+            let to = CartLine { seen_minor: to.seen_minor.filter(|_| !stale), ..to.clone() };
+            let to = marked(&to, prices.as_ref(), cart);
+            *at(cart, line)? = to;
+            Ok(())
+        })
     }
 
     /// So many pieces of a line; with 0 it goes. Durable.
@@ -206,10 +221,15 @@ impl OrderingService {
 
     fn edit_line(&self, of: &CartOf, line: u32, change: impl FnOnce(&mut CartLine)) -> Result<CartView, OrderingError> {
         self.edit(of, |cart| {
-            let known = usize::try_from(line).ok().and_then(|at| cart.lines.get_mut(at)).ok_or(OrderingError::NoSuchLine)?;
-            change(known);
+            change(at(cart, line)?);
             Ok(())
         })
+    }
+
+    /// What a line's price is looked up in; `None` where nothing is known of it.
+    fn prices_of(&self, of: &CartOf, line: &CartLine) -> Option<Counter> {
+        let cart = Cart { lines: vec![line.clone()], ..self.empty(of).ok()?.cart };
+        self.counter(of, &cart).ok()
     }
 
     pub(super) fn device(&self) -> Result<DeviceId, OrderingError> {
@@ -228,6 +248,16 @@ impl OrderingService {
         };
         Ok(Draft::new(&device, of, Cart::new(handoff, usual_tax_handoff(handoff))))
     }
+}
+
+fn at(cart: &mut Cart, line: u32) -> Result<&mut CartLine, OrderingError> {
+    usize::try_from(line).ok().and_then(|at| cart.lines.get_mut(at)).ok_or(OrderingError::NoSuchLine)
+}
+
+/// A line with what one piece costs now, where nobody said what was shown.
+fn marked(line: &CartLine, prices: Option<&Counter>, cart: &Cart) -> CartLine {
+    let now_minor = || prices.and_then(|prices| line.piece_minor(prices.book().ok()?, cart.tax_handoff));
+    CartLine { seen_minor: line.seen_minor.or_else(now_minor), ..line.clone() }
 }
 
 /// A cart that was ordered stays as it is until it is known what became of that.

@@ -128,7 +128,8 @@ impl OrderingService {
             item: found.clone(),
             groups: groups_of(book, found),
             allergens: shelf::notes(&listed, &line.allergens(book, &listed), &avoided),
-            line,
+            // Its price is marked when it is put into the cart: what is chosen until then changes it.
+            line: CartLine { seen_minor: None, ..line },
         })
     }
 
@@ -141,6 +142,15 @@ impl OrderingService {
         let book = kept.book.as_ref().ok_or(OrderingError::NoMenu)?;
         let listed = kept.listed(self.core.clock.now().now_ms);
         Ok(shelf::notes(&listed, &line.allergens(book, &listed), &self.avoided()?))
+    }
+
+    /// What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local, at once.
+    ///
+    /// # Errors
+    /// `NoMenu`, `Storage`.
+    pub fn line_minor(&self, store: &StoreId, line: &CartLine, tax_handoff: TaxHandoff) -> Result<Option<i64>, OrderingError> {
+        let (kept, _) = self.kept_menu(store)?;
+        Ok(line.piece_minor(kept.book.as_ref().ok_or(OrderingError::NoMenu)?, tax_handoff))
     }
 
     pub(super) fn kept_menu(&self, store: &StoreId) -> Result<(Arc<KeptMenu>, i64), OrderingError> {

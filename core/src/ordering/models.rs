@@ -125,7 +125,7 @@ pub struct MenuItemDetail {
     pub item: MenuItem,
     /// Every group that it opens, nested ones after those around them.
     pub groups: Vec<ModifierGroup>,
-    /// A line of one piece with the defaults: what to begin with.
+    /// A line of one piece with the defaults: what to begin with. What it costs as it is chosen so far: [`super::OrderingService::line_minor`].
     pub line: noren_rules::cart::CartLine,
     /// What it holds of every allergen that is listed on the day, with the defaults.
     pub allergens: Vec<AllergenNote>,

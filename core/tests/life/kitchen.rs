@@ -475,5 +475,6 @@ impl Phone {
 }
 
 pub fn line(noren: &Noren, item: &str, quantity: u32) -> CartLine {
-    CartLine { quantity, ..noren.ordering().item(&"s1".into(), &item.into(), None).unwrap().line }
+    let detail = noren.ordering().item(&"s1".into(), &item.into(), None).unwrap();
+    CartLine { quantity, seen_minor: detail.view.price_minor, ..detail.line }
 }

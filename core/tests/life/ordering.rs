@@ -33,7 +33,7 @@ async fn a_menu_is_readable_offline_by_hand_over_and_time() {
     let tomorrow = ordering.menu(&"s1".into(), Some(HandoffMode::DineIn), Some(START_MS + 21 * 3_600_000)).unwrap();
     assert_eq!(titles(&tomorrow), ["all day", "breakfast"]);
     let burger = ordering.item(&"s1".into(), &"burger".into(), None).unwrap();
-    assert_eq!((burger.groups.len(), burger.line.modifiers.len(), burger.line.seen_minor), (2, 1, Some(540)));
+    assert_eq!((burger.groups.len(), burger.line.modifiers.len(), burger.view.price_minor), (2, 1, Some(540)));
     assert_eq!(ordering.item(&"s1".into(), &"pizza".into(), None), Err(OrderingError::NoSuchItem));
     assert_eq!(ordering.menu(&"s2".into(), None, None), Err(OrderingError::NoMenu));
     assert_eq!(ordering.status(&["s1".into(), "s2".into()]).unwrap()[1].as_of_ms, None);
@@ -122,6 +122,32 @@ async fn a_cart_is_checked_and_priced_on_the_phone() {
     assert_eq!(changes[0].change, CartChange::Costs { line: 0, was_minor: 540, is_minor: 560 });
     ordering.accept_prices(&s1()).unwrap();
     assert_eq!(ordering.check(&s1(), &asap()).unwrap().changes, []);
+}
+
+#[tokio::test]
+async fn the_price_of_what_is_chosen_is_marked_as_seen() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    let ordering = noren.ordering();
+    let cheese = CartModifier { group: "toppings".into(), modifier: "cheese".into(), quantity: 1, modifiers: vec![] };
+    let mut chosen = ordering.item(&"s1".into(), &"burger".into(), None).unwrap().line;
+    chosen.modifiers.push(cheese.clone());
+    assert_eq!(ordering.line_minor(&"s1".into(), &chosen, TaxHandoff::TakeOut).unwrap(), Some(590));
+    let seen = |view: CartView| view.cart.lines.iter().map(|line| line.seen_minor).collect::<Vec<_>>();
+    assert_eq!(seen(ordering.add(&s1(), &chosen).unwrap()), [Some(590)]);
+    chosen.modifiers.push(CartModifier { modifier: "egg".into(), ..cheese });
+    chosen.seen_minor = Some(590);
+    assert_eq!(seen(ordering.change(&s1(), 0, &chosen).unwrap()), [Some(670)]);
+    // A note is no new choice: what was seen stands, and a price that is another one now stays a question.
+    phone.server.kitchen(|kitchen| kitchen.price("s1", "burger", 560));
+    ordering.refresh(&"s1".into()).await.unwrap();
+    let noted = CartLine { note: "no salt".into(), seen_minor: Some(670), ..chosen.clone() };
+    assert_eq!(seen(ordering.change(&s1(), 0, &noted).unwrap()), [Some(670)]);
+    let changes = ordering.check(&s1(), &asap()).unwrap().changes;
+    assert_eq!(changes[0].change, CartChange::Costs { line: 0, was_minor: 670, is_minor: 690 });
+    // Of another shell's word on what it showed, nothing is taken back.
+    let said = CartLine { seen_minor: Some(1), ..chosen };
+    assert_eq!(seen(ordering.add(&s1(), &said).unwrap()), [Some(670), Some(1)]);
 }
 
 #[tokio::test]

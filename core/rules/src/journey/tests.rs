@@ -26,9 +26,13 @@ fn first(candidates: &[Candidate], arrival: Arrival) -> (String, i64) {
 #[test]
 fn the_slot_meets_the_person() {
     let near = candidate("near", 10, 0, &[(5, 0), (10, 0), (15, 0), (30, 0)]);
-    assert_eq!(first(&[near.clone()], Arrival::OnTheWay), ("near".into(), 10));
-    assert_eq!(first(&[near.clone()], Arrival::Train { at_ms: 20 * MINUTE }), ("near".into(), 30), "ten minutes from the station");
-    assert_eq!(first(&[near.clone()], Arrival::Wanted { at_ms: 15 * MINUTE }), ("near".into(), 15));
+    assert_eq!(first(std::slice::from_ref(&near), Arrival::OnTheWay), ("near".into(), 10));
+    assert_eq!(
+        first(std::slice::from_ref(&near), Arrival::Train { at_ms: 20 * MINUTE }),
+        ("near".into(), 30),
+        "ten minutes from the station"
+    );
+    assert_eq!(first(std::slice::from_ref(&near), Arrival::Wanted { at_ms: 15 * MINUTE }), ("near".into(), 15));
     assert_eq!(first(&[near], Arrival::Wanted { at_ms: 0 }), ("near".into(), 10), "no sooner than the way allows");
     assert_eq!(on_the_way(&[]), []);
     assert_eq!(on_the_way(&[candidate("closed", 1, 0, &[])]), []);

@@ -29,6 +29,7 @@ mod texts;
 use serde::{Deserialize, Serialize};
 
 use crate::code::{self, MemberCode};
+use crate::seat_code;
 pub use gs1::{Gs1Element, Gs1Elements, Gs1Missing};
 pub use gtin::{Gtin, NotAGtin};
 pub use in_store::{InStoreCode, PrefixKind, PrefixRule, PrefixTableError, ValueLayout, check_prefix_table};
@@ -220,6 +221,11 @@ fn read_text(text: &str, carrier: Carrier, settings: &ScanSettings) -> Result<Sc
     if let Some(body) = text.strip_prefix(PLACE_CODE_PREFIX) {
         let whole = base45::decode(body).is_ok_and(|bytes| !bytes.is_empty());
         return if whole { Ok(Scanned::Link(ScannedLink::PlaceCode(text.to_owned()))) } else { Err(ScanRefusal::NotAPlaceCode) };
+    }
+    if let Some(body) = text.strip_prefix(seat_code::PREFIX) {
+        // The code of a seat is its own token, whole: the backend verifies it, as it does that of a link.
+        let whole = base45::decode(body).is_ok_and(|bytes| !bytes.is_empty());
+        return if whole { Ok(Scanned::Link(ScannedLink::Seat(text.to_owned()))) } else { Err(ScanRefusal::Unrecognised) };
     }
     if links::is_url(text) {
         return read_url(text, settings);

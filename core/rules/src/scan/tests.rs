@@ -174,6 +174,7 @@ fn links_of_the_operators_hosts_alone_are_links() {
         ("HTTPS://app.example.jp/campaign/spring", ScannedLink::Campaign("spring".into())),
         ("https://app.example.jp/invite/K3J9", ScannedLink::StaffInvite("K3J9".into())),
         ("NRP1:BB8", ScannedLink::PlaceCode("NRP1:BB8".into())),
+        ("NRS1:BB8", ScannedLink::Seat("NRS1:BB8".into())),
     ] {
         assert_eq!(scan(text), Ok(Scanned::Link(link)), "{text}");
     }
@@ -209,6 +210,7 @@ fn links_of_the_operators_hosts_alone_are_links() {
     }
     assert_eq!(refused("NRP1:"), "not_a_place_code");
     assert_eq!(refused("NRP1:lower"), "not_a_place_code");
+    assert_eq!((refused("NRS1:"), refused("NRS1:lower")), ("unrecognised", "unrecognised"));
     assert_eq!(refused("NRN1:6BFWS92"), "not_a_member_code");
     for text in ["MECARD:N:Sean Owen;;", "tel:0312345678", "javascript:alert(1)", "intent://x", "file:///etc/passwd", "WIFI:S:a;;"] {
         assert_eq!(refused(text), "unrecognised", "{text}");
@@ -305,7 +307,7 @@ fn scan_data_of_gs1s_reference_engine() {
 
 proptest! {
     #[test]
-    fn any_bytes_get_an_answer(bytes in any::<Vec<u8>>(), text in any::<String>(), head in "(\\][A-Za-z][0-9]|\u{1d}|https://|NRN1:|NRP1:|)", tail in "[0-9A-Z\u{1d}/?=&%|. 日]{0,40}") {
+    fn any_bytes_get_an_answer(bytes in any::<Vec<u8>>(), text in any::<String>(), head in "(\\][A-Za-z][0-9]|\u{1d}|https://|NRN1:|NRP1:|NRS1:|)", tail in "[0-9A-Z\u{1d}/?=&%|. 日]{0,40}") {
         for settings in [settings(), ScanSettings::default()] {
             let _ = read(&bytes, &settings);
             let _ = read(format!("{head}{tail}").as_bytes(), &settings);

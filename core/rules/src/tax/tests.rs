@@ -13,7 +13,10 @@ fn today() -> TaxRates {
 use TaxClass::{Alcohol, Bag, DeliveryFee, Food, Goods};
 use TaxHandoff::{Delivery, EatIn, TakeOut};
 
-/// Worked by hand from 国税庁「消費税の軽減税率制度に関するQ&A（個別事例編）」 and （制度概要編）; the question is named in each row.
+/// Worked by hand from 国税庁「消費税の軽減税率制度に関するQ&A（個別事例編）」 and （制度概要編）, by the subject of the question: their numbers have moved
+/// between the editions. The rules behind them: 平成28年法律15号 附則34条1項1号 (since October 2023 消費税法 2条1項9号の2 and 別表第一) for food, its イ for what is eaten
+/// in, its ロ for catering; 軽減税率制度に関する取扱通達 8 and 9 (tables and chairs, those of others too), 11 (what the diner says when it is handed over
+/// decides, not what the diner does then). Alcohol is that of 酒税法 2条1項 (1 % and more).
 #[test]
 fn the_cases_of_the_tax_agency() {
     let cases = [
@@ -22,6 +25,9 @@ fn the_cases_of_the_tax_agency() {
         ("ドライブスルー: 飲食設備での提供ではない", Food, TakeOut, 80, true),
         ("フードコートでの飲食", Food, EatIn, 100, false),
         ("コンビニのイートインスペースでの飲食 (その意思を確認したとき)", Food, EatIn, 100, false),
+        ("店内飲食の注文を受けた後の食べ残しの持ち帰り: 提供の時の意思による", Food, EatIn, 100, false),
+        ("屋台・移動販売: 飲食設備のない場所での提供", Food, TakeOut, 80, true),
+        ("飲食店のレジ前の菓子の販売: 食事の提供ではない", Food, TakeOut, 80, true),
         ("そばの出前・宅配ピザの配達", Food, Delivery, 80, true),
         ("ケータリング・出張料理: 相手方の指定した場所での役務を伴う", Food, EatIn, 100, false),
         ("セット商品のうち一部を店内飲食: 一の商品なので全体が食事の提供", Food, EatIn, 100, false),

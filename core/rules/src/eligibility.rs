@@ -86,7 +86,7 @@ impl MemberFacts {
 
 /// Pieces of an article on a receipt that was not cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceiptedPieces<'a> {
+pub struct SoldPieces<'a> {
     /// The sale: the receipt itself, or the one that a return or an amendment names.
     pub sale: &'a str,
     /// When it was sold, in seconds since the Unix epoch; `None` on what belongs to a sale.
@@ -100,7 +100,7 @@ pub struct ReceiptedPieces<'a> {
 /// Purchases out of receipts, as phone and backend have them: in whatever order they come, what went back is taken off its sale, and a sale of which
 /// nothing was kept is none. What belongs to a sale that is not among them is left out. The oldest first.
 #[must_use]
-pub fn purchases<'a>(pieces: impl IntoIterator<Item = ReceiptedPieces<'a>>) -> Vec<PurchaseFact> {
+pub fn purchases<'a>(pieces: impl IntoIterator<Item = SoldPieces<'a>>) -> Vec<PurchaseFact> {
     let mut sales: BTreeMap<&str, (Option<i64>, BTreeMap<&str, i64>)> = BTreeMap::new();
     for line in pieces {
         let (sold_at_s, kept) = sales.entry(line.sale).or_default();

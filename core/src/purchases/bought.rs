@@ -1,6 +1,6 @@
 //! What was bought, for offers that ask for it.
 
-use noren_rules::eligibility::{PurchaseFact, ReceiptedPieces, purchases};
+use noren_rules::eligibility::{PurchaseFact, SoldPieces, purchases};
 use rusqlite::Connection;
 
 use super::ingest::BELOW_SECOND;
@@ -25,7 +25,7 @@ pub(crate) fn since(connection: &Connection, since_s: i64) -> Result<Vec<Purchas
         Ok(Line { sale: row.get(0)?, sold_at_s: sold_at_ms.map(|at_ms| at_ms.div_euclid(1_000)), sku: row.get(2)?, quantity: row.get(3)? })
     })?;
     let lines: Vec<Line> = rows.collect::<Result<_, _>>()?;
-    Ok(purchases(lines.iter().map(|line| ReceiptedPieces {
+    Ok(purchases(lines.iter().map(|line| SoldPieces {
         sale: &line.sale,
         sold_at_s: line.sold_at_s,
         sku: &line.sku,

@@ -1,6 +1,6 @@
 //! The member's coupons, stamps and check-ins, as the backend has them: over all parts of the canonical member.
 
-use noren_rules::eligibility::{CheckInFact, GRACE_S, MemberFacts, PurchaseFact, ReceiptedPieces, purchases};
+use noren_rules::eligibility::{CheckInFact, GRACE_S, MemberFacts, PurchaseFact, SoldPieces, purchases};
 use noren_rules::ids::{DeviceId, MemberId};
 use noren_rules::offers::Offer;
 use noren_rules::receipt::{Receipt, ReceiptKind};
@@ -105,7 +105,7 @@ pub(crate) fn bought<'a>(
         let is_sale = receipt.kind == ReceiptKind::Sale;
         let sale = if is_sale { receipt.id.as_str() } else { receipt.of.as_ref()?.as_str() };
         let sold_at_s = is_sale.then(|| receipt.sold_at_ms.div_euclid(1_000));
-        Some(receipt.lines.iter().map(move |line| ReceiptedPieces { sale, sold_at_s, sku: &line.sku, quantity: line.quantity }))
+        Some(receipt.lines.iter().map(move |line| SoldPieces { sale, sold_at_s, sku: &line.sku, quantity: line.quantity }))
     });
     Ok(purchases(pieces.flatten()))
 }

@@ -250,7 +250,7 @@ fn what_was_bought_before_earns_the_next_offer() {
 
 #[test]
 fn purchases_are_sales_less_what_went_back() {
-    let line = |sale, sold_at_s, sku, quantity| ReceiptedPieces { sale, sold_at_s, sku, quantity };
+    let line = |sale, sold_at_s, sku, quantity| SoldPieces { sale, sold_at_s, sku, quantity };
     let found = purchases([
         line("r2", None, "b", -1),
         line("r2", Some(200), "a", 1),

@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use crate::app::Shared;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, json};
+use crate::orders::ORDERS_TILL;
 use crate::{devices, shares};
 
 const NEXT_UPDATE_S: i64 = 86_400;
@@ -86,6 +87,9 @@ pub(crate) fn any_in(db: &Connection, store: &StoreId) -> Result<bool, Fault> {
 
 /// Registers a till, or gives a known one another token. The same token again changes nothing: what was revoked stays so.
 pub(crate) fn register(db: &Connection, till: &TillId, store: &StoreId, token: &str, now_ms: i64) -> Result<(), Fault> {
+    if till.as_str() == ORDERS_TILL {
+        return Err(Refusal::invalid("the receipts of orders stand under this till: choose another id").into());
+    }
     db.execute(
         "INSERT INTO tills (id, store, token_hash, registered_at_ms) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (id) DO UPDATE SET store = excluded.store, token_hash = excluded.token_hash, revoked_at_ms = NULL

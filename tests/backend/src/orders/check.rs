@@ -24,7 +24,7 @@ const MAX_POINTS: i64 = 1_000_000_000;
 pub(super) const MAX_ETA_MIN: u32 = 1_440;
 
 /// Refuses a body in which any text looks like a card number. It is refused unread, so that nothing keeps it.
-pub(super) fn no_card_number(call: &Call) -> Result<(), Refusal> {
+pub(crate) fn no_card_number(call: &Call) -> Result<(), Refusal> {
     let Ok(body) = serde_json::from_slice::<Value>(call.body()) else { return Ok(()) };
     let mut open = vec![&body];
     let is_one = |text: &str| card_number::is_like_one(text);

@@ -19,6 +19,7 @@ mod table;
 mod view;
 mod work;
 
+pub(crate) use check::no_card_number;
 pub(crate) use events::{Told, begin, listen, publish};
 pub(crate) use forget::{export, forget};
 pub(crate) use hand_over::{pass, post as hand_over};

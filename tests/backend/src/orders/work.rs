@@ -3,6 +3,8 @@
 //! One call of an order at a time, in the order in which they followed from its steps. A call that may have been sent is asked for by its key first: so
 //! a kill between commit and call, or between call and answer, charges nobody twice.
 
+use std::collections::BTreeMap;
+
 use noren_rules::ids::OrderId;
 use noren_rules::order::{OrderActor, OrderEffect, OrderEvent};
 use rusqlite::{Connection, params};
@@ -97,6 +99,7 @@ fn take(db: &Connection, now_ms: i64) -> Result<Vec<Due>, Fault> {
 
 async fn call(app: &App, due: Vec<Due>) -> Vec<(Due, ProviderAnswer)> {
     let mut calls = tokio::task::JoinSet::new();
+    let mut open: BTreeMap<i64, Due> = due.iter().map(|due| (due.seq, due.clone())).collect();
     for due in due {
         let provider = app.settings.payments.clone();
         calls.spawn_blocking(move || {
@@ -106,9 +109,10 @@ async fn call(app: &App, due: Vec<Due>) -> Vec<(Due, ProviderAnswer)> {
     }
     let mut answers = Vec::new();
     while let Some(answered) = calls.join_next().await {
-        // A provider that panics has not answered: the call stays noted, and is asked for again.
-        answers.extend(answered.ok());
+        answers.extend(answered.ok().inspect(|(due, _)| drop(open.remove(&due.seq))));
     }
+    // A provider that panics has not answered: it is asked again later.
+    answers.extend(open.into_values().map(|due| (due, ProviderAnswer::NoAnswer)));
     answers
 }
 

@@ -15,7 +15,7 @@ use crate::app::Shared;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::menus::{self, Shop, takes_no_orders};
-use crate::{devices, members, tills};
+use crate::{devices, members, orders, tills};
 
 /// Slots that a member holds at the same time.
 const MOST_HELD: usize = 5;
@@ -24,6 +24,7 @@ const MOST_HELD: usize = 5;
 pub(crate) async fn post(call: Call) -> Answer {
     let device = call.app_caller().await?.device;
     call.write_headers()?;
+    orders::no_card_number(&call)?;
     let request: SlotHoldRequest = call.json()?;
     if id_to_bytes(request.order.as_str()).is_none() {
         return Err(Refusal::invalid("an order's id is 16 characters of lower-case base32"));

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use noren_backend::Settings;
 use noren_rules::ids::DeviceId;
 use noren_rules::order::OrderState;
 use noren_rules::wire::*;
@@ -138,5 +139,23 @@ async fn a_push_goes_to_each_device_of_the_member_after_the_commit() {
     assert_eq!((last.1.state, last.1.version), (OrderState::Ready, cafe.view(&view.id).await.version));
     let text = serde_json::to_string(&last.1).unwrap();
     assert!(!text.contains(view.pickup_code.as_deref().unwrap()), "a push hands nothing over");
+    cafe.world.stop().await;
+}
+
+#[tokio::test]
+async fn left_to_itself_the_backend_settles_and_tells() {
+    // The provider is the sandbox that the backend opens by itself.
+    let cafe = cafe_that(|settings| (settings.payments, settings.order_tick) = (None, Settings::default().order_tick)).await;
+    let mut stream = cafe.listen(&cafe.phone, None).await;
+    let request = cafe.ready_to_tap(1, cart(&[("coffee", 1)]), "tok_ok").await;
+    cafe.try_order(&request).await.ok::<OrderAnswer>();
+    loop {
+        let view = stream.next().await.unwrap();
+        if view.payment == OrderPayment::Paid {
+            assert_eq!(view.state, OrderState::Accepted);
+            break;
+        }
+    }
+    assert_eq!(cafe.money(&request.id), 450, "in its file in the data directory");
     cafe.world.stop().await;
 }

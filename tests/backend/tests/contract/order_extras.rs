@@ -199,3 +199,40 @@ async fn goods_are_reserved_fetched_and_handed_over_or_go_back() {
     assert_eq!(cafe.world.available(&cafe.phone, CAFE, "s").await, Some(Some(1)));
     cafe.world.stop().await;
 }
+
+#[tokio::test]
+async fn a_delivery_is_kept_in_the_online_shop_and_its_address_goes_with_the_member() {
+    let cafe =
+        cafe_with(|terms| (terms.handoffs, terms.delivery_fee_minor) = (vec![HandoffMode::CounterPickup, HandoffMode::Delivery], 330))
+            .await;
+    cafe.world.products(vec![product("shirt", &["s", "m"])]).await;
+    cafe.world.location(CAFE, true, false).await;
+    cafe.world.counted(&[CAFE], &["s"], 2).await;
+    cafe.world.pass(MINUTE);
+    let mut request = goods_order(&cafe, 1, &[("s", 1)], "tok_ok");
+    request.cart = Cart { handoff: HandoffMode::Delivery, tax_handoff: TaxHandoff::Delivery, ..request.cart };
+    assert_eq!(cafe.try_order(&request).await.refused(400), Reason::InvalidRequest, "no address");
+    request.deliver_to = Some(DeliveryAddress {
+        name: "山田花子".to_owned(),
+        postal_code: "100-0005".to_owned(),
+        address: "東京都千代田区丸の内1\n暖簾ビル".to_owned(),
+        note: "ベルを鳴らす".to_owned(),
+    });
+    // The phone shows the fee; what this test showed had none.
+    let shown = cafe.try_order(&request).await.ok::<OrderAnswer>().question.unwrap().shown_now.unwrap();
+    assert_eq!((shown.total_minor, shown.lines.len()), (2_320, 2));
+    let yes = OrderRequest { id: order_id(2), replaces: Some(order_id(1)), shown, ..request };
+    assert_eq!(cafe.try_order(&yes).await.ok::<OrderAnswer>().question, None);
+    cafe.settle().await;
+    assert_eq!((cafe.money(&yes.id), cafe.world.available(&cafe.phone, CAFE, "s").await), (2_320, Some(Some(1))));
+    let export: MemberExport = cafe.world.get(paths::EXPORT, Some(&cafe.phone.token)).await.ok();
+    assert_eq!(export.orders[0].deliver_to.as_ref().unwrap().name, "山田花子");
+    cafe.world.erase(&cafe.phone.key, "erase").await.ok::<Erasure>();
+    for entry in std::fs::read_dir(cafe.directory.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for text in ["山田花子", "暖簾ビル", "ベルを鳴らす"] {
+            assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()), "{text} is still there");
+        }
+    }
+    cafe.world.stop().await;
+}

@@ -12,7 +12,9 @@ use crate::support::*;
 
 #[derive(Debug, Clone)]
 enum Did {
-    Person(OrderStep),
+    Cancel,
+    PayAtCounter,
+    PayAgain,
     Store(KitchenStep),
     HandOver { refused: Vec<u32> },
     Pass(i64),
@@ -21,9 +23,9 @@ enum Did {
 fn did() -> impl Strategy<Value = Did> {
     let line = 0u32..3;
     prop_oneof![
-        1 => Just(Did::Person(OrderStep::Cancel)),
-        1 => Just(Did::Person(OrderStep::PayAtCounter)),
-        1 => Just(Did::Person(OrderStep::PayAgain { token: "tok_ok".to_owned() })),
+        1 => Just(Did::Cancel),
+        1 => Just(Did::PayAtCounter),
+        1 => Just(Did::PayAgain),
         3 => Just(Did::Store(KitchenStep::Accept)),
         1 => Just(Did::Store(KitchenStep::Reject)),
         2 => Just(Did::Store(KitchenStep::Start)),
@@ -121,13 +123,13 @@ async fn live(token: &'static str, capture: CaptureTime, auto_accept: bool, char
                 cafe.phone = cafe.world.renewed(phone).await;
                 mirror.settle(cafe.world.now());
             }
-            Did::Person(taken) => {
-                let event = match taken {
-                    OrderStep::Cancel => OrderEvent::Cancel,
-                    OrderStep::PayAtCounter => OrderEvent::PayAtCounter,
-                    _ => OrderEvent::PayAgain,
+            Did::Cancel | Did::PayAtCounter | Did::PayAgain => {
+                let (taken, event) = match &step {
+                    Did::Cancel => (OrderStep::Cancel, OrderEvent::Cancel),
+                    Did::PayAtCounter => (OrderStep::PayAtCounter, OrderEvent::PayAtCounter),
+                    _ => (OrderStep::PayAgain { token: "tok_ok".to_owned() }, OrderEvent::PayAgain),
                 };
-                let got = cafe.try_step(&id, taken.clone()).await;
+                let got = cafe.try_step(&id, taken).await;
                 let expected = mirror.take(&event, OrderActor::Person, now_ms);
                 assert_eq!(got.status, if expected { 200 } else { 409 }, "{step:?} {before:?} {}", got.body);
                 if expected && event == OrderEvent::PayAgain {

@@ -174,9 +174,11 @@ async fn an_authorisation_that_ends_before_the_pickup_is_renewed() {
 /// The backend is killed at each moment between the commit of a step and what follows from it: the money is taken once.
 #[tokio::test]
 async fn a_kill_between_commit_and_call_charges_once() {
-    for killed_at in 0..5 {
+    for killed_at in 0..6 {
         let cafe = cafe().await;
-        let request = cafe.ready_to_tap(1, cart(COFFEE), "tok_ok").await;
+        // The last of them: the call is noted, carried out, and its answer is lost.
+        let token = if killed_at == 5 { "tok_timeout" } else { "tok_ok" };
+        let request = cafe.ready_to_tap(1, cart(COFFEE), token).await;
         let answer: OrderAnswer = cafe.try_order(&request).await.ok();
         assert_eq!(answer.order.payment, OrderPayment::Pending);
         let id = request.id.clone();
@@ -205,7 +207,12 @@ async fn a_kill_between_commit_and_call_charges_once() {
         let (settings, sandbox) = order_settings(directory.path(), &clock);
         let world = world_with(settings, Arc::clone(&clock)).await;
         let cafe = Cafe { world, sandbox, phone, terms, clock, directory };
+        for _ in 0..2 {
+            cafe.settle().await;
+            cafe.world.pass(2_500);
+        }
         cafe.settle().await;
+        assert_eq!(cafe.sandbox.received(&authorise).unwrap(), if killed_at == 1 || killed_at == 2 { 2 } else { 1 }, "{killed_at}");
         let view = cafe.view(&id).await;
         if killed_at == 4 {
             assert_eq!((view.state, cafe.money(&id), view.refunded_minor), (OrderState::Canceled, 0, 450));
@@ -283,5 +290,60 @@ async fn a_lost_answer_is_resolved_and_a_tombstone_refuses_the_late_arrival() {
     let stranger = cafe.world.phone(2, None).await;
     let got = cafe.world.post(paths::ORDERS, Some(&stranger.token), "tap-3", &other).await;
     assert_eq!(got.refused(409), Reason::OrderConflict, "nor is it anybody else's");
+    cafe.world.stop().await;
+}
+
+/// Calls out in the middle of every second call.
+struct Falls(std::sync::Arc<noren_backend::PaymentSandbox>, std::sync::atomic::AtomicU32);
+
+impl Falls {
+    fn or_fall(&self, answer: ProviderAnswer) -> ProviderAnswer {
+        let times = self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        assert!(times % 2 == 1, "the provider's client falls over after the call");
+        answer
+    }
+}
+
+impl PaymentProvider for Falls {
+    fn authorise(&self, key: &str, token: &str, amount: noren_backend::Amount<'_>) -> ProviderAnswer {
+        self.or_fall(self.0.authorise(key, token, amount))
+    }
+    fn capture(&self, key: &str, authorisation: &str, amount: noren_backend::Amount<'_>) -> ProviderAnswer {
+        self.or_fall(self.0.capture(key, authorisation, amount))
+    }
+    fn void(&self, key: &str, authorisation: &str) -> ProviderAnswer {
+        self.or_fall(self.0.void(key, authorisation))
+    }
+    fn charge_more(&self, key: &str, capture: &str, amount: noren_backend::Amount<'_>) -> ProviderAnswer {
+        self.or_fall(self.0.charge_more(key, capture, amount))
+    }
+    fn refund(&self, key: &str, capture: &str, amount: noren_backend::Amount<'_>) -> ProviderAnswer {
+        self.or_fall(self.0.refund(key, capture, amount))
+    }
+    fn query(&self, key: &str) -> ProviderAnswer {
+        self.or_fall(self.0.query(key))
+    }
+}
+
+#[tokio::test]
+async fn a_providers_client_that_falls_over_is_asked_again() {
+    let cafe = cafe_that(|settings| {
+        let directory = settings.data.clone().unwrap();
+        let sandbox =
+            noren_backend::PaymentSandbox::open(&directory.join(noren_backend::SANDBOX_FILE), Arc::clone(&settings.clock)).unwrap();
+        settings.payments = Some(Arc::new(Falls(Arc::new(sandbox), std::sync::atomic::AtomicU32::new(0))));
+    })
+    .await;
+    let view = cafe.order(1, COFFEE, "tok_ok").await;
+    assert_eq!(view.payment, OrderPayment::Unknown);
+    for _ in 0..6 {
+        cafe.world.pass(MINUTE / 4);
+        cafe.settle().await;
+    }
+    let view = cafe.view(&view.id).await;
+    assert_eq!(
+        (view.state, view.payment, cafe.money(&view.id), cafe.captures(&view.id)),
+        (OrderState::Accepted, OrderPayment::Paid, 450, 1)
+    );
     cafe.world.stop().await;
 }

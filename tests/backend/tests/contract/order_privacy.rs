@@ -6,7 +6,6 @@ use noren_rules::wire::*;
 
 use crate::ordering::*;
 use crate::slots::order_id;
-use crate::support::*;
 
 /// All bytes of the data directory.
 fn files(cafe: &Cafe) -> Vec<u8> {
@@ -61,6 +60,9 @@ async fn a_card_number_gets_no_further_than_the_door() {
         for step in [OrderStep::PayAgain { token: number.to_owned() }, OrderStep::Here { spot: number.to_owned() }] {
             assert_eq!(cafe.try_step(&good.id, step).await.refused(400), Reason::CardNumber);
         }
+        let noted = with(&|request| request.cart.lines[0].note = number.to_owned()).cart;
+        let hold = SlotHoldRequest { order: good.id.clone(), store: good.store.clone(), cart: noted, time: good.time };
+        assert_eq!(cafe.world.try_slot(&cafe.phone, &hold).await.refused(400), Reason::CardNumber);
         let got = cafe.try_staff(&good.id, KitchenStep::Ready { shelf: number.to_owned() }).await;
         assert_eq!(got.refused(400), Reason::CardNumber);
         assert_eq!(cafe.try_hand_over(&by_code(&good.id, number)).await.refused(400), Reason::CardNumber);

@@ -311,3 +311,6 @@ pub(crate) fn forget(db: &Connection, app: &Shared, member: &MemberId, now_ms: i
     db.prepare_cached("UPDATE slot_bookings SET member = NULL WHERE member = ?1")?.execute([member.as_str()])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,7 @@ class Guest(Member):
         yes = request | more | {"id": second, "replaces": first, "shown": asked["shown_now"]}
         answer = self.backend.call("POST", "/v1/orders", yes, self.token)
         assert answer["question"] is None, answer
+        self.asked_for = yes
         return answer["order"]
 
     def view(self, order: dict) -> dict:

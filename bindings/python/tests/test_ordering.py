@@ -1,5 +1,6 @@
 """Ordering ahead through the Python face, against the backend as a process: menu, cart, slot, tap, kitchen, hand-over, receipt; and on the way."""
 
+import asyncio
 import time
 
 import pytest
@@ -248,6 +249,61 @@ async def test_a_card_that_is_refused_and_what_is_no_order(diner, phone):
     await app.resolve_order(order.order.id)
     declined = await heard(app, order.order.id, lambda seen: seen.payment == OrderPayment.REFUSED())
     assert declined.order.state == OrderState.SUBMITTED, "the slot is kept while another card is looked for"
+    assert (await app.pay_order_again(order.order.id, "tok_ok")).is_ANSWERED()
+    await heard(app, order.order.id, OrderState.ACCEPTED)
+
+
+async def test_an_order_is_followed_passed_on_called_off_and_ordered_again(diner, phone):
+    app = await with_a_burger(phone)
+    await app.save_favourite_cart("いつもの", OF)
+    order = await placed(app)
+    told = asyncio.Event()
+
+    async def listen() -> None:
+        async for change in app.changes():
+            if change.name == "ORDERS" and (await app.order(order.order.id)).order.state is OrderState.IN_PREPARATION:
+                told.set()
+
+    listening = asyncio.create_task(listen())
+    await app.resolve_order(order.order.id)
+    await heard(app, order.order.id, OrderState.ACCEPTED)
+    following = asyncio.create_task(app.follow_orders())
+    staff(diner, order.order.id, "start")
+    await asyncio.wait_for(told.wait(), timeout=60)
+    for task in (following, listening):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    code = (await app.pickup_pass(order.order.id)).code
+    newer = (await app.pickup_pass(order.order.id)).code
+    assert code != newer and (await app.last_pickup_pass(order.order.id)).code == newer
+    staff(diner, order.order.id, {"ready": {"shelf": "A3"}})
+    with pytest.raises(AssertionError, match="code_refused"):
+        diner.till("/v1/kitchen/hand-overs", {"code": code})
+    diner.till("/v1/kitchen/hand-overs", {"code": newer})
+    await heard(app, order.order.id, OrderState.PICKED_UP)
+
+    again = await app.reorder(order.order.id)
+    assert ([line.item for line in again.cart.cart.lines], again.vanished, again.changes) == (["burger"], [], [])
+    menu = menu_of(STORE, version=2)
+    menu["items"] = [item for item in menu["items"] if item["id"] != "burger"]
+    menu["sections"][0]["items"], menu["groups"] = ["tea"], []
+    diner.operator("/v1/operator/menus", {"menus": [menu]})
+    await app.refresh_menu(STORE)
+    gone = await app.order_favourite_cart("いつもの")
+    assert (gone.cart.cart.lines, [title["ja"] for title in gone.vanished]) == ([], ["ハンバーガー"])
+    await app.add_to_cart(OF, (await app.menu_item(STORE, "tea")).line)
+    off = await placed(app)
+    await app.resolve_order(off.order.id)
+    await heard(app, off.order.id, OrderState.ACCEPTED)
+    assert (await app.cancel_order(off.order.id)).is_ANSWERED()
+    await heard(app, off.order.id, OrderState.CANCELED)
+    assert [favourite.name for favourite in await app.favourite_carts()] == ["いつもの"]
+    await app.remove_favourite_cart("いつもの")
+    with pytest.raises(NorenError.Ordering) as unknown:
+        await app.order_favourite_cart("いつもの")
+    assert isinstance(unknown.value.error, OrderingError.NoSuchFavourite)
 
 
 async def test_a_price_that_changed_is_a_question(diner, phone):

@@ -203,7 +203,7 @@ impl AppCore {
     /// `refresh_store_status` without a store brings what is booked.
     ///
     /// # Errors
-    /// `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+    /// `Ordering`: `HasProblems` for an empty cart, `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
     pub fn suggest_slots(&self, question: JourneyQuestion) -> Result<SlotSuggestions, NorenError> {
         Ok(self.noren().ordering().suggest(&question)?)
     }

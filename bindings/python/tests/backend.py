@@ -92,10 +92,11 @@ def verify_offline(keys: Path, *texts: str) -> list[dict]:
 
 
 class Wire:
-    """A wire to the backend on which the next call to a path can be held: before it arrives, or after it was answered."""
+    """A wire to the backend that keeps what was said on it; the next call to a path can be held: before it arrives, or after it was answered."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self.sent: list[str] = []
         self._hold: tuple[str, str] | None = None
         self.seen, self.release = threading.Event(), threading.Event()
         wire = self
@@ -132,6 +133,7 @@ class Wire:
     def _carry(self, call: BaseHTTPRequestHandler) -> None:
         body = call.rfile.read(int(call.headers.get("content-length", 0)))
         path = urlsplit(call.path).path
+        self.sent.append(f"{call.path}\n{call.headers}\n{body.decode(errors='replace')}")
         held = self._hold[1] if self._hold and self._hold[0] == path else None
         if held:
             self._hold = None

@@ -321,14 +321,14 @@ async def test_a_price_that_changed_is_a_question(diner, phone):
     assert (accepted.order.to_pay_minor, accepted.order.replaces) == (560, order.order.id)
 
 
-async def test_on_the_way_the_phone_suggests_and_tells_minutes_only(diner, phone):
+async def test_on_the_way_the_phone_suggests_and_tells_minutes_only(diner, wire, wired_phone):
     put(diner, "harajuku", "ebisu")
     for name, north_m in ((STORE, 900), ("harajuku", 1_600), ("ebisu", -900)):
         ground = {"circle": {"lat_e7": round((LAT + north_m * METRE) * 1e7), "lon_e7": round(LON * 1e7), "radius_m": 30}}
         tenants = [{"store_id": name, "name": name}]
         place = {"id": f"place-{name}", "kind": "store", "name": name, "direction": "both", "ground": ground, "tenants": tenants}
         diner.operator("/v1/operator/places", {"places": [place]})
-    app = await with_a_burger(phone)
+    app = await with_a_burger(wired_phone)
     await app.refresh_places(LAT, LON)
     for store in ("harajuku", "ebisu"):
         await app.refresh_menu(store)
@@ -368,3 +368,9 @@ async def test_on_the_way_the_phone_suggests_and_tells_minutes_only(diner, phone
     await app.send_due()
     [ticket] = diner.call("GET", "/v1/kitchen", token="noren-demo-till")["orders"]
     assert ticket["eta_min"] == trip.eta_min
+    await app.here(order.order.id, "P-12")
+    [ticket] = diner.call("GET", "/v1/kitchen", token="noren-demo-till")["orders"]
+    assert (ticket["eta_min"], ticket["spot"]) == (0, "P-12")
+    assert len(wire.sent) > 10
+    for said in wire.sent:
+        assert not any(part in said for part in ("35.6", "139.7", '"lat', '"lon', "lat=", "lon=")), f"no position: {said}"

@@ -65,7 +65,8 @@ impl OrderingService {
     /// best first. By what is known on the phone: `refresh_status` of no store in particular brings what is booked in all. Local, at once.
     ///
     /// # Errors
-    /// `BadCart` for a journey that is none, a position that is none, or goods, which no kitchen makes; `NotEnrolled`, `Storage`.
+    /// `HasProblems` for an empty cart; `BadCart` for a journey that is none, a position that is none, or goods, which no kitchen makes; `NotEnrolled`,
+    /// `Storage`.
     pub fn suggest(&self, question: &JourneyQuestion) -> Result<SlotSuggestions, OrderingError> {
         if question.of.of != OrderOf::Menu {
             return Err(OrderingError::bad("goods are fetched when it suits: ask for the menu of a store"));
@@ -75,6 +76,9 @@ impl OrderingService {
         }
         let (start, now_ms) = (self.start(question)?, self.core.clock.now().now_ms);
         let cart = self.cart(&question.of)?.cart;
+        if cart.lines.is_empty() {
+            return Err(OrderingError::HasProblems);
+        }
         let stores = if question.stores.is_empty() { self.core.ordering.menu_stores()? } else { question.stores.clone() };
         let book = self.core.places.book()?;
         let (mut candidates, mut left_out) = (Vec::new(), Vec::new());

@@ -213,6 +213,8 @@ async fn a_journey_that_is_none_is_an_error() {
     assert!(bad(&JourneyQuestion { journey: journey(point(&miyajima()), 121), ..moving(vec![]) }));
     let far = noren.ordering().suggest(&JourneyQuestion { journey: journey(point(&miyajima()), 0), ..moving(vec![]) }).unwrap();
     assert_eq!((far.suggestions.len(), far.left_out.len()), (0, 3), "at the end of time nobody is open");
+    let another = JourneyQuestion { of: CartOf::menu(&"s2".into()), ..moving(observations.clone()) };
+    assert_eq!(noren.ordering().suggest(&another), Err(OrderingError::HasProblems), "its cart is empty");
     phone.clock.pass(6 * MINUTE_MS);
     assert!(bad(&moving(observations)), "where the phone was is not where it is");
 }

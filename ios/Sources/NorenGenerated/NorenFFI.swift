@@ -1079,7 +1079,7 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * `refresh_store_status` without a store brings what is booked.
      *
      * # Errors
-     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     * `Ordering`: `HasProblems` for an empty cart, `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
      */
     func suggestSlots(question: JourneyQuestion) throws  -> SlotSuggestions
 
@@ -2774,7 +2774,7 @@ open func storeStatus(stores: [StoreId])throws  -> [StoreStatus]  {
      * `refresh_store_status` without a store brings what is booked.
      *
      * # Errors
-     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     * `Ordering`: `HasProblems` for an empty cart, `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
      */
 open func suggestSlots(question: JourneyQuestion)throws  -> SlotSuggestions  {
     return try  FfiConverterTypeSlotSuggestions_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
@@ -6143,7 +6143,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_store_status() != 10389) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_suggest_slots() != 41941) {
+    if (uniffi_noren_ffi_checksum_method_appcore_suggest_slots() != 57461) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_take_cart_to() != 5590) {

@@ -789,7 +789,7 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_store_status() != 10389:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots() != 41941:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots() != 57461:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_take_back_hold() != 21988:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -5393,7 +5393,7 @@ class AppCoreProtocol(typing.Protocol):
         `refresh_store_status` without a store brings what is booked.
 
         # Errors
-        `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+        `Ordering`: `HasProblems` for an empty cart, `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
 """
         raise NotImplementedError
     def take_back_hold(self, key: noren_rules.IdempotencyKey) -> None:
@@ -8510,7 +8510,7 @@ class AppCore(AppCoreProtocol):
         `refresh_store_status` without a store brings what is booked.
 
         # Errors
-        `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+        `Ordering`: `HasProblems` for an empty cart, `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
 """
 
         noren_core._UniffiFfiConverterTypeJourneyQuestion.check_lower(question)

@@ -1926,7 +1926,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_store_status() and 0xFFFF) != 10389) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots() and 0xFFFF) != 41941) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_suggest_slots() and 0xFFFF) != 57461) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_take_cart_to() and 0xFFFF) != 5590) {
@@ -3114,7 +3114,7 @@ public interface AppCoreInterface {
      * `refresh_store_status` without a store brings what is booked.
      *
      * # Errors
-     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     * `Ordering`: `HasProblems` for an empty cart, `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
      */
     fun `suggestSlots`(`question`: JourneyQuestion): SlotSuggestions
 
@@ -5138,7 +5138,7 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
      * `refresh_store_status` without a store brings what is booked.
      *
      * # Errors
-     * `Ordering`: `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
+     * `Ordering`: `HasProblems` for an empty cart, `BadCart` for a journey that is none; `NotEnrolled`, `Storage`.
      */
     @Throws(NorenException::class)override fun `suggestSlots`(`question`: JourneyQuestion): SlotSuggestions {
             return FfiConverterTypeSlotSuggestions.lift(

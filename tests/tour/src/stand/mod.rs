@@ -3,9 +3,15 @@
 use noren_rules::ids::StoreId;
 use noren_rules::menu::{Menu, MenuBook};
 use noren_rules::slots::KitchenPlan;
+use noren_rules::wire::OrderTerms;
+
+mod staff;
+
+pub use staff::{StandOperator, StandStaff};
 
 const MENU: &str = include_str!("menu.json");
 const KITCHEN: &str = include_str!("kitchen.json");
+const TERMS: &str = include_str!("terms.json");
 
 /// The menu, for a store of this id.
 ///
@@ -31,4 +37,13 @@ pub fn book(store: &str) -> Result<MenuBook, String> {
 pub fn kitchen(store: &str) -> Result<KitchenPlan, String> {
     let plan: KitchenPlan = serde_json::from_str(KITCHEN).map_err(|e| format!("the stand's kitchen: {e}"))?;
     Ok(KitchenPlan { store: StoreId::from(store), ..plan })
+}
+
+/// How orders are taken, for a store of this id.
+///
+/// # Errors
+/// When the file that comes with the tour is broken.
+pub fn terms(store: &str) -> Result<OrderTerms, String> {
+    let terms: OrderTerms = serde_json::from_str(TERMS).map_err(|e| format!("the stand's terms: {e}"))?;
+    Ok(OrderTerms { store: StoreId::from(store), ..terms })
 }

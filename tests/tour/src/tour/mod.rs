@@ -1,7 +1,8 @@
-//! The tour: from an empty phone to a searchable purchase history, past real service areas, and to the last bottle on a shelf; on real sales data,
+//! The tour: from an empty phone to a searchable purchase history, past real service areas, to the last bottle on a shelf, and to a coffee at the station; on real sales data,
 //! with the network cut in the middle of each.
 
 mod chance;
+mod diners;
 mod network;
 mod shop;
 mod shopper;
@@ -13,7 +14,7 @@ mod traveller;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use noren_backend::Settings;
+use noren_backend::{PaymentProvider, PaymentSandbox, Settings};
 use noren_rules::fold::fold;
 use noren_till::Language;
 use noren_tour::travel::StoryClock;
@@ -50,7 +51,19 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
 
     show.act("The backend starts on loopback")?;
     let clock = StoryClock::default();
+    let payments = folder.path().join(noren_backend::SANDBOX_FILE);
+    let sandbox = Arc::new(
+        PaymentSandbox::open(
+            &payments,
+            Arc::new({
+                let clock = clock.clone();
+                move || clock.now_ms()
+            }),
+        )
+        .map_err(Failure::failed)?,
+    );
     let settings = Settings {
+        payments: Some(Arc::<PaymentSandbox>::clone(&sandbox) as Arc<dyn PaymentProvider>),
         chance: noren_tour::year::FITTED,
         clock: Arc::new({
             let clock = clock.clone();
@@ -117,6 +130,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     network.restore();
     traveller::play(&show, folder.path(), &backend, &network, &clock, options.till_language).await?;
     stores::play(&show, folder.path(), &backend, &network, &clock).await?;
+    diners::play(&show, folder.path(), &backend, &network, &clock, &sandbox).await?;
     chance::play(&show)?;
     backend.shutdown().await;
     show.end(&[

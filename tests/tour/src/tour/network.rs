@@ -1,7 +1,6 @@
-//! A network that can be cut.
+//! A network that can be cut, and that can lose one answer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use noren_core::net::{BoxFuture, HttpTransport, Request, Response, Transport, TransportError};
 
@@ -10,20 +9,37 @@ use crate::output::Failure;
 #[derive(Clone)]
 pub(super) struct Network {
     inner: HttpTransport,
-    is_on: Arc<AtomicBool>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Clone)]
+enum State {
+    On,
+    Off,
+    /// On until something is sent to this path: that arrives, and its answer does not.
+    TunnelAfter(&'static str),
 }
 
 impl Network {
     pub(super) fn on() -> Result<Self, Failure> {
-        Ok(Self { inner: HttpTransport::new().map_err(Failure::failed)?, is_on: Arc::new(AtomicBool::new(true)) })
+        Ok(Self { inner: HttpTransport::new().map_err(Failure::failed)?, state: Arc::new(Mutex::new(State::On)) })
     }
 
     pub(super) fn cut(&self) {
-        self.is_on.store(false, Ordering::SeqCst);
+        self.set(State::Off);
     }
 
     pub(super) fn restore(&self) {
-        self.is_on.store(true, Ordering::SeqCst);
+        self.set(State::On);
+    }
+
+    /// The train enters a tunnel just after the next request to `path` has left.
+    pub(super) fn cut_after(&self, path: &'static str) {
+        self.set(State::TunnelAfter(path));
+    }
+
+    fn set(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     pub(super) fn transport(&self) -> Arc<dyn Transport> {
@@ -33,9 +49,18 @@ impl Network {
 
 impl Transport for Network {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
-        if self.is_on.load(Ordering::SeqCst) {
-            return self.inner.send(request);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match state {
+            State::TunnelAfter(path) if request.url.ends_with(path) => {
+                self.cut();
+                Box::pin(async move {
+                    // It arrives; nobody hears what became of it.
+                    let _ = self.inner.send(request).await;
+                    Err(TransportError::Broken)
+                })
+            }
+            State::On | State::TunnelAfter(_) => self.inner.send(request),
+            State::Off => Box::pin(std::future::ready(Err(TransportError::Offline))),
         }
-        Box::pin(std::future::ready(Err(TransportError::Offline)))
     }
 }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use data::History;
-use measures::{card, events, fences, files, ingest, orders, page, search, stock, totals};
+use measures::{card, events, fences, files, ingest, ordering, orders, page, search, stock, totals};
 use report::{Outcome, say};
 use words::Words;
 
@@ -105,6 +105,12 @@ enum Measure {
         #[arg(long, default_value_t = 200)]
         runs: usize,
     },
+    /// What a cart of 30 lines comes to, with and without coupons, and the slots of a whole day.
+    Ordering {
+        /// Times each.
+        #[arg(long, default_value_t = 5_000)]
+        runs: usize,
+    },
     /// Choosing the regions for the operating system.
     Regions {
         /// Places to choose among.
@@ -160,6 +166,7 @@ fn run(measure: &Measure) -> Outcome {
         Measure::Events { shape } => events::run(shape),
         Measure::Orders { shape } => orders::run(shape),
         Measure::Fences { sizes, runs } => fences::fences(sizes, *runs),
+        Measure::Ordering { runs } => ordering::run(*runs),
         Measure::Regions { size, runs } => fences::regions(*size, *runs),
         Measure::Day { seed, times } => day::run(*seed, *times),
         Measure::Ingest { receipts } => ingest::run(*receipts),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use noren_backend::{DemoTill, Settings};
 use noren_core::net::{HttpTransport, Transport};
-use noren_tour::stores;
 use noren_tour::year::FITTED;
+use noren_tour::{stand, stores};
 use serde::Serialize;
 
 use crate::output::{self, Failure};
@@ -35,6 +35,7 @@ pub(crate) struct Serve {
     data: Option<PathBuf>,
     /// Begin with the chain of the tour: four stores around Kurashiki, 38 variants with real JAN codes, two days of sales until now. Only on loopback,
     /// where everyone may know the tokens of its tills: noren-demo-ekimae-1 and -2, noren-demo-bikan-1 and so on, for the store's page at /store too.
+    /// In the first of them a coffee stand takes orders, and five phones have ordered: its kitchen's page is at /kitchen, with the token noren-demo-ekimae-1.
     #[arg(long, conflicts_with = "data")]
     stores: bool,
     /// Address to listen on.
@@ -66,6 +67,8 @@ pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new().map_err(Failure::failed)?);
         let operator_token = args.operator_token.as_deref().unwrap_or(noren_backend::DEMO_OPERATOR_TOKEN);
         stores::open_now(&backend, operator_token, &transport).await.map_err(Failure::failed)?;
+        let phones = tempfile::tempdir().map_err(Failure::failed)?;
+        stand::open_now(&backend, operator_token, &transport, phones.path()).await.map_err(Failure::failed)?;
     }
     output::json(&Listening { url: backend.url() })?;
     output::say("noren: listening; Ctrl-C stops");

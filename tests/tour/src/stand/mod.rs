@@ -5,8 +5,10 @@ use noren_rules::menu::{Menu, MenuBook};
 use noren_rules::slots::KitchenPlan;
 use noren_rules::wire::OrderTerms;
 
+mod living;
 mod staff;
 
+pub use living::open_now;
 pub use staff::{StandOperator, StandStaff};
 
 const MENU: &str = include_str!("menu.json");

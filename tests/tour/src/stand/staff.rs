@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use noren_core::net::Transport;
-use noren_rules::ids::OrderId;
+use noren_rules::ids::{HoldId, OrderId, Sku, StoreId, TillId};
 use noren_rules::slots::StoreMode;
+use noren_rules::stock::{StockEvent, StockEventKind, StockState};
 use noren_rules::wire::{
     HandOverRequest, Kept, Kitchen, KitchenModeRequest, KitchenOrder, KitchenStep, KitchenStepRequest, OrderReport, PutMenus, SeatWork,
-    SeatWorkAnswer, SeatWorkRequest, SelfBasket, WalkInAnswer, WalkInRequest, paths,
+    SeatWorkAnswer, SeatWorkRequest, SelfBasket, StockEventsAnswer, StockEventsRequest, StoreTask, StoreTaskRequest, StoreTasks, TaskDone,
+    WalkInAnswer, WalkInRequest, paths,
 };
 
 use super::{kitchen, menu, terms};
@@ -119,6 +121,34 @@ impl StandStaff {
     /// What the backend refused.
     pub async fn seats(&self, work: SeatWork) -> Result<SeatWorkAnswer, String> {
         self.calls.post(paths::KITCHEN_SEATS, &SeatWorkRequest { work }).await
+    }
+
+    /// Counts a variant on the sales floor, at the till `till`.
+    ///
+    /// # Errors
+    /// What the backend refused.
+    pub async fn count(&self, till: &TillId, store: &StoreId, sku: &Sku, pieces: u32, at_ms: i64) -> Result<(), String> {
+        let kind = StockEventKind::Count { quantity: pieces, state: StockState::Sellable };
+        let id = format!("count-{sku}-{at_ms}");
+        let event = StockEvent { source: till.to_string(), id, store: store.clone(), sku: sku.clone(), at_ms, kind };
+        let request = StockEventsRequest { events: vec![event], said_until_ms: None, stores: vec![] };
+        self.calls.post::<StockEventsAnswer>(paths::STOCK_EVENTS, &request).await.map(|_| ())
+    }
+
+    /// Goods to be fetched from the sales floor.
+    ///
+    /// # Errors
+    /// What the backend refused.
+    pub async fn tasks(&self) -> Result<StoreTasks, String> {
+        self.calls.get(paths::STORE_TASKS).await
+    }
+
+    /// A task is done.
+    ///
+    /// # Errors
+    /// What the backend refused.
+    pub async fn done(&self, hold: &HoldId, done: TaskDone) -> Result<StoreTask, String> {
+        self.calls.post(paths::STORE_TASKS, &StoreTaskRequest { hold: hold.clone(), done }).await
     }
 
     /// A basket by the code that the self-till has read.

@@ -8,13 +8,14 @@ use noren_rules::slots::{PickupSlot, PickupTime};
 use noren_rules::tax::TaxHandoff;
 use noren_rules::wire::{KitchenStep, OrderPayment, WalkInRequest, paths};
 use noren_tour::sales_log::money;
+use noren_tour::stores::CHAIN;
 
 use super::words::{both, clock, ja, sections, stands, taxes};
 use super::{MINUTE_MS, Scene};
 use crate::output::Failure;
 
 /// The payment provider's token of a card that works, in its sandbox.
-const CARD: &str = "tok_ok";
+pub(super) const CARD: &str = "tok_ok";
 /// The train is there at 7:57, the counter three minutes on foot: minutes after 7:40.
 const WANTED_MIN: i64 = 20;
 /// A school class at the counter.
@@ -47,6 +48,8 @@ impl Scene<'_> {
             .filter_map(|station| station.quarters.get(1).map(|next| format!("{} {} min", station.station, next.capacity_s / 60)))
             .collect();
         show.fact("make-minutes a quarter", &stations.join(", "))?;
+        let here = CHAIN.first().ok_or_else(|| Failure::failed("there is a store"))?.position().map_err(Failure::failed)?;
+        self.aki.prepare(&here, "しょうゆ").await.map_err(Failure::failed)?;
         self.ordering().refresh(&self.store).await.map_err(Failure::failed)?;
         self.ordering().refresh_status(std::slice::from_ref(&self.store)).await.map_err(Failure::failed)?;
         Ok(())
@@ -80,6 +83,9 @@ impl Scene<'_> {
         let check = ordering.check(&of, &wanted).map_err(Failure::failed)?;
         if !check.problems.is_empty() || !check.changes.is_empty() {
             return Err(Failure::failed(format!("the cart does not fit: {check:?}")));
+        }
+        for note in check.warnings.iter().flat_map(|line| &line.warnings).take(1) {
+            show.fact("its oat milk", &format!("{} {} · {}", ja(&note.title), note.words_ja, note.words_en))?;
         }
         let totals = check.totals.ok_or_else(|| Failure::failed("the cart has no price"))?;
         show.fact("hot, oat milk", &format!("{}, of it {}", money(totals.total_minor, "JPY"), taxes(&totals.taxes, "JPY")))
@@ -156,7 +162,7 @@ impl Scene<'_> {
         Ok(orders.first().ok_or_else(|| Failure::failed("there is no order"))?.order.id.clone())
     }
 
-    pub(super) async fn the_kitchen(&self) -> Result<(), Failure> {
+    pub(super) async fn the_kitchen(&self) -> Result<OrderId, Failure> {
         let (show, ordering, id) = (self.show, self.ordering(), self.order()?);
         show.act("The kitchen: a ticket, a delay that is told, a pickup code that needs no network")?;
         let kitchen = self.staff.kitchen().await.map_err(Failure::failed)?;
@@ -202,6 +208,7 @@ impl Scene<'_> {
             show.fact("receipt", &format!("{:?} {total}, tax {tax}; {} points", receipt.kind, receipt.points))?;
         }
         let left = self.sandbox.balance_minor(id.as_str()).map_err(Failure::failed)?;
-        show.fact("at the provider", &format!("{} taken and kept", money(left, "JPY")))
+        show.fact("at the provider", &format!("{} taken and kept", money(left, "JPY")))?;
+        Ok(id)
     }
 }

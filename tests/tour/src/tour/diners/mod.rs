@@ -8,7 +8,7 @@ use std::path::Path;
 
 use noren_backend::{Backend as Server, PaymentSandbox};
 use noren_core::ordering::{CartOf, OrderingService};
-use noren_rules::ids::StoreId;
+use noren_rules::ids::{StoreId, TillId};
 use noren_rules::menu::MenuBook;
 use noren_tour::stand::{self, StandOperator, StandStaff};
 use noren_tour::stores::{CHAIN, StoreShopper};
@@ -32,6 +32,7 @@ struct Scene<'a> {
     sandbox: &'a PaymentSandbox,
     operator: StandOperator,
     staff: StandStaff,
+    till: TillId,
     aki: StoreShopper,
     store: StoreId,
     book: MenuBook,
@@ -59,6 +60,7 @@ pub(super) async fn play(
         sandbox,
         operator: StandOperator::new(&server.url(), noren_backend::DEMO_OPERATOR_TOKEN, transport.clone(), clock),
         staff: StandStaff::new(&server.url(), token, transport.clone(), clock),
+        till: TillId(token.replace("noren-demo-", "")),
         aki: StoreShopper::enrol(&folder.join("aki"), &server.url(), transport, clock).await.map_err(Failure::failed)?,
         store: stand.store_id(),
         book: stand::book(stand.id).map_err(Failure::failed)?,
@@ -67,8 +69,10 @@ pub(super) async fn play(
     scene.a_cart_in_the_train()?;
     scene.the_slot().await?;
     scene.the_tap().await?;
-    scene.the_kitchen().await?;
-    scene.other_ways().await
+    let first = scene.the_kitchen().await?;
+    scene.at_the_table().await?;
+    scene.goods().await?;
+    scene.the_usual(&first).await
 }
 
 impl Scene<'_> {

@@ -84,8 +84,8 @@ fn couponed(book: &MenuBook, cart: &Cart, plain: &PriceTerms<'_>, count: usize, 
     let circumstances =
         Circumstances { member: &member, place: &place, moment: Moment::at(SIX_MS / 1_000), conditions: &[], killed: &killed };
     let offer = |number: u32| {
-        let discount = if number % 2 == 0 { Discount::Percent { permille: 50 } } else { Discount::Fixed { amount_minor: 40 } };
-        let class = if number % 3 == 0 { "food" } else { "drink" };
+        let discount = if number.is_multiple_of(2) { Discount::Percent { permille: 50 } } else { Discount::Fixed { amount_minor: 40 } };
+        let class = if number.is_multiple_of(3) { "food" } else { "drink" };
         Offer { classes: vec![class.to_owned()], ..Offer::new(OfferId(number), discount) }
     };
     let offers: Vec<Offer> = (1u32..).take(count).map(offer).collect();

@@ -86,6 +86,19 @@ fn the_journey_spreads_people_over_the_stands_on_their_way() {
     assert!(of(Way::NearestAsap).each.iter().all(|figures| figures.peak_permille > 1_000.0));
 }
 
+/// The README says what comes out here.
+#[test]
+fn the_readme_shows_these_medians() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    assert!(readme.contains("tests/tour/pictures/morning.png"));
+    for policy in Policy::ALL {
+        let f = &of(policy).median;
+        let row =
+            format!("| {:.1} min | {:.1} min | {:.1} min | {:.2}; {:.2} |", f.late_p90_min, f.wait_min, f.off_min, f.peak_to_mean, f.gini);
+        assert!(readme.contains(&row), "{}: {row}", policy.name());
+    }
+}
+
 #[test]
 fn the_picture_is_of_these_mornings() {
     let drawn = morning::draw(&MORNINGS).unwrap();

@@ -34,6 +34,8 @@ pub(crate) async fn post(call: Call) -> Answer {
             Ok(Erasure { erased: erase(db, app, &device, now_ms)? })
         })
         .await?;
+    // What was cancelled may have money to be given back.
+    orders::written(&app).await;
     // Also for a replay: the first attempt may have ended between its commit and this.
     app.store.scrub().await.map_err(Fault::into_refusal)?;
     Ok(answer)

@@ -11,9 +11,9 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use noren_rules::ids::{DeviceId, MemberId, TillId};
 use noren_rules::wire::{
-    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Hold, HoldAnswer, Identification, Kept, KitchenOrder, Lease, Membership,
-    MenuStatus, PROBLEM_JSON, PlaceCodeText, ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer,
-    SeatSession, SeatWorkAnswer, SelfBasket, SlotHoldAnswer, SlotReleased, StockEventsAnswer, StoreTask, WalkInAnswer,
+    CheckInAnswer, Claim, EcCode, Enrolment, Erasure, Favourites, Hold, HoldAnswer, Identification, Kept, Lease, Membership, MenuStatus,
+    PROBLEM_JSON, PlaceCodeText, ReactionsKept, Reason, RegisteredCards, Resolution, Review, Revocation, SaleAnswer, SeatSession,
+    SeatWorkAnswer, SelfBasket, SlotHoldAnswer, SlotReleased, StockEventsAnswer, StoreTask, WalkInAnswer,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -87,7 +87,6 @@ impl Outcome for Favourites {}
 impl Outcome for Kept {}
 impl Outcome for Hold {}
 impl Outcome for HoldAnswer {}
-impl Outcome for KitchenOrder {}
 impl Outcome for Lease {}
 impl Outcome for MenuStatus {}
 impl Outcome for PlaceCodeText {}

@@ -35,7 +35,7 @@ pub(crate) async fn post(call: Call) -> Answer {
     answer
 }
 
-fn hand_over(db: &Connection, app: &App, till: &TillCaller, request: &HandOverRequest, now_ms: i64) -> Result<KitchenOrder, Fault> {
+fn hand_over(db: &Connection, app: &App, till: &TillCaller, request: &HandOverRequest, now_ms: i64) -> Result<Naming<KitchenOrder>, Fault> {
     let store = tills::store_of(db, &till.till)?;
     let (mut stored, by) = match &request.order {
         Some(order) => {
@@ -60,7 +60,7 @@ fn hand_over(db: &Connection, app: &App, till: &TillCaller, request: &HandOverRe
     stored.facts.age_checked_ms = request.age_checked.then_some(now_ms);
     let event = OrderEvent::HandOver { age_checked: request.age_checked, refused };
     act::act(db, app, &mut stored, &event, OrderActor::Store, now_ms)?;
-    kitchen::order(db, app, &stored, now_ms)
+    kitchen::named(db, app, stored, now_ms)
 }
 
 fn still_there(stored: &Stored) -> Result<(), Refusal> {
@@ -156,8 +156,12 @@ pub(crate) async fn pass(call: Call) -> Answer {
     call.write_headers()?;
     let PassRequest { order } = call.json()?;
     check::id(&order)?;
-    let caller = Caller::Device(device.clone());
-    call.write(paths::ORDER_PASSES, &caller, Fingerprint::Body, move |db, app, now_ms| new_pass(db, app, &device, &order, now_ms)).await
+    let (app, caller) = (call.app.clone(), Caller::Device(device.clone()));
+    let answer =
+        call.write(paths::ORDER_PASSES, &caller, Fingerprint::Body, move |db, app, now_ms| new_pass(db, app, &device, &order, now_ms));
+    let answer = answer.await;
+    super::written(&app).await;
+    answer
 }
 
 fn new_pass(db: &Connection, app: &App, device: &DeviceId, order: &OrderId, now_ms: i64) -> Result<Naming<PickupPass>, Fault> {

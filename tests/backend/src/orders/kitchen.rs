@@ -14,7 +14,7 @@ use super::table::{self, Stored};
 use super::{act, check, view};
 use crate::app::App;
 use crate::fault::{Fault, Refusal};
-use crate::http::{Answer, Call, Caller, Fingerprint, json};
+use crate::http::{Answer, Call, Caller, Fingerprint, Naming, json};
 use crate::menus::{self, Shop};
 use crate::reservations::{self, GoodsNews};
 use crate::{seats, slots, tills};
@@ -75,7 +75,7 @@ fn things(book: &MenuBook) -> Vec<KitchenThing> {
 }
 
 /// An order as the kitchen sees it.
-pub(super) fn order(db: &Connection, app: &App, stored: &Stored, now_ms: i64) -> Result<KitchenOrder, Fault> {
+fn order(db: &Connection, app: &App, stored: &Stored, now_ms: i64) -> Result<KitchenOrder, Fault> {
     let (machine, facts) = (&stored.order, &stored.facts);
     let shop = menus::shop(db, app, &stored.store)?;
     let waits = matches!(machine.state, OrderState::Accepted | OrderState::InPreparation);
@@ -107,6 +107,11 @@ pub(super) fn order(db: &Connection, app: &App, stored: &Stored, now_ms: i64) ->
         tries_left: PICKUP_TRIES.saturating_sub(facts.tries.wrong()),
         version: stored.version,
     })
+}
+
+/// As an answer that goes with its member: it says what the diner avoids, which car it is, what was noted.
+pub(super) fn named(db: &Connection, app: &App, stored: Stored, now_ms: i64) -> Result<Naming<KitchenOrder>, Fault> {
+    Ok(Naming { answer: order(db, app, &stored, now_ms)?, about: stored.member })
 }
 
 /// The ticket: one line a line of the machine, so that its places are those that [`KitchenStep::Missing`] names.
@@ -167,7 +172,7 @@ pub(crate) async fn post_step(call: Call) -> Answer {
         let store = tills::store_of(db, &till)?;
         let mut stored = of_this_store(db, &request.order, &store)?;
         take(db, app, &mut stored, &request.step, now_ms)?;
-        order(db, app, &stored, now_ms)
+        named(db, app, stored, now_ms)
     });
     let answer = answer.await;
     super::written(&app).await;

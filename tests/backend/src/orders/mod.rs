@@ -88,7 +88,7 @@ pub(crate) async fn post_step(call: Call) -> Answer {
     answer
 }
 
-/// After a write that may have changed orders: phones are told, and the worker looks whether the provider has something to do.
+/// After a write that may have changed orders, also by the clock: phones are told, and the worker looks whether the provider has something to do.
 pub(crate) async fn written(app: &App) {
     if let Err(fault) = publish(app).await {
         tracing::warn!(%fault, "changes of orders are told later");

@@ -26,6 +26,8 @@ pub(super) fn take(db: &Connection, app: &App, device: &DeviceId, request: &Orde
     let is_own = |stored: &Stored| stored.member.as_ref().is_some_and(|member| parts.contains(member));
     let mut stored = table::find(db, &request.order)?.filter(is_own).ok_or_else(no_such_order)?;
     let by = OrderActor::Person;
+    // A phone whose clock is ahead has said it now: else nothing that it says later would be newer.
+    let said_at_ms = request.at_ms.min(now_ms);
     match &request.step {
         OrderStep::Cancel => act::act(db, app, &mut stored, &OrderEvent::Cancel, by, now_ms)?,
         OrderStep::PayAtCounter => {
@@ -41,15 +43,15 @@ pub(super) fn take(db: &Connection, app: &App, device: &DeviceId, request: &Orde
         OrderStep::Nearby { eta_min } => {
             live(&stored)?;
             // Of words that overtake each other the newest counts.
-            if stored.facts.nearby.as_ref().is_none_or(|last| last.said_at_ms < request.at_ms) {
-                stored.facts.nearby = Some(Nearby { said_at_ms: request.at_ms, eta_min: *eta_min });
+            if stored.facts.nearby.as_ref().is_none_or(|last| last.said_at_ms < said_at_ms) {
+                stored.facts.nearby = Some(Nearby { said_at_ms, eta_min: *eta_min });
                 table::save(db, &mut stored, now_ms)?;
             }
         }
         OrderStep::Here { spot } => {
             live(&stored)?;
-            if stored.facts.here.as_ref().is_none_or(|last| last.said_at_ms < request.at_ms) {
-                stored.facts.here = Some(Here { said_at_ms: request.at_ms, spot: spot.trim().to_owned() });
+            if stored.facts.here.as_ref().is_none_or(|last| last.said_at_ms < said_at_ms) {
+                stored.facts.here = Some(Here { said_at_ms, spot: spot.trim().to_owned() });
                 table::save(db, &mut stored, now_ms)?;
             }
         }

@@ -209,11 +209,16 @@ pub(crate) fn replaced_by(db: &Connection, id: &OrderId) -> Result<Option<OrderI
     Ok(db.prepare_cached(sql)?.query_row([id.as_str()], |row| row.get(0).map(OrderId)).optional()?)
 }
 
+const OPEN_OF_MEMBER: &str = "member = ?1 AND ended_at_ms IS NULL";
+const ENDED_OF_MEMBER: &str = "member = ?1 AND ended_at_ms > ?2";
+const PROMISED_BETWEEN: &str = "store = ?1 AND promised_ms >= ?2 AND promised_ms < ?3";
+
 /// A member's orders that are not over, or ended after `since_ms`, the newest first.
 pub(crate) fn of_member(db: &Connection, parts: &[MemberId], since_ms: i64) -> Result<Vec<Stored>, Fault> {
     let mut found = Vec::new();
     for part in parts {
-        found.extend(all(db, "member = ?1 AND (ended_at_ms IS NULL OR ended_at_ms > ?2)", params![part.as_str(), since_ms])?);
+        found.extend(all(db, OPEN_OF_MEMBER, [part.as_str()])?);
+        found.extend(all(db, ENDED_OF_MEMBER, params![part.as_str(), since_ms])?);
     }
     found.sort_by(|one, other| (other.placed_at_ms, &other.order.id).cmp(&(one.placed_at_ms, &one.order.id)));
     Ok(found)
@@ -244,7 +249,7 @@ pub(crate) fn of_store(db: &Connection, store: &StoreId, since_ms: i64) -> Resul
 
 /// Orders of a store that are, or were, promised in this time.
 pub(crate) fn promised_between(db: &Connection, store: &StoreId, from_ms: i64, until_ms: i64) -> Result<Vec<Stored>, Fault> {
-    all(db, "store = ?1 AND promised_ms >= ?2 AND promised_ms < ?3", params![store.as_str(), from_ms, until_ms])
+    all(db, PROMISED_BETWEEN, params![store.as_str(), from_ms, until_ms])
 }
 
 /// Orders of a session at a table that are not over.
@@ -329,4 +334,29 @@ pub(crate) fn forget(db: &Connection, stored: &mut Stored, now_ms: i64) -> Resul
     stored.member = None;
     stored.facts.forget();
     save(db, stored, now_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A chain has years of orders: what is asked all day long reads those that it answers, and a few more at most.
+    #[test]
+    fn what_is_asked_often_does_not_read_all_that_ever_was() {
+        let db = Connection::open_in_memory().unwrap();
+        crate::store::migrate(&db, "life", 0).unwrap();
+        let plan = |filter: &str| -> String {
+            let sql = format!("EXPLAIN QUERY PLAN SELECT {COLUMNS} FROM orders WHERE {filter}");
+            let values = (1..=filter.matches('?').count()).map(|_| 1);
+            db.prepare(&sql).unwrap().query_row(rusqlite::params_from_iter(values), |row| row.get(3)).unwrap()
+        };
+        for filter in [OPEN_OF_MEMBER, ENDED_OF_MEMBER] {
+            assert!(plan(filter).contains("orders_by_member_end (member=? AND ended_at_ms"), "{}", plan(filter));
+        }
+        assert!(
+            plan(PROMISED_BETWEEN).contains("orders_by_promise (store=? AND promised_ms>? AND promised_ms<?)"),
+            "{}",
+            plan(PROMISED_BETWEEN)
+        );
+    }
 }

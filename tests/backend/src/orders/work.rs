@@ -46,6 +46,7 @@ pub(crate) async fn settle(app: &App) -> Result<(), Fault> {
         if app.store.read(move |db| table::any_due(db, now_ms)).await? {
             let shared = app.clone();
             app.store.write(move |db| act::run_clock(db, &shared, now_ms)).await?;
+            super::events::publish(app).await?;
         }
         if !app.store.read(move |db| any_due(db, now_ms)).await? {
             return Ok(());

@@ -17,7 +17,8 @@ pub(crate) const SOURCE: &str = "noren-receipts";
 /// How the id of what undoes an event goes on after that event's.
 const VOID: &str = "/void";
 
-/// A receipt was posted: what it sold is gone, what it took back is for sale again. What `buyer` had held of what it sold is handed over.
+/// A receipt was posted: what it sold is gone, what it took back is for sale again. What `buyer` had held of what a till sold is
+/// handed over; orders have pieces of their own.
 pub(crate) fn of_receipt(db: &Connection, app: &Shared, receipt: &Receipt, buyer: Option<&MemberId>, now_ms: i64) -> Result<(), Fault> {
     let events = events(db, receipt)?;
     if events.is_empty() {
@@ -27,6 +28,7 @@ pub(crate) fn of_receipt(db: &Connection, app: &Shared, receipt: &Receipt, buyer
         for event in &events {
             book.hear(event)?;
         }
+        let buyer = buyer.filter(|_| receipt.till_id.as_str() != ORDERS_TILL);
         buyer.map_or(Ok(()), |member| holds::bought(db, book, member, &events))
     })
 }

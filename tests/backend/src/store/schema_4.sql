@@ -73,7 +73,9 @@ CREATE TABLE orders (
     machine TEXT NOT NULL, facts TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX orders_by_member ON orders (member, version) WHERE member IS NOT NULL;
+CREATE INDEX orders_by_member_end ON orders (member, ended_at_ms) WHERE member IS NOT NULL;
 CREATE INDEX orders_by_store ON orders (store, ended_at_ms);
+CREATE INDEX orders_by_promise ON orders (store, promised_ms);
 CREATE UNIQUE INDEX orders_by_day ON orders (store, day, nth);
 CREATE INDEX orders_by_seat ON orders (seat) WHERE seat IS NOT NULL;
 CREATE INDEX orders_by_due ON orders (due_ms) WHERE due_ms IS NOT NULL;

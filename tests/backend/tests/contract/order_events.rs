@@ -104,8 +104,9 @@ async fn many_listen_and_none_misses_the_last_change() {
         listeners.push(cafe.listen(&cafe.phone, Some(&view.version.to_string())).await);
     }
     // More changes than a listener may be behind in memory.
-    for at in 0..300 {
-        let step = OrderStepRequest { order: view.id.clone(), step: OrderStep::Nearby { eta_min: 5 }, at_ms: T0 + at };
+    for _ in 0..300 {
+        cafe.world.pass(1);
+        let step = OrderStepRequest { order: view.id.clone(), step: OrderStep::Nearby { eta_min: 5 }, at_ms: cafe.world.now() };
         cafe.world.post(paths::ORDER_STEPS, Some(&cafe.phone.token), &cafe.world.fresh_key(), &step).await.ok::<OrderAnswer>();
     }
     cafe.ready(&view.id).await;
@@ -157,5 +158,31 @@ async fn left_to_itself_the_backend_settles_and_tells() {
         }
     }
     assert_eq!(cafe.money(&request.id), 450, "in its file in the data directory");
+    cafe.world.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_clock_does_is_told_without_anybody_asking() {
+    let pushed: Arc<Mutex<Vec<OrderPush>>> = Arc::default();
+    let heard = Arc::clone(&pushed);
+    let (directory, clock) = (tempdir(), Arc::new(std::sync::atomic::AtomicI64::new(T0)));
+    let (mut settings, sandbox) = order_settings(directory.path(), &clock);
+    settings.push = Some(Arc::new(move |_: &DeviceId, push: &OrderPush| heard.lock().unwrap().push(push.clone())));
+    let world = world_with(settings, Arc::clone(&clock)).await;
+    let phone = world.phone(1, None).await;
+    let terms = OrderTerms { auto_accept: false, ..crate::menus::terms_of(crate::menus::CAFE) };
+    world
+        .put_menus(&PutMenus { terms: vec![terms.clone(), crate::menus::terms_of(crate::menus::NOODLES)], ..crate::menus::both() })
+        .await
+        .ok::<Kept>();
+    let cafe = Cafe { world, sandbox, phone, terms, clock, directory };
+    let mut stream = cafe.listen(&cafe.phone, None).await;
+    let view = cafe.order(1, &[("coffee", 1)], "").await;
+    assert_eq!(view.state, OrderState::Submitted);
+    // Nobody accepts; no payment is to be made.
+    cafe.world.pass(120 * MINUTE);
+    cafe.settle().await;
+    assert_eq!(pushed.lock().unwrap().last().map(|push| push.state), Some(OrderState::Rejected));
+    assert_eq!(stream.until(OrderState::Rejected).await.id, view.id);
     cafe.world.stop().await;
 }

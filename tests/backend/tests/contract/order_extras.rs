@@ -236,3 +236,25 @@ async fn a_delivery_is_kept_in_the_online_shop_and_its_address_goes_with_the_mem
     }
     cafe.world.stop().await;
 }
+
+#[tokio::test]
+async fn goods_of_an_order_are_not_those_of_a_hold() {
+    let cafe = cafe_with(|terms| terms.handoffs = vec![HandoffMode::CounterPickup, HandoffMode::StorePickup]).await;
+    cafe.world.products(vec![product("shirt", &["s", "m"])]).await;
+    cafe.world.location(CAFE, false, true).await;
+    cafe.world.counted(&[CAFE], &["s"], 2).await;
+    cafe.world.pass(MINUTE);
+    let hold = cafe.world.hold(&cafe.phone, &HoldRequest { store: CAFE.into(), ..crate::holds::wish("s") }).await;
+    cafe.world.done(&hold, TaskDone::Picked { shelf_number: "H1".to_owned() }).await;
+    let order = goods_order(&cafe, 1, &[("s", 1)], "tok_ok");
+    assert_eq!(cafe.try_order(&order).await.ok::<OrderAnswer>().question, None);
+    cafe.settle().await;
+    let task = cafe.world.tasks().await.into_iter().find(|task| task.hold.state == HoldState::Requested).unwrap();
+    cafe.world.done(&task.hold, TaskDone::Picked { shelf_number: "B7".to_owned() }).await;
+    cafe.hand_over(&order.id).await;
+    // The piece on the hold shelf is kept for the member still, and promised to nobody else.
+    let kept = cafe.world.holds(&cafe.phone).await.into_iter().find(|kept| kept.id == hold.id).unwrap();
+    assert_eq!((kept.state, kept.shelf_number.as_deref()), (HoldState::Picked, Some("H1")));
+    assert_eq!(cafe.world.available(&cafe.phone, CAFE, "s").await, Some(Some(0)));
+    cafe.world.stop().await;
+}

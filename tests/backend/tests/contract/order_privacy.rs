@@ -135,3 +135,24 @@ async fn what_is_personal_goes_with_the_member_and_what_was_sold_stays() {
     assert!(kitchen.orders.iter().any(|order| order.id == order_id(2) && order.state == OrderState::Canceled));
     cafe.world.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_till_was_answered_goes_with_the_member_too() {
+    let cafe = cafe().await;
+    let mut request = cafe.ready_to_tap(1, cart(&[("coffee", 1)]), "tok_ok").await;
+    request.vehicle = "white van".to_owned();
+    let answer: OrderAnswer = cafe.try_order(&request).await.ok();
+    cafe.settle().await;
+    let token = Some(noren_backend::DEMO_TILL_TOKEN);
+    let step = KitchenStepRequest { order: request.id.clone(), step: KitchenStep::Ready { shelf: String::new() } };
+    let handing = by_code(&request.id, answer.order.pickup_code.as_deref().unwrap());
+    let ready = async || cafe.world.post(paths::KITCHEN_STEPS, token, "kitchen-key", &step).await;
+    let handed = async || cafe.world.post(paths::KITCHEN_HAND_OVERS, token, "counter-key", &handing).await;
+    assert_eq!(ready().await.ok::<KitchenOrder>().vehicle, "white van");
+    assert_eq!(handed().await.ok::<KitchenOrder>().vehicle, "white van");
+    assert!(ready().await.replayed() && handed().await.replayed());
+    cafe.world.erase(&cafe.phone.key, "erase-me").await.ok::<Erasure>();
+    assert_eq!(ready().await.refused(410), Reason::IntentExpired);
+    assert_eq!(handed().await.refused(410), Reason::IntentExpired);
+    cafe.world.stop().await;
+}

@@ -246,3 +246,25 @@ async fn what_cannot_be_is_refused_whole() {
     assert_eq!(got.refused(404), Reason::NotFound);
     cafe.world.stop().await;
 }
+
+#[tokio::test]
+async fn a_phones_clock_that_is_ahead_does_not_silence_it() {
+    let cafe = cafe().await;
+    let order = cafe.order(1, &[("coffee", 1)], "").await;
+    let say = async |step: OrderStep, at_ms: i64| {
+        let request = OrderStepRequest { order: order.id.clone(), step, at_ms };
+        cafe.world.post(paths::ORDER_STEPS, Some(&cafe.phone.token), &cafe.world.fresh_key(), &request).await.ok::<OrderAnswer>();
+    };
+    say(OrderStep::Nearby { eta_min: 20 }, i64::MAX).await;
+    say(OrderStep::Here { spot: "P1".to_owned() }, i64::MAX).await;
+    cafe.world.pass(MINUTE);
+    say(OrderStep::Here { spot: "P2".to_owned() }, cafe.world.now()).await;
+    assert_eq!(cafe.kitchen().await.orders[0].spot, "P2");
+    let other = cafe.order(2, &[("coffee", 1)], "").await;
+    let request = OrderStepRequest { order: other.id.clone(), step: OrderStep::Nearby { eta_min: 20 }, at_ms: i64::MAX };
+    cafe.world.post(paths::ORDER_STEPS, Some(&cafe.phone.token), &cafe.world.fresh_key(), &request).await.ok::<OrderAnswer>();
+    cafe.world.pass(5 * MINUTE);
+    let kitchen = cafe.kitchen().await;
+    assert_eq!(kitchen.orders.iter().find(|one| one.id == other.id).unwrap().eta_min, Some(15), "it counts down");
+    cafe.world.stop().await;
+}

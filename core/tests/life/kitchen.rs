@@ -210,7 +210,7 @@ impl Kitchen {
             mode_since_ms: book.mode_since_ms(),
             sold_out: self.sold_out.clone(),
             late_p90_min: 2,
-            load: book.load(now_ms, 1_440),
+            load: book.load(now_ms),
             as_of_ms: now_ms,
         })
     }

@@ -3,10 +3,13 @@
 use super::book::{KitchenBook, minute_of};
 use super::timeline::MINUTE_S;
 use super::{KitchenPlan, KitchenPlanError, Lateness, MAX_MAKERS};
+use crate::ids::StationId;
 use crate::wire::{MenuStatus, StationLoad};
 
 /// How much of a load is read at most, in minutes: as far ahead as a plan takes orders.
 const MAX_LOAD_MIN: usize = 62 * 1_440;
+/// So many free minutes are written down as such: another stretch would take more room.
+const MOST_FREE_MIN: usize = 20;
 
 impl KitchenBook {
     /// The book of a kitchen as another sees it: the same offers and quotes as the kitchen's own, as of [`MenuStatus::as_of_ms`]. It holds nobody's
@@ -30,20 +33,30 @@ impl KitchenBook {
         Ok(book)
     }
 
-    /// What is taken of its stations' time for so many minutes from a moment on, and shortly before, for [`KitchenBook::from_load`]. Stations and minutes at the end of
-    /// which nothing is taken are left out. Holds that are over count until [`KitchenBook::sweep`].
+    /// What is taken of its stations' time from a moment on, and shortly before, for [`KitchenBook::from_load`]: all of it, however far ahead, and not
+    /// much of what is free. Holds that are over count until [`KitchenBook::sweep`].
     #[must_use]
-    pub fn load(&self, from_ms: i64, minutes: u32) -> Vec<StationLoad> {
-        let until_min = minute_of(from_ms).saturating_add(i64::from(minutes));
+    pub fn load(&self, from_ms: i64) -> Vec<StationLoad> {
         // How full a slot is counts from when its work could begin.
         let from_min = minute_of(from_ms).saturating_sub(i64::from(self.plan.earliest_start_min));
-        let loads = self.timelines.iter().map(|timeline| {
-            let mut seconds: Vec<u32> = (from_min..until_min).map(|minute| timeline.load_s(minute)).collect();
-            while seconds.last() == Some(&0) {
-                seconds.pop();
-            }
-            StationLoad { station: timeline.station().id.clone(), from_min, seconds }
-        });
-        loads.filter(|load| !load.seconds.is_empty()).collect()
+        self.timelines.iter().flat_map(|timeline| stretches(&timeline.station().id, timeline.loads_s(from_min))).collect()
     }
+}
+
+/// One load for each stretch of time in which there is work: a day that nobody has ordered for takes no room.
+fn stretches(station: &StationId, loads_s: impl Iterator<Item = (i64, u32)>) -> Vec<StationLoad> {
+    let mut found: Vec<StationLoad> = Vec::new();
+    let mut next_min = i64::MIN;
+    for (minute, seconds) in loads_s {
+        let free = usize::try_from(minute.saturating_sub(next_min)).unwrap_or(usize::MAX);
+        match found.last_mut().filter(|_| free <= MOST_FREE_MIN) {
+            Some(stretch) => {
+                stretch.seconds.extend(std::iter::repeat_n(0, free));
+                stretch.seconds.push(seconds);
+            }
+            None => found.push(StationLoad { station: station.clone(), from_min: minute, seconds: vec![seconds] }),
+        }
+        next_min = minute.saturating_add(1);
+    }
+    found
 }

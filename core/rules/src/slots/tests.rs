@@ -391,7 +391,7 @@ fn status_of(book: &KitchenBook, now: i64) -> MenuStatus {
         mode_since_ms: book.mode_since_ms(),
         sold_out: vec![],
         late_p90_min: book.lateness().p90_min(),
-        load: book.load(now, 24 * 60),
+        load: book.load(now),
         as_of_ms: now,
     }
 }

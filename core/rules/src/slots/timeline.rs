@@ -1,6 +1,6 @@
 //! The timeline of one station: how much of each minute is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -117,8 +117,14 @@ impl Timeline {
     }
 
     /// What is taken of a minute beyond what the plan keeps for walk-in guests.
-    pub(super) fn load_s(&self, minute: i64) -> u32 {
+    fn load_s(&self, minute: i64) -> u32 {
         self.booked_s(minute).saturating_add(self.walk_in_s(minute).saturating_sub(self.kept_s(minute)))
+    }
+
+    /// By minute from `from` on, [`Timeline::load_s`] of those of which something is taken.
+    pub(super) fn loads_s(&self, from: i64) -> impl Iterator<Item = (i64, u32)> {
+        let minutes: BTreeSet<i64> = self.booked.range(from..).chain(self.walked.range(from..)).map(|(minute, _)| *minute).collect();
+        minutes.into_iter().map(|minute| (minute, self.load_s(minute))).filter(|(_, seconds)| *seconds > 0)
     }
 
     pub(super) fn give_back(&mut self, minute: i64, seconds: u32) {

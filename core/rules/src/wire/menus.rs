@@ -119,14 +119,15 @@ response! {
         pub sold_out: Vec<SoldOut>,
         /// By how many minutes nine of ten orders are late at most: what a promise adds.
         pub late_p90_min: u32,
-        /// How long work is booked at its stations, from shortly before this minute on.
+        /// How long work is booked at its stations, from shortly before this minute on: all that is, so that what no load names is free. A station may
+        /// stand here more than once, for stretches of time.
         pub load: Vec<StationLoad>,
         /// The server's clock.
         pub as_of_ms: i64,
     }
 }
 
-/// What is booked at a station.
+/// What is booked at a station in a stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -135,8 +136,7 @@ pub struct StationLoad {
     pub station: StationId,
     /// The first minute, in minutes since the Unix epoch.
     pub from_min: i64,
-    /// Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
-    /// the last are free.
+    /// Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for.
     pub seconds: Vec<u32>,
 }
 

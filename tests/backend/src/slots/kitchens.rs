@@ -4,6 +4,7 @@
 //! first: where a write or a whole commit was taken back, the versions differ, and the book is made anew of what the database has.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use noren_rules::ids::{MemberId, OrderId, StoreId};
 use noren_rules::slots::{BookingState, KitchenBook, KitchenPlan, Lateness, SlotBooking};
@@ -25,7 +26,8 @@ pub(crate) type Kitchens = BTreeMap<StoreId, KeptBook>;
 /// A book, with the version of its kitchen that it is of.
 pub(crate) struct KeptBook {
     version: i64,
-    book: KitchenBook,
+    /// Shared with those who look into it meanwhile: a writer does not wait for them.
+    book: Arc<KitchenBook>,
     forgot_at_ms: i64,
 }
 
@@ -48,16 +50,17 @@ pub(super) fn open<T>(
     let Some(version) = version(db, store)? else { return Ok(None) };
     let mut kitchens = lock(&app.kitchens);
     if kitchens.get(store).is_none_or(|kept| kept.version != version) {
-        kitchens.insert(store.clone(), KeptBook { version, book: read(db, store, now_ms)?, forgot_at_ms: now_ms });
+        kitchens.insert(store.clone(), KeptBook { version, book: Arc::new(read(db, store, now_ms)?), forgot_at_ms: now_ms });
     }
     let Some(kept) = kitchens.get_mut(store) else { return Ok(None) };
     // Until the work is done and written: an error or a panic on the way leaves a book that nobody uses again.
     kept.version = UNSETTLED;
+    let book = Arc::make_mut(&mut kept.book);
     if now_ms.saturating_sub(kept.forgot_at_ms) >= KEPT_MS {
-        kept.book.forget_before(now_ms.saturating_sub(KEPT_MS));
+        book.forget_before(now_ms.saturating_sub(KEPT_MS));
         kept.forgot_at_ms = now_ms;
     }
-    let mut open = Open { db, store, book: &mut kept.book, changed: false };
+    let mut open = Open { db, store, book, changed: false };
     let done = work(&mut open)?;
     let changed = open.changed;
     kept.version = if changed { rise(db, store)? } else { version };
@@ -74,10 +77,22 @@ pub(super) fn look<T>(
     look: impl FnOnce(&KitchenBook) -> T,
 ) -> Result<Option<T>, Fault> {
     let Some(version) = version(db, store)? else { return Ok(None) };
-    if let Some(kept) = lock(&app.kitchens).get(store).filter(|kept| kept.version == version) {
-        return Ok(Some(look(&kept.book)));
+    let kept = lock(&app.kitchens).get(store).filter(|kept| kept.version == version).map(|kept| Arc::clone(&kept.book));
+    let book = match kept {
+        Some(book) => book,
+        None => keep(app, store, KeptBook { version, book: Arc::new(read(db, store, now_ms)?), forgot_at_ms: now_ms }),
+    };
+    Ok(Some(look(&book)))
+}
+
+/// A book that was read is there for the next one, where none newer is.
+fn keep(app: &Shared, store: &StoreId, read: KeptBook) -> Arc<KitchenBook> {
+    let book = Arc::clone(&read.book);
+    let mut kitchens = lock(&app.kitchens);
+    if kitchens.get(store).is_none_or(|kept| kept.version < read.version) {
+        kitchens.insert(store.clone(), read);
     }
-    Ok(Some(look(&read(db, store, now_ms)?)))
+    book
 }
 
 /// The plan has changed: the book is made anew. Also where the write is taken back, so that its version is not taken for the next one's.
@@ -165,7 +180,8 @@ impl Open<'_> {
 
     /// Takes a booking that the book no longer has out of the table.
     pub(super) fn delete(&mut self, order: &OrderId) -> Result<(), Fault> {
-        self.db.prepare_cached("DELETE FROM slot_bookings WHERE order_id = ?1")?.execute([order.as_str()])?;
+        let sql = "DELETE FROM slot_bookings WHERE order_id = ?1 AND store = ?2";
+        self.db.prepare_cached(sql)?.execute([order.as_str(), self.store.as_str()])?;
         self.changed();
         Ok(())
     }

@@ -20,9 +20,6 @@ use crate::app::Shared;
 use crate::fault::Fault;
 use crate::store::to_json;
 
-/// How far ahead the work of walk-in guests reaches at most.
-const MOST_WALK_IN_MS: i64 = 5 * 3_600_000;
-
 /// The slot of an order, with where and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderSlot {
@@ -84,6 +81,7 @@ pub(crate) fn hold(
             None => return Ok(None),
         };
     }
+    release_over(db, app, &request.order, now_ms)?;
     kitchens::open(db, app, store, now_ms, |open| {
         open.sweep(now_ms)?;
         let before = open.book.booking(&request.order).cloned();
@@ -139,6 +137,13 @@ pub(crate) fn release(db: &Connection, app: &Shared, order: &OrderId, now_ms: i6
     Ok(released.is_some())
 }
 
+/// A hold of this order that is over, in whatever store, is gone before there is another one.
+fn release_over(db: &Connection, app: &Shared, order: &OrderId, now_ms: i64) -> Result<(), Fault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM slot_bookings WHERE order_id = ?1 AND until_ms <= ?2)";
+    let over: bool = db.prepare_cached(sql)?.query_row(params![order.as_str(), now_ms], |row| row.get(0))?;
+    if over { release(db, app, order, now_ms).map(drop) } else { Ok(()) }
+}
+
 /// Another time, or other work, for an order that has a slot: it keeps the old one where that does not fit. `None` for an order without a slot.
 pub(crate) fn move_to(
     db: &Connection,
@@ -165,6 +170,7 @@ pub(crate) fn move_to(
 /// The slot of an order is that of another order from now on, which takes its place; held or ordered as it was. False when there is none, or when
 /// the other has one of its own.
 pub(crate) fn hand_on(db: &Connection, app: &Shared, from: &OrderId, to: &OrderId, now_ms: i64) -> Result<bool, Fault> {
+    release_over(db, app, to, now_ms)?;
     let handed = of_order(db, app, from, now_ms, |open| {
         open.sweep(now_ms)?;
         let Some(booking) = open.book.booking(from).cloned().filter(|_| open.book.booking(to).is_none()) else { return Ok(false) };
@@ -265,7 +271,7 @@ pub(crate) fn sweep(db: &Connection, app: &Shared, store: &StoreId, now_ms: i64)
 
 /// How late nine of ten orders are at most, and how much is taken of its stations from now on; `None` where there is no kitchen.
 pub(crate) fn load(db: &Connection, app: &Shared, store: &StoreId, now_ms: i64) -> Result<Option<(u32, Vec<StationLoad>)>, Fault> {
-    kitchens::look(db, app, store, now_ms, |book| (book.lateness().p90_min(), book.load(now_ms, minutes_ahead(book, now_ms))))
+    kitchens::look(db, app, store, now_ms, |book| (book.lateness().p90_min(), book.load(now_ms)))
 }
 
 /// How full the stations of a store's kitchen are by quarters of an hour, for the next three hours; none where there is no kitchen.
@@ -290,14 +296,6 @@ pub(crate) fn stations(db: &Connection, app: &Shared, store: &StoreId, now_ms: i
         book.plan().stations.iter().map(of_station).collect()
     })?;
     Ok(stations.unwrap_or_default())
-}
-
-/// Up to when anything can be taken: the last booking, and what walk-in guests may take.
-fn minutes_ahead(book: &KitchenBook, now_ms: i64) -> u32 {
-    let last_ms = book.bookings().map(|booking| booking.slot.ready_ms).max().unwrap_or(now_ms);
-    let walk_ins_ms = now_ms.saturating_add(MOST_WALK_IN_MS);
-    let ahead_ms = last_ms.max(walk_ins_ms).saturating_sub(now_ms);
-    u32::try_from(ahead_ms.saturating_add(MINUTE_MS - 1) / MINUTE_MS).unwrap_or(u32::MAX)
 }
 
 /// An erased member holds nothing, and is named by nothing that was ordered.

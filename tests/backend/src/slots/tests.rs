@@ -213,3 +213,61 @@ fn a_slot_is_confirmed_once_by_its_member_in_time() {
     assert_eq!(by(&[member()], STORE, T0 + 300_000), Err(SlotHoldError::Expired));
     assert_eq!(by(&[member()], STORE, T0 + 300_000), Err(SlotHoldError::Unknown));
 }
+
+/// A second store beside the first.
+fn second(db: &Connection, app: &App) -> StoreId {
+    let mode = to_json(&StoreMode::Online, "mode").unwrap();
+    db.execute("INSERT INTO order_stores (store, terms, mode, mode_since_ms) VALUES ('s2', '', ?1, ?2)", params![mode, T0]).unwrap();
+    put_plan(db, app, &KitchenPlan { store: "s2".into(), ..plan(&["bar", "grill"]) }).unwrap();
+    "s2".into()
+}
+
+#[test]
+fn a_hold_that_ran_out_is_held_anew_where_it_is_asked() {
+    let (_directory, app, db) = kitchen();
+    let elsewhere = second(&db, &app);
+    let taken_s = |store: &StoreId, station: &str, now_ms: i64| {
+        let sum = |book: &KitchenBook| (0..90).map(|minute| book.load_s(&station.into(), now_ms + minute * MINUTE).unwrap().0).sum::<u32>();
+        kitchens::look(&db, &app, store, now_ms, sum).unwrap().unwrap()
+    };
+    let at_noon = |tasks| SlotRequest { order: order(1), tasks, time: PickupTime::Scheduled { at_ms: T0 + 60 * MINUTE } };
+    for restarted in [false, true] {
+        hold(&db, &app, &store(), &member(), &at_noon(work(0)), T0).unwrap().unwrap().unwrap();
+        let late_ms = T0 + 301_000;
+        if restarted {
+            lock(&app.kitchens).clear();
+        }
+        let other = MemberId("n".to_owned());
+        hold(&db, &app, &elsewhere, &other, &at_noon(work(2)), late_ms).unwrap().unwrap().unwrap();
+        let slot = booking(&db, &order(1), late_ms).unwrap().unwrap();
+        assert_eq!((slot.store, slot.member), (elsewhere.clone(), Some(other.clone())));
+        for _ in 0..2 {
+            assert_eq!((taken_s(&store(), "grill", late_ms), taken_s(&elsewhere, "bar", late_ms)), (0, 1_200));
+            // Whoever opens the first store's book next does not touch what the other has.
+            sweep(&db, &app, &store(), late_ms).unwrap();
+            lock(&app.kitchens).clear();
+        }
+        assert!(confirm(&db, &app, &elsewhere, &[other], &order(1), late_ms).unwrap().is_ok());
+        assert!(release(&db, &app, &order(1), late_ms).unwrap());
+    }
+}
+
+#[test]
+fn a_hold_that_ran_out_is_in_nobodys_way() {
+    let (_directory, app, db) = kitchen();
+    let wish = |number| SlotRequest { order: order(number), tasks: work(0), time: PickupTime::Scheduled { at_ms: T0 + 60 * MINUTE } };
+    hold(&db, &app, &store(), &member(), &wish(1), T0).unwrap().unwrap().unwrap();
+    lock(&app.kitchens).clear();
+    let late_ms = T0 + 301_000;
+    hold(&db, &app, &store(), &member(), &wish(2), late_ms).unwrap().unwrap().unwrap();
+    assert!(hand_on(&db, &app, &order(2), &order(1), late_ms).unwrap());
+    assert!(has_hold(&db, &store(), &[member()], &order(1), late_ms).unwrap());
+}
+
+#[test]
+fn a_book_that_was_read_once_is_kept() {
+    let (_directory, app, db) = kitchen();
+    lock(&app.kitchens).clear();
+    load(&db, &app, &store(), T0).unwrap().unwrap();
+    assert!(lock(&app.kitchens).contains_key(&store()), "the next one need not read all bookings again");
+}

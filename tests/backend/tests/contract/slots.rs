@@ -7,7 +7,7 @@ use noren_rules::cart::{Cart, CartChange, CartLine, CartModifier, CartProblem, C
 use noren_rules::ids::{OrderId, StationId};
 use noren_rules::keys::id_from_bytes;
 use noren_rules::menu::{HandoffMode, Menu, MenuThing, SoldOut};
-use noren_rules::slots::{KitchenPlan, PickupTime, SlotRefusal, SlotRefusalReason, StoreMode};
+use noren_rules::slots::{KitchenBook, KitchenPlan, PickupTime, SlotRefusal, SlotRefusalReason, StoreMode};
 use noren_rules::tax::TaxHandoff;
 use noren_rules::wire::*;
 
@@ -340,5 +340,27 @@ async fn the_same_key_answers_the_same() {
     let resolve = ResolveRequest { key: "slot".into(), path: paths::SLOT_HOLDS.to_owned() };
     let resolved: Resolution = world.post(paths::RESOLUTIONS, Some(&phone.token), &world.fresh_key(), &resolve).await.ok();
     assert_eq!(resolved, Resolution::Outcome { status: 200, body: first.body });
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_far_order_does_not_lengthen_what_every_phone_is_told() {
+    let world = world().await;
+    let phone = world.phone(1, None).await;
+    let far = KitchenPlan { later_days: 60, ..kitchen_of(NOODLES, &[("pot", 1)]) };
+    world
+        .put_menus(&PutMenus { kitchens: vec![kitchen_of(CAFE, &[("bar", 1), ("kitchen", 2)]), far.clone()], ..both() })
+        .await
+        .ok::<Kept>();
+    let then = T0 + 60 * DAY;
+    let held = world.slot(&phone, &bowl(1, at(then))).await;
+    world.slot(&phone, &bowl(2, at(T0 + 60 * MINUTE))).await;
+    let status = world.statuses(&phone, NOODLES).await.remove(0);
+    assert!(status.load.iter().map(|load| load.seconds.len()).sum::<usize>() <= 40);
+    // And yet the phone knows of it.
+    let mut copy = KitchenBook::from_load(far, &status).unwrap();
+    let task = noren_rules::slots::MakeTask { station: "pot".into(), seconds: 600, batches: 1 };
+    let there = copy.quote(&[task], at(then), status.as_of_ms).unwrap();
+    assert_eq!(there.start_ms, held.slot.start_ms - 10 * MINUTE, "before the other");
     world.stop().await;
 }

@@ -251,7 +251,7 @@ impl<'a> Morning<'a> {
             mode_since_ms: now_s * 1_000,
             sold_out: Vec::new(),
             late_p90_min,
-            load: book.load(now_s * 1_000, 240),
+            load: book.load(now_s * 1_000),
             as_of_ms: now_s * 1_000,
         };
         let mut copy = KitchenBook::from_load(self.plan.clone(), &status).map_err(|e| e.to_string())?;

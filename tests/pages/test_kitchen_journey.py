@@ -147,7 +147,7 @@ def test_guests_at_a_plate_are_confirmed(guest, kitchen, backend):
     assert session["state"] == "waiting"
     expect(kitchen.page.locator("#tables")).to_have_text("席1")
     kitchen.page.locator("#tables").tap()
-    dialog.get_by_role("button", name="いると確認").tap()
+    dialog.get_by_role("button", name=f"いると確認 {session['marks'][0]}").tap()
     expect(dialog.get_by_role("listitem")).to_contain_text("利用中")
     assert sit()["state"] == "open"
     dialog.get_by_role("button", name="閉じる", exact=True).tap()

@@ -91,7 +91,7 @@ class Staged:
                 {"thing": {"modifier": "cheese"}, "title": both("チーズ", "Cheese")},
             ],
             "seats": [
-                {"id": name, "store": "demo-store", "seat": seat, "state": state, "until_ms": now + 60 * MINUTE} for name, seat, state in self.seats
+                {"id": name, "store": "demo-store", "seat": seat, "state": state, "until_ms": now + 60 * MINUTE, "marks": [147, 260] if state == "waiting" else []} for name, seat, state in self.seats
             ],
             "utc_offset_min": 540,
             "as_of_ms": now,
@@ -277,9 +277,9 @@ def test_pausing_selling_out_and_seating(staged):
     assert staged.last() == ("sold-out", {"back": [{"item": "salmon"}]})
     dialog.get_by_role("button", name="閉じる").tap()
     page.get_by_role("button", name="席").tap()
-    dialog.get_by_role("button", name="いると確認").tap()
+    dialog.get_by_role("button", name="いると確認 147").tap()
     expect(page.get_by_role("status")).to_contain_text("A-12")
-    assert staged.last() == ("seats", {"work": {"confirm": {"session": "s-1"}}})
+    assert staged.last() == ("seats", {"work": {"confirm": {"session": "s-1", "marks": [147]}}})
 
 
 def test_an_answer_that_was_lost_is_asked_for_again_under_its_key(staged):

@@ -412,6 +412,7 @@ impl Server {
                     seat: "T4".into(),
                     state: if kitchen.waits { SeatState::Waiting } else { SeatState::Open },
                     until_ms: now_ms + 7_200_000,
+                    marks: if kitchen.waits { vec![147] } else { vec![] },
                 };
                 kitchen.sessions.push(session.clone());
                 ok(&session)

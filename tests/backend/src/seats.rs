@@ -1,5 +1,6 @@
 //! Sessions at tables. A slip of the till opens its table at once, for one visit. A plate at the table can be photographed: whoever scans it waits
-//! until the staff has looked, or shows by a check-in to be there. Guests of one table share its session; each waits for oneself.
+//! until the staff has seen the number on the phone, or shows by a check-in to be there. Guests of one table share its session; each waits for oneself,
+//! so that nobody who scans a photograph at home is let in together with those who sit there.
 
 use noren_rules::ids::{CheckInId, MemberId, SeatSessionId, StoreId, TillId};
 use noren_rules::seat_code::{SeatCode, SeatKind};
@@ -24,6 +25,10 @@ const CLOCK_OFF_MS: i64 = 5 * MINUTE_MS;
 const REMEMBERED_MS: i64 = 86_400_000;
 /// Tables at which a member may be at a time, waiting or not.
 const MOST_A_MEMBER: i64 = 3;
+/// Guests of a session, waiting or not.
+const MOST_AT_A_TABLE: i64 = 60;
+/// What a guest's phone shows to the staff: three digits.
+const MARKS: std::ops::RangeInclusive<u32> = 100..=999;
 const MAX_SEAT: usize = 20;
 const MAX_SLIP_MIN: u32 = 720;
 
@@ -42,9 +47,14 @@ impl Table {
         self.closed || now_ms >= self.until_ms
     }
 
-    fn shown(self, state: SeatState, now_ms: i64) -> SeatSession {
-        let state = if self.is_over(now_ms) { SeatState::Closed } else { state };
-        SeatSession { id: self.id, store: self.store, seat: self.seat, state, until_ms: self.until_ms }
+    /// `marks`: of those who wait, so far as whoever asks may know.
+    fn shown(self, marks: Vec<u32>, now_ms: i64) -> SeatSession {
+        let state = match marks.is_empty() {
+            _ if self.is_over(now_ms) => SeatState::Closed,
+            true => SeatState::Open,
+            false => SeatState::Waiting,
+        };
+        SeatSession { id: self.id, store: self.store, seat: self.seat, state, until_ms: self.until_ms, marks }
     }
 }
 
@@ -82,9 +92,9 @@ fn sit_down(db: &Connection, app: &App, member: &MemberId, request: &SeatRequest
             (of_plate(db, app, &code, present, now_ms)?, present)
         }
     };
-    join(db, &table.id, member, &parts, may_order, now_ms)?;
-    let state = if may_order_at(db, &table.id, &parts)? { SeatState::Open } else { SeatState::Waiting };
-    Ok(table.shown(state, now_ms))
+    join(db, app, &table.id, &Guest { member, parts: &parts, may_order }, now_ms)?;
+    let marks = if may_order_at(db, &table.id, &parts)? { Vec::new() } else { marks(db, &table.id, Some(member))? };
+    Ok(table.shown(marks, now_ms))
 }
 
 /// One visit: the session that the slip has opened, while it is not over.
@@ -136,18 +146,19 @@ fn is_present(db: &Connection, id: &CheckInId, parts: &[MemberId], store: &Store
     Ok(whose.is_some_and(|member| parts.contains(&MemberId(member))))
 }
 
-fn join(
-    db: &Connection,
-    session: &SeatSessionId,
-    member: &MemberId,
-    parts: &[MemberId],
+/// Who sits down.
+struct Guest<'a> {
+    member: &'a MemberId,
+    parts: &'a [MemberId],
     may_order: bool,
-    now_ms: i64,
-) -> Result<(), Fault> {
+}
+
+fn join(db: &Connection, app: &App, session: &SeatSessionId, guest: &Guest<'_>, now_ms: i64) -> Result<(), Fault> {
+    let Guest { member, parts, may_order } = guest;
     let mut elsewhere = 0i64;
     let sql = "SELECT COUNT(*) FROM seat_guests g JOIN seat_sessions s ON s.id = g.session
                WHERE g.member = ?1 AND s.id <> ?2 AND s.closed = 0 AND s.until_ms > ?3";
-    for part in parts {
+    for part in *parts {
         let values = params![part.as_str(), session.as_str(), now_ms];
         elsewhere = elsewhere.saturating_add(db.prepare_cached(sql)?.query_row(values, |row| row.get::<_, i64>(0))?);
     }
@@ -155,10 +166,35 @@ fn join(
         let detail = format!("you are at {MOST_A_MEMBER} tables already: ask the staff to close one");
         return Err(Refusal::new(Reason::TooManyAttempts, detail).retry_after(60).into());
     }
-    let sql = "INSERT INTO seat_guests (session, member, may_order) VALUES (?1, ?2, ?3)
-               ON CONFLICT (session, member) DO UPDATE SET may_order = MAX(may_order, excluded.may_order)";
-    db.prepare_cached(sql)?.execute(params![session.as_str(), member.as_str(), may_order])?;
+    let sql = "UPDATE seat_guests SET may_order = MAX(may_order, ?3) WHERE session = ?1 AND member = ?2";
+    if db.prepare_cached(sql)?.execute(params![session.as_str(), member.as_str(), may_order])? > 0 {
+        return Ok(());
+    }
+    let sql = "SELECT COUNT(*) FROM seat_guests WHERE session = ?1";
+    if db.prepare_cached(sql)?.query_row([session.as_str()], |row| row.get::<_, i64>(0))? >= MOST_AT_A_TABLE {
+        let detail = "too many guests have scanned this table's code: ask the staff to close it, and scan again";
+        return Err(Refusal::new(Reason::TooManyAttempts, detail).retry_after(60).into());
+    }
+    let sql = "INSERT INTO seat_guests (session, member, may_order, mark) VALUES (?1, ?2, ?3, ?4)";
+    db.prepare_cached(sql)?.execute(params![session.as_str(), member.as_str(), may_order, free_mark(db, app, session)?])?;
     Ok(())
+}
+
+/// A number that nobody at the table has.
+fn free_mark(db: &Connection, app: &App, session: &SeatSessionId) -> Result<u32, Fault> {
+    let sql = "SELECT mark FROM seat_guests WHERE session = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let taken: Vec<u32> = statement.query_map([session.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let skip = usize::from(u16::from_be_bytes(app.random()?)) % MARKS.count();
+    MARKS.cycle().skip(skip).take(MARKS.count()).find(|mark| !taken.contains(mark)).ok_or(Fault::Stored("marks at a table"))
+}
+
+/// Of those who wait at a table, or of one of them.
+fn marks(db: &Connection, session: &SeatSessionId, member: Option<&MemberId>) -> Result<Vec<u32>, Fault> {
+    let sql = "SELECT mark FROM seat_guests WHERE session = ?1 AND may_order = 0 AND (?2 IS NULL OR member = ?2) ORDER BY mark";
+    let mut statement = db.prepare_cached(sql)?;
+    let marks = statement.query_map(params![session.as_str(), member.map(MemberId::as_str)], |row| row.get(0))?;
+    Ok(marks.collect::<Result<_, _>>()?)
 }
 
 fn may_order_at(db: &Connection, session: &SeatSessionId, parts: &[MemberId]) -> Result<bool, Fault> {
@@ -190,7 +226,7 @@ pub(crate) fn open_session(
     if !may_order_at(db, session, &members::parts(db, member)?)? {
         return Err(refused("the staff has not opened this table for you yet: wait a moment, or show a check-in at the store"));
     }
-    Ok(found.shown(SeatState::Open, now_ms))
+    Ok(found.shown(Vec::new(), now_ms))
 }
 
 fn find(db: &Connection, id: &SeatSessionId) -> Result<Option<Table>, Fault> {
@@ -214,6 +250,11 @@ pub(crate) async fn work(call: Call) -> Answer {
     {
         return Err(Refusal::invalid(format!("a slip is for 1 to {MAX_SLIP_MIN} minutes")));
     }
+    if let SeatWork::Confirm { marks, .. } = &work
+        && (marks.is_empty() || i64::try_from(marks.len()).is_ok_and(|count| count > MOST_AT_A_TABLE))
+    {
+        return Err(Refusal::invalid("marks are the numbers of the guests who are there"));
+    }
     let caller = Caller::Till(till.clone());
     call.write(paths::KITCHEN_SEATS, &caller, Fingerprint::Body, move |db, app, now_ms| do_work(db, app, &till, &work, now_ms)).await
 }
@@ -226,12 +267,18 @@ fn do_work(db: &Connection, app: &App, till: &TillId, work: &SeatWork, now_ms: i
             printed(app, store, seat, SeatKind::Slip { until_s, serial: app.random_serial()? })
         }
         SeatWork::Plate { seat } => printed(app, store, seat, SeatKind::Plate),
-        SeatWork::Confirm { session } => {
+        SeatWork::Confirm { session, marks } => {
             let found = of_this_store(db, session, &store)?;
             if found.is_over(now_ms) {
                 return Err(refused("nobody waits at this table any more: the guests scan their code again"));
             }
-            db.prepare_cached("UPDATE seat_guests SET may_order = 1 WHERE session = ?1")?.execute([session.as_str()])?;
+            for mark in marks {
+                let sql = "UPDATE seat_guests SET may_order = 1 WHERE session = ?1 AND mark = ?2";
+                if db.prepare_cached(sql)?.execute(params![session.as_str(), mark])? == 0 {
+                    let detail = format!("nobody with number {mark} waits at this table: look at the guest's phone again");
+                    return Err(Refusal::new(Reason::NotFound, detail).into());
+                }
+            }
             lasts(db, session, now_ms.saturating_add(OPEN_MS))?;
             shown_to_staff(db, session, now_ms)
         }
@@ -255,15 +302,8 @@ fn of_this_store(db: &Connection, session: &SeatSessionId, store: &StoreId) -> R
 
 fn shown_to_staff(db: &Connection, session: &SeatSessionId, now_ms: i64) -> Result<SeatWorkAnswer, Fault> {
     let found = find(db, session)?.ok_or(Fault::Stored("session"))?;
-    let state = state_for_staff(db, session)?;
-    Ok(SeatWorkAnswer { code: None, session: Some(found.shown(state, now_ms)) })
-}
-
-/// As the staff sees it: somebody waits, or nobody does.
-fn state_for_staff(db: &Connection, session: &SeatSessionId) -> Result<SeatState, Fault> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM seat_guests WHERE session = ?1 AND may_order = 0)";
-    let waits: bool = db.prepare_cached(sql)?.query_row([session.as_str()], |row| row.get(0))?;
-    Ok(if waits { SeatState::Waiting } else { SeatState::Open })
+    let marks = marks(db, session, None)?;
+    Ok(SeatWorkAnswer { code: None, session: Some(found.shown(marks, now_ms)) })
 }
 
 /// The visit is over: said by the staff, or once all orders of the table are paid and done. Its slip opens nothing any more.
@@ -277,7 +317,7 @@ pub(crate) fn of_store(db: &Connection, store: &StoreId, now_ms: i64) -> Result<
     let sql = format!("SELECT {COLUMNS} FROM seat_sessions WHERE store = ?1 AND closed = 0 AND until_ms > ?2 ORDER BY begun_ms, id");
     let mut statement = db.prepare_cached(&sql)?;
     let tables = statement.query_map(params![store.as_str(), now_ms], table)?.collect::<Result<Vec<_>, _>>()?;
-    let shown = tables.into_iter().map(|table| state_for_staff(db, &table.id).map(|state| table.shown(state, now_ms)));
+    let shown = tables.into_iter().map(|table| marks(db, &table.id, None).map(|marks| table.shown(marks, now_ms)));
     let mut shown = shown.collect::<Result<Vec<_>, Fault>>()?;
     shown.sort_by_key(|session| session.state != SeatState::Waiting);
     Ok(shown)

@@ -257,10 +257,12 @@ pub enum SeatWork {
         /// The seat.
         seat: String,
     },
-    /// The guests are there.
+    /// Guests are there: the staff has seen their numbers on their phones. Who else waits, waits on: a photographed plate can be scanned at home.
     Confirm {
-        /// The session that waits.
+        /// The session in which they wait.
         session: SeatSessionId,
+        /// Their numbers, of [`SeatSession::marks`], at least one.
+        marks: Vec<u32>,
     },
     /// They have paid.
     Close {

@@ -392,6 +392,9 @@ response! {
         pub state: SeatState,
         /// First millisecond at which it is over.
         pub until_ms: i64,
+        /// Numbers of the guests who wait, 3 digits each. To a guest: its own, to be shown to the staff, while it waits. To the staff: of all who wait.
+        #[serde(default)]
+        pub marks: Vec<u32>,
     }
 }
 

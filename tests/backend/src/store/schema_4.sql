@@ -49,10 +49,10 @@ CREATE TABLE seat_sessions (
 CREATE INDEX seat_sessions_by_seat ON seat_sessions (store, seat);
 CREATE UNIQUE INDEX seat_sessions_by_serial ON seat_sessions (store, serial) WHERE serial IS NOT NULL;
 CREATE INDEX seat_sessions_by_time ON seat_sessions (until_ms);
--- may_order: the staff, a check-in or a slip says that this guest is there.
+-- may_order: the staff, a check-in or a slip says that this guest is there. mark: what its phone shows to the staff.
 CREATE TABLE seat_guests (
     session TEXT NOT NULL REFERENCES seat_sessions (id) ON DELETE CASCADE, member TEXT NOT NULL REFERENCES members (id),
-    may_order INTEGER NOT NULL, PRIMARY KEY (session, member)
+    may_order INTEGER NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (session, member), UNIQUE (session, mark)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX seat_guests_by_member ON seat_guests (member);
 

@@ -88,10 +88,20 @@ async fn a_photographed_plate_orders_nothing_until_somebody_has_looked() {
     assert_eq!((open.id.clone(), open.state), (waiting.id.clone(), SeatState::Open));
     assert_eq!(world.seat(&home, &code, None).await.state, SeatState::Waiting);
     assert_eq!(world.seat(&guest, &code, None).await.state, SeatState::Open, "known to be there");
-    // The staff looks: whoever waits there is a guest.
-    let confirmed = world.seat_worked(SeatWork::Confirm { session: open.id.clone() }).await;
-    assert_eq!(confirmed.state, SeatState::Open);
-    assert_eq!(world.seat(&home, &code, None).await.state, SeatState::Open);
+    // The staff looks at phones: who shows the number is a guest, and nobody else who waits.
+    let beside = world.phone(4, None).await;
+    let shown = world.seat(&beside, &code, None).await;
+    assert_eq!((shown.state, shown.marks.len(), waiting.marks.len()), (SeatState::Waiting, 1, 1));
+    assert_eq!(world.seat(&beside, &code, None).await.marks, shown.marks, "the same when it is scanned again");
+    let wrong = (100..).find(|mark| !shown.marks.contains(mark) && !waiting.marks.contains(mark)).unwrap();
+    let confirm = |marks: Vec<u32>| SeatWork::Confirm { session: open.id.clone(), marks };
+    assert_eq!(world.seat_work(TILL, confirm(vec![wrong])).await.refused(404), Reason::NotFound);
+    assert_eq!(world.seat_work(TILL, confirm(vec![])).await.refused(400), Reason::InvalidRequest);
+    let confirmed = world.seat_worked(confirm(shown.marks.clone())).await;
+    assert_eq!((confirmed.state, &confirmed.marks), (SeatState::Waiting, &waiting.marks));
+    assert_eq!(world.seat(&beside, &code, None).await.state, SeatState::Open);
+    assert_eq!(world.seat(&home, &code, None).await.state, SeatState::Waiting, "who is at home still waits");
+    assert_eq!(world.seat_worked(confirm(waiting.marks.clone())).await.state, SeatState::Open);
     let late = world.phone(3, None).await;
     assert_eq!(world.seat(&late, &code, None).await.state, SeatState::Waiting, "who comes later is looked at, too");
     world.seat_worked(SeatWork::Close { session: open.id.clone() }).await;
@@ -102,7 +112,7 @@ async fn a_photographed_plate_orders_nothing_until_somebody_has_looked() {
     assert!(again.id != open.id && again.state == SeatState::Waiting);
     // Nobody looked: it is over.
     world.pass(15 * MINUTE);
-    let over = world.seat_work(TILL, SeatWork::Confirm { session: again.id.clone() }).await;
+    let over = world.seat_work(TILL, SeatWork::Confirm { session: again.id.clone(), marks: again.marks.clone() }).await;
     assert_eq!(over.refused(403), Reason::SeatRefused);
     world.stop().await;
 }
@@ -127,7 +137,7 @@ async fn what_is_no_seat_is_refused() {
     }
     // Another store's till has nothing to say about a table here.
     let session = world.seat(&phone, &good, None).await.id;
-    for work in [SeatWork::Confirm { session: session.clone() }, SeatWork::Close { session: "none".into() }] {
+    for work in [SeatWork::Confirm { session: session.clone(), marks: vec![147] }, SeatWork::Close { session: "none".into() }] {
         assert_eq!(world.seat_work(noren_backend::DEMO_TILL_TOKEN, work).await.refused(404), Reason::NotFound);
     }
     // Nobody sits at a fourth table.

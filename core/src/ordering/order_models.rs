@@ -117,7 +117,7 @@ pub enum OrderStepOutcome {
     },
 }
 
-/// A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+/// A change of an order, as it would be shown: by [`super::OrderingService::edit_order`] or [`super::OrderingService::amend`] exactly this is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct OrderChangeReview {

@@ -11,7 +11,7 @@ pub(crate) use plans::put as put_plan;
 use noren_rules::dates::MINUTE_MS;
 use noren_rules::ids::{MemberId, OrderId, StationId, StoreId};
 use noren_rules::slots::{
-    BookingState, KitchenBook, MakeTask, PickupSlot, PickupTime, SlotBooking, SlotHoldError, SlotRefusal, SlotRequest, Station, StoreMode,
+    BookingState, MakeTask, PickupSlot, PickupTime, SlotBooking, SlotHoldError, SlotRefusal, SlotRequest, Station, StoreMode,
 };
 use noren_rules::wire::{KitchenStation, StationLoad, StationQuarter};
 use rusqlite::{Connection, OptionalExtension, params};

@@ -15,8 +15,8 @@ pub use client::{Answer, Client};
 pub(crate) use client::{decode, escaped};
 pub use errors::{CallError, TransportError};
 pub use http::HttpTransport;
-pub(crate) use stream::EventReader;
 pub use stream::{ByteStream, StreamResponse};
+pub(crate) use stream::{EventReader, ServerEvent};
 pub(crate) use tokens::prove_nonce;
 pub use tokens::{Authorizer, AuthorizerError, DeviceTokens, NoAuthorizer, StaticToken};
 

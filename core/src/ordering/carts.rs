@@ -2,7 +2,7 @@
 
 use noren_rules::card_number;
 use noren_rules::cart::{Cart, CartLine, CartModifier, MAX_CART_LINES, MAX_CART_PIECES, MAX_LINE_MODIFIERS, MAX_LINE_PIECES, MAX_NOTE};
-use noren_rules::ids::{AllergenId, DeviceId};
+use noren_rules::ids::AllergenId;
 use rusqlite::OptionalExtension;
 
 use super::counter::Counter;
@@ -28,7 +28,7 @@ impl OrderingService {
     pub fn cart(&self, of: &CartOf) -> Result<CartView, OrderingError> {
         self.settle_placed()?;
         let empty = self.empty(of)?;
-        let draft = self.core.ordering.draft(of, &empty.device)?.unwrap_or(empty);
+        let draft = self.core.ordering.draft(of, &empty.member)?.unwrap_or(empty);
         Ok(draft.view(self.core.clock.now().now_ms))
     }
 
@@ -39,7 +39,7 @@ impl OrderingService {
     pub fn carts(&self) -> Result<Vec<CartView>, OrderingError> {
         self.settle_placed()?;
         let now_ms = self.core.clock.now().now_ms;
-        let drafts = self.core.ordering.drafts(&self.device()?)?.into_iter();
+        let drafts = self.core.ordering.drafts(&self.member()?)?.into_iter();
         Ok(drafts.filter(|draft| !draft.cart.lines.is_empty()).map(|draft| draft.view(now_ms)).collect())
     }
 
@@ -169,7 +169,7 @@ impl OrderingService {
     /// # Errors
     /// `BadCart`, `NotEnrolled`, `Storage`.
     pub fn avoid(&self, allergens: &[AllergenId]) -> Result<(), OrderingError> {
-        self.device()?;
+        self.member()?;
         let mut avoided = allergens.to_vec();
         avoided.sort();
         avoided.dedup();
@@ -205,15 +205,7 @@ impl OrderingService {
             open_for_changes(draft)?;
             let before = draft.cart.clone();
             change(&mut draft.cart)?;
-            check(&draft.cart)?;
-            if draft.cart != before {
-                draft.reviewed = None;
-            }
-            // A price that was seen is no other work: the slot stays.
-            if unseen(&draft.cart) != unseen(&before) {
-                draft.held = None;
-            }
-            Ok(())
+            changed(draft, &before)
         })?;
         self.core.observers.tell(Change::Carts);
         Ok(draft.view(self.core.clock.now().now_ms))
@@ -232,13 +224,9 @@ impl OrderingService {
         self.counter(of, &cart).ok()
     }
 
-    pub(super) fn device(&self) -> Result<DeviceId, OrderingError> {
-        Ok(self.core.card.get().ok_or(OrderingError::NotEnrolled)?.device_id.clone())
-    }
-
     /// A cart with nothing in it, handed over as is usual in the store.
     pub(super) fn empty(&self, of: &CartOf) -> Result<Draft, OrderingError> {
-        let device = self.device()?;
+        let member = self.member()?;
         let handoff = match of.of {
             noren_rules::wire::OrderOf::Goods => noren_rules::menu::HandoffMode::StorePickup,
             noren_rules::wire::OrderOf::Menu => {
@@ -246,7 +234,7 @@ impl OrderingService {
                 kept.map_or(noren_rules::menu::HandoffMode::CounterPickup, |(kept, _)| kept.usual_handoff())
             }
         };
-        Ok(Draft::new(&device, of, Cart::new(handoff, usual_tax_handoff(handoff))))
+        Ok(Draft::new(&member, of, Cart::new(handoff, usual_tax_handoff(handoff))))
     }
 }
 
@@ -266,6 +254,19 @@ pub(super) fn open_for_changes(draft: &Draft) -> Result<(), OrderingError> {
         (Some(order), true) => Err(OrderingError::Unresolved { order: order.clone() }),
         _ => Ok(()),
     }
+}
+
+/// What follows of another cart in a draft.
+pub(super) fn changed(draft: &mut Draft, before: &Cart) -> Result<(), OrderingError> {
+    check(&draft.cart)?;
+    if draft.cart != *before {
+        draft.reviewed = None;
+    }
+    // A price that was seen is no other work: the slot stays.
+    if unseen(&draft.cart) != unseen(before) {
+        draft.held = None;
+    }
+    Ok(())
 }
 
 /// A cart without the prices that the person saw.

@@ -1,7 +1,7 @@
 //! The cart as it is kept, and what it is becoming: one row, changed in one durable step.
 
 use noren_rules::cart::{Cart, OrderSnapshot, PaymentMethod};
-use noren_rules::ids::{DeviceId, OrderId};
+use noren_rules::ids::{MemberId, OrderId};
 use noren_rules::slots::PickupTime;
 use noren_rules::wire::OrderLineView;
 use rusqlite::{Connection, OptionalExtension, Transaction};
@@ -15,8 +15,8 @@ use crate::storage::seal::Place;
 /// A cart and the order that it is to become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Draft {
-    /// Whose: another device's is not shown.
-    pub(super) device: DeviceId,
+    /// Whose: another member's is not shown. Not the device's: a new key of the same member loses nothing.
+    pub(super) member: MemberId,
     pub(super) of: CartOf,
     pub(super) cart: Cart,
     /// The order's id: made before a slot is held for it, so that every tap names the same order.
@@ -44,8 +44,8 @@ pub(super) struct Reviewed {
 }
 
 impl Draft {
-    pub(super) fn new(device: &DeviceId, of: &CartOf, cart: Cart) -> Self {
-        Self { device: device.clone(), of: of.clone(), cart, order: None, held: None, reviewed: None, placed: false, replaces: None }
+    pub(super) fn new(member: &MemberId, of: &CartOf, cart: Cart) -> Self {
+        Self { member: member.clone(), of: of.clone(), cart, order: None, held: None, reviewed: None, placed: false, replaces: None }
     }
 
     /// True while this order of it is on its way.
@@ -74,21 +74,21 @@ impl OrderingStore {
         self.row("cart", &format!("{:?}\n{}", of.of, of.store))
     }
 
-    /// The cart, if there is one of this device.
-    pub(super) fn draft(&self, of: &CartOf, device: &DeviceId) -> Result<Option<Draft>, StorageError> {
-        self.outbox_db.read(|c| self.draft_in(c, of, device))
+    /// The cart, if there is one of this member.
+    pub(super) fn draft(&self, of: &CartOf, member: &MemberId) -> Result<Option<Draft>, StorageError> {
+        self.outbox_db.read(|c| self.draft_in(c, of, member))
     }
 
-    pub(super) fn draft_in(&self, connection: &Connection, of: &CartOf, device: &DeviceId) -> Result<Option<Draft>, StorageError> {
+    pub(super) fn draft_in(&self, connection: &Connection, of: &CartOf, member: &MemberId) -> Result<Option<Draft>, StorageError> {
         let row = self.cart_row(of);
         let mut statement = connection.prepare_cached("SELECT sealed FROM carts WHERE key = ?1")?;
         let sealed: Option<Vec<u8>> = statement.query_row([&row], |row| row.get(0)).optional()?;
         let draft: Option<Draft> = sealed.and_then(|sealed| self.opened(place(&row), &sealed));
-        Ok(draft.filter(|draft| draft.device == *device))
+        Ok(draft.filter(|draft| draft.member == *member))
     }
 
-    /// All carts of this device.
-    pub(super) fn drafts(&self, device: &DeviceId) -> Result<Vec<Draft>, StorageError> {
+    /// All carts of this member.
+    pub(super) fn drafts(&self, member: &MemberId) -> Result<Vec<Draft>, StorageError> {
         self.outbox_db.read(|c| {
             let mut statement = c.prepare_cached("SELECT key, sealed FROM carts")?;
             let mut rows = statement.query([])?;
@@ -97,7 +97,7 @@ impl OrderingStore {
                 let key: String = row.get(0)?;
                 drafts.extend(self.opened(place(&key), &row.get::<_, Vec<u8>>(1)?));
             }
-            drafts.retain(|draft| draft.device == *device);
+            drafts.retain(|draft| draft.member == *member);
             drafts.sort_by(|a, b| a.of.cmp(&b.of));
             Ok(drafts)
         })
@@ -118,13 +118,32 @@ impl OrderingStore {
         change: impl FnOnce(&mut Draft) -> Result<T, OrderingError>,
     ) -> Result<(Draft, T), OrderingError> {
         self.outbox_db.write(|tx| {
-            let mut draft = self.draft_in(tx, &empty.of, &empty.device)?.unwrap_or(empty);
+            let mut draft = self.draft_in(tx, &empty.of, &empty.member)?.unwrap_or(empty);
             let before = draft.clone();
             let changed = change(&mut draft);
             if changed.is_ok() && draft != before {
                 self.put_draft(tx, &draft)?;
             }
             Ok(changed.map(|value| (draft, value)))
+        })?
+    }
+
+    /// As [`OrderingStore::edit`], of two carts in one step. Answers the second.
+    pub(super) fn edit_two(
+        &self,
+        one: Draft,
+        other: Draft,
+        change: impl FnOnce(&mut Draft, &mut Draft) -> Result<(), OrderingError>,
+    ) -> Result<Draft, OrderingError> {
+        self.outbox_db.write(|tx| {
+            let mut one = self.draft_in(tx, &one.of, &one.member)?.unwrap_or(one);
+            let mut other = self.draft_in(tx, &other.of, &other.member)?.unwrap_or(other);
+            let changed = change(&mut one, &mut other);
+            if changed.is_ok() {
+                self.put_draft(tx, &one)?;
+                self.put_draft(tx, &other)?;
+            }
+            Ok(changed.map(|()| other))
         })?
     }
 }

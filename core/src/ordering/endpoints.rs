@@ -8,20 +8,28 @@ use crate::net::{Authorizer, AuthorizerError, Client, decode, escaped};
 /// The most stores of one question.
 pub(super) const MOST_STORES: usize = 20;
 
-/// A store's menu and its ETag; `None` when nothing has changed.
+/// A menu as the server gave it.
+pub(super) struct FetchedMenu {
+    pub(super) menu: StoreMenu,
+    /// The server's own words: a later version of the app reads in them what this one does not know.
+    pub(super) text: String,
+    pub(super) etag: Option<String>,
+}
+
+/// A store's menu; `None` when nothing has changed.
 pub(super) async fn menu(
     client: &Client,
     authorizer: &dyn Authorizer,
     store: &StoreId,
     etag: Option<&str>,
-) -> Result<Option<(StoreMenu, Option<String>)>, AuthorizerError> {
+) -> Result<Option<FetchedMenu>, AuthorizerError> {
     let path = format!("{}?store={}", paths::MENUS, escaped(store.as_str()));
     let answer = client.get_authorized(authorizer, &path, etag).await?;
     if answer.status == 304 {
         return Ok(None);
     }
     let menu = decode(&answer)?;
-    Ok(Some((menu, answer.etag)))
+    Ok(Some(FetchedMenu { menu, text: answer.body, etag: answer.etag }))
 }
 
 /// What changes by the minute in some stores.

@@ -1,7 +1,7 @@
 //! The usual: named carts, and what was ordered once and is wanted again.
 
 use noren_rules::cart::{Cart, CartLine};
-use noren_rules::ids::{DeviceId, OrderId, ReceiptId};
+use noren_rules::ids::{MemberId, OrderId, ReceiptId};
 use noren_rules::menu::MenuBook;
 use noren_rules::offers::Texts;
 use noren_rules::receipt::{Channel, ReceiptKind};
@@ -20,7 +20,7 @@ const MOST_NAME: usize = 40;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
-    device: DeviceId,
+    member: MemberId,
     name: String,
     of: CartOf,
     cart: Cart,
@@ -44,7 +44,7 @@ impl OrderingService {
         }
         let counter = self.counter(of, &cart)?;
         let titles = cart.lines.iter().map(|line| title(counter.book().ok(), line)).collect();
-        let kept = Kept { device: self.device()?, name: name.to_owned(), of: of.clone(), cart, titles };
+        let kept = Kept { member: self.member()?, name: name.to_owned(), of: of.clone(), cart, titles };
         let store = &self.core.ordering;
         let row = store.row(TABLE, name);
         let sealed = store.sealed(place(&row), &kept)?;
@@ -81,7 +81,7 @@ impl OrderingService {
     /// # Errors
     /// `NoSuchFavourite`, `NotEnrolled`, `Storage`.
     pub fn remove_favourite(&self, name: &str) -> Result<(), OrderingError> {
-        self.device()?;
+        self.member()?;
         let store = &self.core.ordering;
         let row = store.row(TABLE, name.trim());
         let gone = store.outbox_db.write(|tx| Ok(tx.execute("DELETE FROM favourite_carts WHERE key = ?1", [&row])?))?;
@@ -108,7 +108,7 @@ impl OrderingService {
     /// # Errors
     /// `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
     pub fn reorder(&self, order: &OrderId) -> Result<ReorderedCart, OrderingError> {
-        if let Some(note) = self.core.ordering.placed(order, &self.device()?)? {
+        if let Some(note) = self.core.ordering.placed(order, &self.member()?)? {
             let titled = |line: &CartLine| {
                 let at = note.placed.cart.lines.iter().position(|known| known == line);
                 // Modifiers of another tax class are lines of their own, behind their item.
@@ -135,7 +135,7 @@ impl OrderingService {
         let found = self.core.history.receipt(receipt)?.filter(|found| found.kind == ReceiptKind::Sale);
         let receipt = found.ok_or(OrderingError::NoSuchOrder)?;
         let order = OrderId(receipt.number.clone());
-        if self.core.ordering.placed(&order, &self.device()?)?.is_some() {
+        if self.core.ordering.placed(&order, &self.member()?)?.is_some() {
             return self.reorder(&order);
         }
         let of =
@@ -189,7 +189,7 @@ impl OrderingService {
     }
 
     fn kept_favourites(&self) -> Result<Vec<Kept>, OrderingError> {
-        let device = self.device()?;
+        let member = self.member()?;
         let store = &self.core.ordering;
         let rows: Vec<(String, Vec<u8>)> = store.outbox_db.read(|c| {
             let mut statement = c.prepare_cached("SELECT key, sealed FROM favourite_carts ORDER BY number")?;
@@ -197,7 +197,7 @@ impl OrderingService {
             Ok(rows.collect::<Result<_, _>>()?)
         })?;
         let kept = rows.iter().filter_map(|(row, sealed)| store.opened::<Kept>(place(row), sealed));
-        Ok(kept.filter(|kept| kept.device == device).collect())
+        Ok(kept.filter(|kept| kept.member == member).collect())
     }
 }
 

@@ -35,15 +35,15 @@ impl OrderingService {
         let etag = core.ordering.menu_etag(store)?;
         let fetched = self.heard(endpoints::menu(&core.client, core.tokens.as_ref(), store, etag.as_deref()).await)?;
         let now_ms = core.clock.now().now_ms;
-        let Some((menu, etag)) = fetched else {
+        let Some(fetched) = fetched else {
             core.ordering.menu_stands(store, now_ms)?;
             return Ok(false);
         };
         // Under another name it would be found nowhere.
-        if menu.terms.store != *store {
+        if fetched.menu.terms.store != *store {
             return Err(crate::net::CallError::Unreadable { status: 200 }.into());
         }
-        core.ordering.take_menu(&menu, etag.as_deref(), now_ms)?;
+        core.ordering.take_menu(store, &fetched.text, fetched.etag.as_deref(), now_ms)?;
         core.observers.tell(Change::Menus);
         Ok(true)
     }

@@ -1,6 +1,7 @@
 //! The backend's orders on the phone: readable with no network, pickup code and all. Of two words on an order the one with the higher version counts.
 
 use noren_rules::ids::{MemberId, OrderId};
+use noren_rules::order::OrderState;
 use noren_rules::wire::{OrderPush, OrderView};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,14 @@ pub(super) struct KeptOrder {
     /// The version that a push message told of, where that is all that is known of it.
     #[serde(default)]
     pub(super) pushed: Option<u64>,
+}
+
+impl KeptOrder {
+    /// As a push message said it.
+    fn stands(&mut self, state: OrderState, promised_ms: i64, pushed: u64) {
+        (self.view.state, self.view.promised_ms, self.pushed) = (state, promised_ms, Some(pushed));
+        self.view.can_cancel &= !state.is_final();
+    }
 }
 
 fn place(id: &str) -> Place<'_> {
@@ -62,11 +71,20 @@ impl OrderingStore {
 
     fn take_in(&self, tx: &Transaction<'_>, member: &MemberId, view: &OrderView) -> Result<bool, StorageError> {
         let known = self.mirror_in(tx, &view.id, member)?;
-        let is_news = known.as_ref().is_none_or(|known| known.view != *view || known.pushed.is_some());
-        if !is_news || known.is_some_and(|known| known.view.version > view.version) {
+        if known.as_ref().is_some_and(|known| known.view.version > view.version) {
             return Ok(false);
         }
-        self.put_order(tx, &KeptOrder { member: member.clone(), view: view.clone(), pushed: None })?;
+        let mut kept = KeptOrder { member: member.clone(), view: view.clone(), pushed: None };
+        // A word from before the push says the rest; where the order stands, and for when, the push said.
+        if let Some((ahead, pushed)) =
+            known.as_ref().and_then(|known| Some((&known.view, known.pushed.filter(|pushed| *pushed > view.version)?)))
+        {
+            kept.stands(ahead.state, ahead.promised_ms, pushed);
+        }
+        if known.as_ref() == Some(&kept) {
+            return Ok(false);
+        }
+        self.put_order(tx, &kept)?;
         Ok(true)
     }
 
@@ -96,7 +114,7 @@ impl OrderingStore {
                 return Ok(Some(false));
             }
             // The version stays: what the backend says of this one later counts all the same.
-            (kept.view.state, kept.view.promised_ms, kept.pushed) = (push.state, push.promised_ms, Some(push.version));
+            kept.stands(push.state, push.promised_ms, push.version);
             self.put_order(tx, &kept)?;
             Ok(Some(true))
         })

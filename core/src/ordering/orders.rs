@@ -7,6 +7,7 @@ use noren_rules::order::OrderState;
 use noren_rules::wire::{OrderAnswer, OrderOf, OrderPayment, OrderPush, OrderQuestion, OrderView};
 
 use super::counter::change_views;
+use super::mirror::KeptOrder;
 use super::placed::{PlacedAnswer, PlacedNote};
 use super::tables::OrderingStore;
 use super::{KIND_ORDER, ORDERS_COLLECTION, OrderQuestionView, OrderingError, OrderingService, OrdersPage, PlacedOrder, endpoints};
@@ -27,12 +28,14 @@ impl OrderingService {
     pub fn orders(&self) -> Result<OrdersPage, OrderingError> {
         let core = &self.core;
         self.settle_placed()?;
-        let (device, member, now_ms) = (self.device()?, self.member()?, core.clock.now().now_ms);
+        let (member, now_ms) = (self.member()?, core.clock.now().now_ms);
         let mirrored = core.ordering.mirrored(&member)?;
-        let placed = core.ordering.placed_orders(&device, now_ms)?;
+        let placed = core.ordering.placed_orders(&member, now_ms)?;
         let freshness = core.collections.freshness(ORDERS_COLLECTION)?;
         let mut orders: Vec<PlacedOrder> = Vec::with_capacity(mirrored.len());
-        for kept in &mirrored {
+        // What the backend leaves out of its list, events may have told.
+        let is_shown = |kept: &&KeptOrder| !kept.view.state.is_final() || now_ms.saturating_sub(kept.view.changed_at_ms) < SHOWN_MS;
+        for kept in mirrored.iter().filter(is_shown) {
             let note = placed.iter().find(|note| note.id == kept.view.id);
             orders.push(self.view(Some(&kept.view), note)?);
         }
@@ -52,8 +55,9 @@ impl OrderingService {
     /// `NoSuchOrder`, `NotEnrolled`, `Storage`.
     pub fn order(&self, order: &OrderId) -> Result<PlacedOrder, OrderingError> {
         self.settle_placed()?;
-        let note = self.core.ordering.placed(order, &self.device()?)?;
-        let kept = self.core.ordering.mirror(order, &self.member()?)?;
+        let member = self.member()?;
+        let note = self.core.ordering.placed(order, &member)?;
+        let kept = self.core.ordering.mirror(order, &member)?;
         self.view(kept.as_ref().map(|kept| &kept.view), note.as_ref())
     }
 
@@ -62,6 +66,11 @@ impl OrderingService {
     /// # Errors
     /// `NotEnrolled`, `Refused`, `Call`, `Platform`, `Storage`. What is known stays readable.
     pub async fn refresh_orders(&self) -> Result<bool, OrderingError> {
+        Ok(self.fetch_orders().await?.0)
+    }
+
+    /// As [`OrderingService::refresh_orders`]; with the version up to which all changes have been heard then.
+    pub(super) async fn fetch_orders(&self) -> Result<(bool, u64), OrderingError> {
         let core = &self.core;
         let member = self.member()?;
         core.collections.attempt(ORDERS_COLLECTION, core.clock.now().now_ms)?;
@@ -76,15 +85,20 @@ impl OrderingService {
                 return self.heard(Err(error));
             }
         };
-        let (changed, etag) = match fetched {
-            Some((orders, etag)) => (core.ordering.take_orders(&member, &orders.orders, orders.as_of_ms)?, etag),
-            None => (false, None),
+        // A list of now tells all that was known here before it was asked for.
+        let known = mirrored.iter().map(|kept| kept.view.version).max().unwrap_or(0);
+        let (changed, etag, newest) = match fetched {
+            Some((orders, etag)) => {
+                let newest = orders.orders.iter().map(|order| order.version).max().unwrap_or(0);
+                (core.ordering.take_orders(&member, &orders.orders, orders.as_of_ms)?, etag, newest.max(known))
+            }
+            None => (false, None, known),
         };
         core.collections.complete(ORDERS_COLLECTION, etag.as_deref(), core.clock.now().now_ms)?;
         if changed {
             core.observers.tell(Change::Orders);
         }
-        Ok(changed)
+        Ok((changed, newest))
     }
 
     /// What a push message carries (its data, JSON of an `OrderPush`): where an order stands, at once and with no network. True when it was news;
@@ -104,20 +118,10 @@ impl OrderingService {
     /// Coupons that an order which is not over has used: the wallet may not say so yet.
     pub(super) fn spoken_for(&self) -> Result<BTreeSet<u64>, OrderingError> {
         let (core, member) = (&self.core, self.member()?);
-        let mut used = BTreeSet::new();
-        for note in
-            core.ordering.placed_orders(&self.device()?, core.clock.now().now_ms)?.iter().filter(|note| !note.placed.used.is_empty())
-        {
-            let is_live = match &note.answer {
-                None => true,
-                // Of one that is over the wallet says what became of its coupons.
-                Some(PlacedAnswer::Answered { order, question: None }) => {
-                    let known = core.ordering.mirror(&note.id, &member)?.map_or(order.state, |kept| kept.view.state);
-                    !known.is_final()
-                }
-                Some(_) => false,
-            };
-            used.extend(note.placed.used.iter().filter(|_| is_live));
+        let mut used: BTreeSet<u64> = core.ordering.open_orders(&member)?.into_iter().flat_map(|note| note.placed.used).collect();
+        // Of one that is over the wallet says what became of its coupons; what was answered and is not over stands in the mirror.
+        for kept in core.ordering.mirrored(&member)?.iter().filter(|kept| !kept.view.state.is_final()) {
+            used.extend(core.ordering.placed(&kept.view.id, &member)?.into_iter().flat_map(|note| note.placed.used));
         }
         Ok(used)
     }
@@ -125,7 +129,7 @@ impl OrderingService {
     /// Closes what was refused or came too late; tells those who look.
     pub(super) fn settle_placed(&self) -> Result<(), OrderingError> {
         self.core.outbox.start()?;
-        if self.core.ordering.settle_placed()? {
+        if self.core.ordering.settle_placed(self.core.clock.now())? {
             self.core.observers.tell(Change::Orders);
         }
         Ok(())
@@ -152,7 +156,7 @@ impl OrderingService {
             _ => None,
         };
         let waiting = note.filter(|note| note.answer.is_none());
-        let (words_ja, words_en) = words(&order, waiting);
+        let (words_ja, words_en) = words(&order, waiting.filter(|_| heard.is_none()));
         Ok(PlacedOrder {
             question: question.map(|question| self.question_view(&order, question)).transpose()?,
             refused,

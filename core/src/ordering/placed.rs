@@ -1,7 +1,7 @@
 //! Orders that were made here: what was ordered, beside the intent that sends it, and what became of it.
 
 use noren_rules::cart::{Cart, OrderSnapshot};
-use noren_rules::ids::{DeviceId, IdempotencyKey, OrderId};
+use noren_rules::ids::{IdempotencyKey, MemberId, OrderId};
 use noren_rules::order::OrderState;
 use noren_rules::wire::{OrderAnswer, OrderLineView, OrderQuestion, OrderView, Reason};
 use rusqlite::{Connection, Row, Transaction, params};
@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::CartOf;
 use super::tables::OrderingStore;
-use crate::outbox::{IntentState, drop_closed};
+use crate::outbox::{IntentState, drop_closed, drop_unsent};
 use crate::storage::StorageError;
 use crate::storage::seal::Place;
+use crate::time::TrustedTime;
 
 /// What was ordered is kept for so long, so that it can be ordered again.
 const KEEP_MS: i64 = 400 * 86_400_000;
@@ -22,7 +23,7 @@ const SHOWN_MS: i64 = 120 * 86_400_000;
 /// What was ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Placed {
-    pub(super) device: DeviceId,
+    pub(super) member: MemberId,
     pub(super) of: CartOf,
     pub(super) cart: Cart,
     pub(super) shown: OrderSnapshot,
@@ -67,10 +68,18 @@ pub(super) struct PlacedNote {
     /// Of its intent.
     pub(super) intent: Option<IntentState>,
     pub(super) may_have_arrived: bool,
+    expires_at_ms: Option<i64>,
     reason: Option<Reason>,
 }
 
-const NOTES: &str = "SELECT p.id, p.key, p.at_ms, p.sealed, p.answer, i.state, i.may_have_arrived, i.reason FROM placed_orders p \
+impl PlacedNote {
+    /// True for one that was surely not sent, and will not be: its slot is over, by a clock that is proven.
+    fn is_too_late(&self, now: TrustedTime) -> bool {
+        !self.may_have_arrived && now.proven && self.expires_at_ms.is_some_and(|expires_ms| expires_ms <= now.now_ms)
+    }
+}
+
+const NOTES: &str = "SELECT p.id, p.key, p.at_ms, p.sealed, p.answer, i.state, i.may_have_arrived, i.reason, i.expires_at_ms FROM placed_orders p \
                      LEFT JOIN intents i ON i.key = p.key";
 
 fn place<'a>(column: &'a str, row: &'a str) -> Place<'a> {
@@ -93,29 +102,35 @@ impl OrderingStore {
             "INSERT INTO placed_orders(id, key, at_ms, sealed) VALUES (?1, ?2, ?3, ?4)",
             params![id.as_str(), key.as_str(), now_ms, sealed],
         )?;
-        if let Some(mut draft) = self.draft_in(tx, &placed.of, &placed.device)?.filter(|draft| draft.order.as_ref() == Some(id)) {
+        if let Some(mut draft) = self.draft_in(tx, &placed.of, &placed.member)?.filter(|draft| draft.order.as_ref() == Some(id)) {
             draft.placed = true;
             self.put_draft(tx, &draft)?;
         }
         Ok(())
     }
 
-    /// This device's orders that can still be live, or shown, newest first. One that does not open is left out.
-    pub(super) fn placed_orders(&self, device: &DeviceId, now_ms: i64) -> Result<Vec<PlacedNote>, StorageError> {
+    /// The member's orders made here that can still be live, or shown, newest first. One that does not open is left out.
+    pub(super) fn placed_orders(&self, member: &MemberId, now_ms: i64) -> Result<Vec<PlacedNote>, StorageError> {
         self.outbox_db.read(|c| {
             let mut statement = c.prepare_cached(&format!("{NOTES} WHERE p.at_ms > ?1 ORDER BY p.at_ms DESC, p.id"))?;
             let mut rows = statement.query([now_ms.saturating_sub(SHOWN_MS)])?;
             let mut notes = Vec::new();
             while let Some(row) = rows.next()? {
-                notes.extend(self.note(row)?.filter(|note| note.placed.device == *device));
+                notes.extend(self.note(row)?.filter(|note| note.placed.member == *member));
             }
             Ok(notes)
         })
     }
 
+    /// Those of them that nobody has answered.
+    pub(super) fn open_orders(&self, member: &MemberId) -> Result<Vec<PlacedNote>, StorageError> {
+        let open = self.outbox_db.read(|c| self.unanswered(c))?;
+        Ok(open.into_iter().filter(|note| note.placed.member == *member).collect())
+    }
+
     /// One of them.
-    pub(super) fn placed(&self, id: &OrderId, device: &DeviceId) -> Result<Option<PlacedNote>, StorageError> {
-        Ok(self.outbox_db.read(|c| self.placed_where(c, "p.id = ?1", id.as_str()))?.filter(|note| note.placed.device == *device))
+    pub(super) fn placed(&self, id: &OrderId, member: &MemberId) -> Result<Option<PlacedNote>, StorageError> {
+        Ok(self.outbox_db.read(|c| self.placed_where(c, "p.id = ?1", id.as_str()))?.filter(|note| note.placed.member == *member))
     }
 
     fn placed_where(&self, connection: &Connection, condition: &str, value: &str) -> Result<Option<PlacedNote>, StorageError> {
@@ -140,6 +155,7 @@ impl OrderingStore {
             intent: row.get::<_, Option<i64>>(5)?.map(IntentState::from_code),
             may_have_arrived: row.get::<_, Option<bool>>(6)?.unwrap_or_default(),
             reason: reason.and_then(|text| serde_json::from_value(serde_json::Value::String(text)).ok()),
+            expires_at_ms: row.get(8)?,
             id: OrderId(id),
         }))
     }
@@ -152,7 +168,7 @@ impl OrderingStore {
             let asks_for_slot = question.as_ref().is_some_and(|question| question.slot.is_some());
             let (asks, is_rejected) = (question.is_some(), answer.order.state == OrderState::Rejected);
             self.close_placed(tx, &note, &PlacedAnswer::Answered { order: Box::new(answer.order.clone()), question })?;
-            let Some(mut draft) = self.draft_in(tx, &note.placed.of, &note.placed.device)?.filter(|draft| draft.is_of(&note.id)) else {
+            let Some(mut draft) = self.draft_in(tx, &note.placed.of, &note.placed.member)?.filter(|draft| draft.is_of(&note.id)) else {
                 return Ok(());
             };
             if !asks && !is_rejected {
@@ -190,9 +206,12 @@ impl OrderingStore {
     }
 
     /// Closes what will never be answered: refused, or never arrived. The cart is open again, for an order of another id. True when there was some.
-    pub(super) fn settle_placed(&self) -> Result<bool, StorageError> {
-        let is_closed =
-            |note: &PlacedNote| note.answer.is_none() && matches!(note.intent, None | Some(IntentState::Wedged | IntentState::Expired));
+    pub(super) fn settle_placed(&self, now: TrustedTime) -> Result<bool, StorageError> {
+        let is_closed = |note: &PlacedNote| match note.intent {
+            None | Some(IntentState::Wedged | IntentState::Expired) => true,
+            Some(IntentState::Pending) => note.is_too_late(now),
+            Some(_) => false,
+        };
         let open = self.outbox_db.read(|c| self.unanswered(c))?;
         if !open.iter().any(is_closed) {
             return Ok(false);
@@ -203,10 +222,13 @@ impl OrderingStore {
                     Some(IntentState::Wedged) => PlacedAnswer::NotTaken { code: note.reason.unwrap_or(Reason::Other) },
                     _ => PlacedAnswer::Never,
                 };
+                if note.intent == Some(IntentState::Pending) && !drop_unsent(tx, &note.key)? {
+                    continue;
+                }
                 self.close_placed(tx, &note, &answer)?;
                 // Sent once more it would be a second order beside the cart's next one.
                 drop_closed(tx, &note.key)?;
-                if let Some(mut draft) = self.draft_in(tx, &note.placed.of, &note.placed.device)?.filter(|draft| draft.is_of(&note.id)) {
+                if let Some(mut draft) = self.draft_in(tx, &note.placed.of, &note.placed.member)?.filter(|draft| draft.is_of(&note.id)) {
                     (draft.placed, draft.order, draft.held, draft.reviewed) = (false, None, None, None);
                     self.put_draft(tx, &draft)?;
                 }

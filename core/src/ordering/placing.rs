@@ -40,7 +40,7 @@ impl OrderingService {
             return Err(OrderingError::bad("the store cannot be paid so: choose one of its ways"));
         }
         let now_ms = self.core.clock.now().now_ms;
-        let held = self.core.ordering.draft(of, &self.device()?)?.and_then(|draft| draft.held).filter(|held| held.until_ms > now_ms);
+        let held = self.core.ordering.draft(of, &self.member()?)?.and_then(|draft| draft.held).filter(|held| held.until_ms > now_ms);
         let promise = match (counter.is_made(), held) {
             (true, Some(held)) => Promise { promised_ms: held.slot.promised_ms, deadline_ms: Some(held.until_ms) },
             (true, None) => return Err(OrderingError::NotHeld),
@@ -88,14 +88,14 @@ impl OrderingService {
     pub fn place(&self, order: &OrderId, wish: &PlaceWish) -> Result<PlacedOrder, OrderingError> {
         let core = &self.core;
         check_wish(wish)?;
-        let device = self.device()?;
+        let member = self.member()?;
         self.settle_placed()?;
         let one = core.ordering.placing.lock().unwrap_or_else(PoisonError::into_inner);
-        if core.ordering.placed(order, &device)?.is_some() {
+        if core.ordering.placed(order, &member)?.is_some() {
             return self.order(order);
         }
         let of_order = |draft: &Draft| draft.order.as_ref() == Some(order);
-        let draft = core.ordering.drafts(&device)?.into_iter().find(of_order).ok_or(OrderingError::NoSuchOrder)?;
+        let draft = core.ordering.drafts(&member)?.into_iter().find(of_order).ok_or(OrderingError::NoSuchOrder)?;
         open_for_changes(&draft)?;
         let reviewed = draft.reviewed.clone().ok_or(OrderingError::NotReviewed)?;
         let now_ms = core.clock.now().now_ms;
@@ -105,7 +105,7 @@ impl OrderingService {
         }
         let request = self.request(&draft, order, &reviewed, wish)?;
         let placed = Placed {
-            device,
+            member,
             of: draft.of.clone(),
             cart: draft.cart,
             shown: reviewed.snapshot,
@@ -132,7 +132,7 @@ impl OrderingService {
     /// `NoSuchOrder`, `NotEnrolled`, `Platform`, `Storage`.
     pub async fn resolve(&self, order: &OrderId) -> Result<PlacedOrder, OrderingError> {
         let core = &self.core;
-        if let Some(note) = core.ordering.placed(order, &self.device()?)?.filter(|note| note.answer.is_none()) {
+        if let Some(note) = core.ordering.placed(order, &self.member()?)?.filter(|note| note.answer.is_none()) {
             // Somebody waits for it: our own waits are over.
             core.outbox.network_returned()?;
             core.outbox.send_lane_due(&lane(&note.placed.of)).await?;

@@ -108,7 +108,7 @@ impl OrderingService {
     /// `NotEnrolled`, `Unresolved`, `Refused`, `Call`, `Platform`, `Storage`: it runs out by itself then.
     pub async fn release_slot(&self, of: &CartOf) -> Result<bool, OrderingError> {
         self.settle_placed()?;
-        let Some(draft) = self.core.ordering.draft(of, &self.device()?)? else { return Ok(false) };
+        let Some(draft) = self.core.ordering.draft(of, &self.member()?)? else { return Ok(false) };
         open_for_changes(&draft)?;
         let (Some(order), Some(_)) = (draft.order, draft.held) else { return Ok(false) };
         let released: SlotReleased = self.post(paths::SLOT_RELEASES, &SlotReleaseRequest { order: order.clone() }).await?;

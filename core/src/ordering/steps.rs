@@ -37,7 +37,7 @@ impl OrderingService {
     pub async fn cancel(&self, order: &OrderId) -> Result<OrderStepOutcome, OrderingError> {
         let core = &self.core;
         self.settle_placed()?;
-        if let Some(note) = core.ordering.placed(order, &self.device()?)?.filter(|note| note.answer.is_none()) {
+        if let Some(note) = core.ordering.placed(order, &self.member()?)?.filter(|note| note.answer.is_none()) {
             match core.outbox.dismiss(&note.key) {
                 // It may have arrived: the server's answer closes it either way.
                 Err(OutboxError::MayHaveArrived) => {
@@ -155,7 +155,7 @@ impl OrderingService {
     }
 
     fn made_here(&self, order: &OrderId) -> Result<PlacedNote, OrderingError> {
-        self.core.ordering.placed(order, &self.device()?)?.ok_or(OrderingError::NoSuchOrder)
+        self.core.ordering.placed(order, &self.member()?)?.ok_or(OrderingError::NoSuchOrder)
     }
 
     /// With the coupons and points that it was ordered with.

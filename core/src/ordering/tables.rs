@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use noren_rules::ids::StoreId;
-use noren_rules::wire::{MenuStatus, StoreMenu};
+use noren_rules::wire::MenuStatus;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,6 +42,7 @@ CREATE TABLE placed_orders(
   sealed BLOB NOT NULL,         -- whose, what was ordered, as it was shown
   answer BLOB                   -- sealed: what the server said, or that it never heard of it
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX placed_open ON placed_orders(at_ms) WHERE answer IS NULL;
 CREATE TABLE avoided_allergens(id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT NULL) STRICT;
 ";
 
@@ -67,24 +68,26 @@ impl OrderingStore {
         Self { cache_db, outbox_db, sealer, opened: Mutex::default(), trips: Mutex::default(), placing: Mutex::default() }
     }
 
-    /// The ETag of a store's menu; none without the menu itself.
+    /// The ETag of a store's menu; none without the menu itself, or with one that does not read: by its ETag it would never be fetched again.
     pub(super) fn menu_etag(&self, store: &StoreId) -> Result<Option<String>, StorageError> {
+        if self.menu(store)?.is_none() {
+            return Ok(None);
+        }
         self.cache_db.read(|c| {
             let mut statement = c.prepare_cached("SELECT etag FROM menus WHERE store = ?1")?;
             Ok(statement.query_row([store.as_str()], |row| row.get(0)).optional()?.flatten())
         })
     }
 
-    /// Keeps a menu.
-    pub(super) fn take_menu(&self, menu: &StoreMenu, etag: Option<&str>, as_of_ms: i64) -> Result<(), StorageError> {
-        let text = json(menu)?;
+    /// Keeps a menu, in the server's own words.
+    pub(super) fn take_menu(&self, store: &StoreId, text: &str, etag: Option<&str>, as_of_ms: i64) -> Result<(), StorageError> {
         self.cache_db.write(|tx| {
             let over_ms = as_of_ms.saturating_sub(KEEP_MS);
             tx.execute("DELETE FROM menus WHERE as_of_ms < ?1", [over_ms])?;
             tx.execute("DELETE FROM menu_status WHERE as_of_ms < ?1", [over_ms])?;
             tx.execute(
                 "INSERT OR REPLACE INTO menus(store, etag, as_of_ms, taken, menu) VALUES (?1, ?2, ?3, (SELECT coalesce(max(taken), 0) + 1 FROM menus), ?4)",
-                params![menu.terms.store.as_str(), etag, as_of_ms, text],
+                params![store.as_str(), etag, as_of_ms, text],
             )?;
             Ok(())
         })
@@ -154,7 +157,7 @@ impl OrderingStore {
     pub(crate) fn drop_all(&self) -> Result<(), StorageError> {
         self.outbox_db.write(|tx| {
             for kind in super::ORDER_KINDS {
-                crate::outbox::drop_kind(tx, kind)?;
+                crate::outbox::forget_kind(tx, kind)?;
             }
             Ok(tx.execute_batch(
                 "DELETE FROM carts; DELETE FROM favourite_carts; DELETE FROM placed_orders; DELETE FROM avoided_allergens;",

@@ -18,6 +18,12 @@ use crate::trip::{TELL_EVERY_MS, Trips, fixes, fresh_age_ms};
 /// Who has come is seen after this time.
 const HERE_LIVES_MS: i64 = 1_800_000;
 
+/// The way to an order begins so long before it is promised at most.
+const SOON_MS: i64 = 3_600_000;
+
+/// So many minutes away one is no longer there.
+const LEFT_MIN: u32 = 5;
+
 /// The ways to the orders that are to be fetched, and what was told of them. In memory: told once more after a restart, it is the same word.
 #[derive(Debug, Default)]
 pub(crate) struct OrderTrips {
@@ -41,9 +47,8 @@ impl OrderingService {
     pub fn on_the_way(&self, observations: &[Observation]) -> Result<Vec<OrderTrip>, OrderingError> {
         let core = &self.core;
         let (book, fixes) = (core.places.book()?, fixes(observations));
-        let orders = self.orders()?.orders;
-        let fetched: Vec<&OrderView> =
-            orders.iter().filter(|order| order.is_heard && is_fetched(&order.order)).map(|order| &order.order).collect();
+        let (mirrored, now_ms) = (core.ordering.mirrored(&self.member()?)?, core.clock.now().now_ms);
+        let fetched: Vec<&OrderView> = mirrored.iter().map(|kept| &kept.view).filter(|order| is_fetched(order, now_ms)).collect();
         let mut trips = Vec::with_capacity(fetched.len());
         {
             let mut kept = core.ordering.trips.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +108,9 @@ impl OrderTrips {
 
     fn note(&mut self, trip: &OrderTrip, at_ms: i64) {
         let told = self.told.entry(trip.order.clone()).or_default();
-        told.arrived |= trip.arrived;
+        // Who has left comes once more.
+        let has_left = trip.eta_min.is_some_and(|eta_min| eta_min >= LEFT_MIN);
+        told.arrived = trip.arrived || (told.arrived && !has_left);
         if trip.told {
             told.minutes_at_ms = Some(at_ms);
         }
@@ -117,8 +124,9 @@ impl Told {
     }
 }
 
-/// True for an order that the person is still to come for.
-fn is_fetched(order: &OrderView) -> bool {
+/// True for an order that the person is still to come for, and soon: who passes the store days before is not there for it.
+fn is_fetched(order: &OrderView, now_ms: i64) -> bool {
+    let is_soon = order.state == OrderState::Ready || order.promised_ms.saturating_sub(now_ms) <= SOON_MS;
     let is_live = matches!(order.state, OrderState::Submitted | OrderState::Accepted | OrderState::InPreparation | OrderState::Ready);
-    is_live && !matches!(order.handoff, HandoffMode::DineIn | HandoffMode::Delivery)
+    is_live && is_soon && now_ms < order.kept_until_ms && !matches!(order.handoff, HandoffMode::DineIn | HandoffMode::Delivery)
 }

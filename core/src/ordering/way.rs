@@ -11,11 +11,13 @@ use noren_rules::ids::StoreId;
 use noren_rules::journey::{self, Arrival, Candidate, JourneySuggestion, JourneyWeights};
 use noren_rules::wire::{OrderOf, PlaceInfo, PlaceKind};
 
+use super::carts::{changed, open_for_changes};
 use super::counter::Counter;
 use super::{
     CartOf, CartView, Journey, JourneyPoint, JourneyQuestion, OrderingError, OrderingService, SlotSuggestion, SlotSuggestions, StoreLeftOut,
 };
 use crate::places::PlaceBook;
+use crate::platform::Change;
 use crate::trip::approach::{Approach, Start};
 use crate::trip::{age_ms, fixes};
 
@@ -99,7 +101,7 @@ impl OrderingService {
     }
 
     /// Takes a cart to another store, such as one that was suggested; what was in the cart there makes room. What costs something else there, or is not
-    /// on the menu, is a question in `check`. Durable.
+    /// on the menu, is a question in `check`. Durable, in one step.
     ///
     /// # Errors
     /// `Unresolved`, `NoMenu`, `NotEnrolled`, `Storage`.
@@ -108,13 +110,17 @@ impl OrderingService {
         if of.store == *store {
             return self.cart(of);
         }
-        let cart = self.cart(of)?.cart;
-        let taken = self.edit(&CartOf { store: store.clone(), of: of.of }, |there| {
-            *there = cart;
-            Ok(())
+        self.settle_placed()?;
+        let (empty, there) = (self.empty(of)?, self.empty(&CartOf { store: store.clone(), of: of.of })?);
+        self.core.note_use()?;
+        let taken = self.core.ordering.edit_two(empty.clone(), there, |here, there| {
+            open_for_changes(here)?;
+            open_for_changes(there)?;
+            let before = std::mem::replace(&mut there.cart, std::mem::replace(here, empty).cart);
+            changed(there, &before)
         })?;
-        self.clear(of)?;
-        Ok(taken)
+        self.core.observers.tell(Change::Carts);
+        Ok(taken.view(self.core.clock.now().now_ms))
     }
 
     fn start(&self, question: &JourneyQuestion) -> Result<Start, OrderingError> {

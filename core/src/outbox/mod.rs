@@ -23,6 +23,6 @@ pub use models::{IntentState, IntentView, NewIntent, NoSink, Outcome, OutcomeSin
 pub(crate) use service::count_by_kind;
 pub use service::{Outbox, OutboxSettings};
 pub use tables::{OUTBOX_DB, V1 as OUTBOX_SCHEMA_V1};
-pub(crate) use tables::{drop_closed, drop_kind};
+pub(crate) use tables::{drop_closed, drop_kind, drop_unsent, forget_kind};
 pub use till::TillOutbox;
 pub use vault::Vault;

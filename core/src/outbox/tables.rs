@@ -351,6 +351,18 @@ pub(crate) fn drop_kind(tx: &Transaction<'_>, kind: &str) -> Result<(), StorageE
     Ok(())
 }
 
+/// Another member has this phone now: not even the answers to what this one said stay.
+pub(crate) fn forget_kind(tx: &Transaction<'_>, kind: &str) -> Result<(), StorageError> {
+    tx.execute("DELETE FROM intents WHERE kind = ?1", [kind])?;
+    Ok(())
+}
+
+/// Takes an intent away that was surely never sent, in a step that does more than this. False where it is on its way by now.
+pub(crate) fn drop_unsent(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<bool, StorageError> {
+    let gone = tx.execute("DELETE FROM intents WHERE key = ?1 AND state = 0 AND may_have_arrived = 0", [key.as_str()])?;
+    Ok(gone > 0)
+}
+
 /// Takes an intent away that was refused or came too late, in a step that does more than this.
 pub(crate) fn drop_closed(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<(), StorageError> {
     tx.execute("DELETE FROM intents WHERE key = ?1 AND state IN (3, 5)", [key.as_str()])?;

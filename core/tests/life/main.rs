@@ -16,6 +16,7 @@ mod check_in;
 mod coupons;
 mod damage;
 mod depot;
+mod following;
 mod forget;
 mod goods;
 mod history;

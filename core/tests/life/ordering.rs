@@ -198,6 +198,52 @@ async fn slots_are_found_on_the_phone_as_the_kitchen_would_give_them() {
     assert!(matches!(ordering.slots(&CartOf::goods(&"s1".into()), &window), Err(OrderingError::NoStatus)), "goods are not made");
 }
 
+#[tokio::test]
+async fn a_new_key_of_the_same_member_loses_no_cart() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    noren.ordering().add(&s1(), &line(&noren, "burger", 1)).unwrap();
+    for n in 0..50 {
+        noren.ordering().save_favourite(&format!("usual {n}"), &s1()).unwrap();
+    }
+    let order = super::orders::ordered(&noren).await;
+    noren.ordering().add(&s1(), &line(&noren, "tea", 2)).unwrap();
+    {
+        let mut world = phone.server.world.lock().unwrap();
+        world.devices.values_mut().for_each(|device| device.2 = true);
+        // The link brings the same member back.
+        world.count = 0;
+    }
+    assert!(noren.member().refresh().await.is_err());
+    noren.member().enrol(None).await.unwrap();
+    assert_eq!(phone.server.world.lock().unwrap().devices.len(), 2, "another device");
+    let ordering = noren.ordering();
+    assert_eq!(ordering.carts().unwrap()[0].cart.lines, [line(&noren, "tea", 2)]);
+    assert_eq!((ordering.favourites().unwrap().len(), ordering.orders().unwrap().orders.len()), (50, 1));
+    assert_eq!(ordering.reorder(&order).unwrap().cart.cart.lines[0].modifiers.len(), 1);
+    ordering.remove_favourite("usual 7").unwrap();
+    ordering.save_favourite("the new one", &s1()).unwrap();
+}
+
+#[tokio::test]
+async fn a_menu_that_does_not_read_is_fetched_whole() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    drop(noren);
+    let cache = rusqlite::Connection::open(phone.files().join("cache.db")).unwrap();
+    let kept: String = cache.query_row("SELECT menu FROM menus", [], |row| row.get(0)).unwrap();
+    let sent = phone.server.kitchen(|kitchen| serde_json::to_value(&kitchen.menus[&s1().store]).unwrap());
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap(), sent);
+    // As an older app kept it, without what this one needs.
+    cache.execute("UPDATE menus SET menu = json_remove(menu, '$.terms.currency')", []).unwrap();
+    drop(cache);
+    let noren = phone.open();
+    assert_eq!(noren.ordering().menu(&s1().store, None, None), Err(OrderingError::NoMenu));
+    assert!(noren.ordering().refresh(&s1().store).await.unwrap());
+    assert_eq!(noren.ordering().menu(&s1().store, None, None).unwrap().version, 1);
+    assert!(!noren.ordering().refresh(&s1().store).await.unwrap());
+}
+
 /// What a hand does to a cart.
 #[derive(Debug, Clone)]
 enum Edit {

@@ -302,3 +302,56 @@ async fn an_old_fix_tells_nobody_anything() {
     assert!(!trips[0].told && !trips[0].arrived);
     assert!(phone.server.kitchen(|kitchen| kitchen.steps.is_empty()));
 }
+
+#[tokio::test]
+async fn a_cart_that_cannot_be_taken_along_changes_nothing_there() {
+    let phone = Phone::new();
+    let noren = in_town(&phone).await;
+    let ordering = noren.ordering();
+    let s2 = CartOf::menu(&"s2".into());
+    ordering.add(&s2, &line(&noren, "tea", 2)).unwrap();
+    let SlotHoldOutcome::Held { order, held } = ordering.hold_slot(&s1(), PickupTime::Asap).await.unwrap() else { panic!() };
+    ordering.review(&s1(), &CheckoutWish { time: held.time, method: PaymentMethod::AtCounter, use_coupons: false, points: 0 }).unwrap();
+    phone.offline(true);
+    ordering.place(&order, &PlaceWish::default()).unwrap();
+    let (here, there) = (ordering.cart(&s1()).unwrap(), ordering.cart(&s2).unwrap());
+    let unresolved = Err(OrderingError::Unresolved { order });
+    assert_eq!(ordering.take_cart_to(&s1(), &s2.store), unresolved);
+    assert_eq!((&ordering.cart(&s1()).unwrap(), &ordering.cart(&s2).unwrap()), (&here, &there));
+    assert_eq!(ordering.take_cart_to(&s2, &s1().store), unresolved, "nor is one put in its place");
+    assert_eq!((&ordering.cart(&s1()).unwrap(), &ordering.cart(&s2).unwrap()), (&here, &there));
+}
+
+#[tokio::test]
+async fn nobody_is_there_for_an_order_of_another_day() {
+    let phone = Phone::new();
+    let (noren, order) = ordered(&phone).await;
+    // In two days; and whoever passes the store daily is not there for it.
+    let promised_ms = phone.server.now_ms() + 2 * 24 * 60 * MINUTE_MS;
+    phone.server.kitchen(|kitchen| {
+        let view = kitchen.view(&order);
+        (view.promised_ms, view.kept_until_ms, view.version) = (promised_ms, promised_ms + 60 * MINUTE_MS, view.version + 1);
+    });
+    noren.ordering().refresh_orders().await.unwrap();
+    let there = |phone: &Phone| -> Vec<Observation> {
+        let step = |_| {
+            phone.clock.pass(10_000);
+            phone.fix(&stores()[0].1, Some(0.1))
+        };
+        (0..3).map(step).collect()
+    };
+    assert_eq!(noren.ordering().on_the_way(&there(&phone)).unwrap(), []);
+    phone.clock.pass(promised_ms - phone.server.now_ms() - 10 * MINUTE_MS);
+    let trips = noren.ordering().on_the_way(&there(&phone)).unwrap();
+    assert!(trips.len() == 1 && trips[0].arrived, "{trips:?}");
+    noren.outbox().send_due().await.unwrap();
+    let steps = phone.server.kitchen(|kitchen| std::mem::take(&mut kitchen.steps));
+    assert_eq!(steps.iter().map(|step| step.step.clone()).collect::<Vec<_>>(), [OrderStep::Here { spot: String::new() }]);
+    // Who comes back comes once more.
+    assert!(!noren.ordering().on_the_way(&there(&phone)).unwrap()[0].arrived);
+    phone.clock.pass(10 * MINUTE_MS);
+    noren.ordering().on_the_way(&walk_north(&phone)).unwrap();
+    assert!(noren.ordering().on_the_way(&there(&phone)).unwrap()[0].arrived);
+    phone.clock.pass(promised_ms + 61 * MINUTE_MS - phone.server.now_ms());
+    assert_eq!(noren.ordering().on_the_way(&there(&phone)).unwrap(), [], "it is kept no longer");
+}

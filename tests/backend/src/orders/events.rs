@@ -4,6 +4,7 @@
 //! A listener reads its own orders after the version that it has, so that what changes between its GET and its stream is told, too.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::response::IntoResponse;
@@ -30,38 +31,72 @@ const WAITING: usize = 256;
 
 /// Who is told, and what was told already.
 pub(crate) struct Told {
-    /// Members whose orders have changed.
-    changed: broadcast::Sender<MemberId>,
-    version: tokio::sync::Mutex<Option<u64>>,
+    /// Whose orders have changed; `None`: anyone's.
+    changed: broadcast::Sender<Option<MemberId>>,
+    /// Commits of which was asked that they be told.
+    asked: AtomicU64,
+    so_far: tokio::sync::Mutex<SoFar>,
+}
+
+/// What was told.
+#[derive(Default)]
+struct SoFar {
+    /// Of the commits.
+    asked: u64,
+    /// Up to this version; `None` while nobody is there to be told.
+    version: Option<u64>,
 }
 
 impl Default for Told {
     fn default() -> Self {
-        Self { changed: broadcast::Sender::new(WAITING), version: tokio::sync::Mutex::new(None) }
+        Self { changed: broadcast::Sender::new(WAITING), asked: AtomicU64::new(0), so_far: tokio::sync::Mutex::default() }
     }
 }
 
 /// At the start: what is in the database now was told, or is asked for by the phones.
 pub(crate) async fn begin(app: &App) -> Result<(), Fault> {
-    *app.orders_told.version.lock().await = Some(app.store.read(table::newest_version).await?);
+    app.orders_told.so_far.lock().await.version = Some(app.store.read(table::newest_version).await?);
     Ok(())
 }
 
 /// Tells what was committed since the last time.
 pub(crate) async fn publish(app: &App) -> Result<(), Fault> {
-    let mut told = app.orders_told.version.lock().await;
+    let told = &app.orders_told;
+    let asked = told.asked.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+    let mut so_far = told.so_far.lock().await;
+    // Those that waited together are told together: whoever comes first reads for all.
+    if so_far.asked >= asked {
+        return Ok(());
+    }
+    let asked = told.asked.load(Ordering::SeqCst);
+    tell(app, &mut so_far.version).await?;
+    so_far.asked = asked;
+    Ok(())
+}
+
+async fn tell(app: &App, version: &mut Option<u64>) -> Result<(), Fault> {
+    let (told, pushes) = (&app.orders_told, app.settings.push.is_some());
+    if !pushes && told.changed.receiver_count() == 0 {
+        // Whoever begins to listen after this reads what is there already.
+        *version = None;
+        return Ok(());
+    }
+    let Some(mut since) = *version else {
+        *version = Some(app.store.read(table::newest_version).await?);
+        let _ = told.changed.send(None);
+        return Ok(());
+    };
     loop {
-        let Some(since) = *told else { return Ok(()) };
-        let pushes = app.settings.push.is_some();
         let changed = app.store.read(move |db| changes(db, since, pushes)).await?;
         let Some(newest) = changed.last() else { return Ok(()) };
-        *told = Some(newest.version);
+        since = newest.version;
+        *version = Some(since);
         for change in changed {
             if let Some(push) = &app.settings.push {
                 change.devices.iter().for_each(|device| push(device, &change.push));
             }
             // Nobody may listen.
-            let _ = app.orders_told.changed.send(change.member);
+            let _ = told.changed.send(Some(change.member));
         }
     }
 }
@@ -98,7 +133,7 @@ struct Listener {
     parts: Vec<MemberId>,
     version: u64,
     waiting: std::collections::VecDeque<Event>,
-    changed: broadcast::Receiver<MemberId>,
+    changed: broadcast::Receiver<Option<MemberId>>,
     stopping: tokio::sync::watch::Receiver<bool>,
     /// True while it may be behind what is in the database.
     behind: bool,
@@ -151,7 +186,7 @@ impl Listener {
             }
             tokio::select! {
                 heard = self.changed.recv() => match heard {
-                    Ok(member) => self.behind = self.parts.contains(&member),
+                    Ok(member) => self.behind = member.is_none_or(|member| self.parts.contains(&member)),
                     Err(RecvError::Lagged(_)) => self.behind = true,
                     Err(RecvError::Closed) => return None,
                 },

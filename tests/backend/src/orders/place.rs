@@ -162,17 +162,15 @@ fn wish<'a>(placing: &'a Placing<'a>, promise: Option<&Promise>) -> Wish<'a> {
 /// The slot that is held for this order, also one that was held for the order that it replaces.
 fn held(db: &Connection, app: &App, placing: &Placing<'_>) -> Result<Option<Promise>, Fault> {
     let request = placing.request;
-    let is_held = |order: &OrderId| slots::has_hold(db, &request.store, &placing.parts, order, placing.now_ms);
-    if !is_held(&request.id)?
+    let held = |order: &OrderId| slots::held(db, &request.store, &placing.parts, order, placing.now_ms);
+    let mut booking = held(&request.id)?;
+    if booking.is_none()
         && let Some(before) = &request.replaces
-        && is_held(before)?
+        && held(before)?.is_some()
     {
         slots::hand_on(db, app, before, &request.id, placing.now_ms)?;
+        booking = held(&request.id)?;
     }
-    if !is_held(&request.id)? {
-        return Ok(None);
-    }
-    let booking = slots::booking(db, &request.id, placing.now_ms)?.map(|slot| slot.booking);
     Ok(booking.map(|SlotBooking { slot, state, .. }| Promise {
         ready_ms: slot.promised_ms,
         deadline_ms: match state {

@@ -1,6 +1,6 @@
 //! What an order comes to, by the same checkout as on the phone, and whether it is still as the person saw it.
 
-use noren_rules::cart::{Cart, CartChange, CartMoment, OrderSnapshot, PaymentMethod, PriceError};
+use noren_rules::cart::{Cart, CartChange, CartMoment, CouponTerms, OrderSnapshot, PaymentMethod, PriceError};
 use noren_rules::checkout::{Checkout, Shown};
 use noren_rules::ids::{DeviceId, MemberId, Sku, StoreId};
 use noren_rules::menu::{HandoffMode, Menu, MenuBook};
@@ -139,17 +139,24 @@ pub(super) fn look_at(db: &Connection, shop: &Shop, book: &MenuBook, wish: &Wish
         channel: channel(wish.of),
         now_ms: wish.now_ms,
     };
-    let loaded = Loaded::of(db, &buying, wish.coupons)?;
-    let priced = loaded.with(|coupons| {
+    let price = |loaded: Option<&Loaded>, coupons: Option<CouponTerms<'_>>| {
         let points = wish.points.min(balance.max(0));
         let shown = Checkout { coupons, points, ..checkout(shop, book, wish) }.show(wish.cart)?;
+        let none = SaleCoupons { used: Vec::new(), shown: Vec::new() };
         Ok::<_, PriceError>(Priced {
             lines: shown.order_lines(wish.cart, book),
             of: line_facts(&shown),
-            coupons: loaded.of_sale(&shown.priced, &shop.told.terms.currency, wish.now_ms),
+            coupons: loaded.map_or(none, |loaded| loaded.of_sale(&shown.priced, &shop.told.terms.currency, wish.now_ms)),
             snapshot: shown.snapshot,
         })
-    });
+    };
+    // Most orders name no coupon: then nothing is asked about the member.
+    let priced = if wish.coupons.is_empty() {
+        price(None, None)
+    } else {
+        let loaded = Loaded::of(db, &buying, wish.coupons)?;
+        loaded.with(|coupons| price(Some(&loaded), coupons))
+    };
     match priced {
         Ok(priced) => Ok(LookedAt { changes, priced: Some(priced) }),
         // What is not on the menu stands among the changes.

@@ -43,11 +43,17 @@ pub(crate) fn booking(db: &Connection, order: &OrderId, now_ms: i64) -> Result<O
     .transpose()
 }
 
-/// True while one of the member's parts holds a slot for this order, in this store, that is not ordered yet.
-pub(crate) fn has_hold(db: &Connection, store: &StoreId, parts: &[MemberId], order: &OrderId, now_ms: i64) -> Result<bool, Fault> {
+/// The slot that one of the member's parts holds for this order, in this store, that is not ordered yet.
+pub(crate) fn held(
+    db: &Connection,
+    store: &StoreId,
+    parts: &[MemberId],
+    order: &OrderId,
+    now_ms: i64,
+) -> Result<Option<SlotBooking>, Fault> {
     let is_own = |slot: &OrderSlot| slot.store == *store && slot.member.as_ref().is_some_and(|member| parts.contains(member));
-    let held = booking(db, order, now_ms)?.filter(is_own);
-    Ok(held.is_some_and(|slot| slot.booking.state != BookingState::Confirmed))
+    let own = booking(db, order, now_ms)?.filter(is_own).map(|slot| slot.booking);
+    Ok(own.filter(|booking| booking.state != BookingState::Confirmed))
 }
 
 /// When an order with this work would be ready; books nothing. `None` where there is no kitchen.

@@ -208,8 +208,8 @@ fn a_slot_is_confirmed_once_by_its_member_in_time() {
     assert_eq!(by(&[member()], STORE, T0 + 900_000).unwrap(), confirmed, "again it is the same");
     assert!(release(&db, &app, &order(1), T0).unwrap());
     hold(&db, &app, &store(), &member(), &request, T0).unwrap().unwrap().unwrap();
-    assert!(has_hold(&db, &store(), &[member()], &order(1), T0 + 299_999).unwrap());
-    assert!(!has_hold(&db, &store(), &[member()], &order(1), T0 + 300_000).unwrap());
+    assert!(super::held(&db, &store(), &[member()], &order(1), T0 + 299_999).unwrap().is_some());
+    assert!(super::held(&db, &store(), &[member()], &order(1), T0 + 300_000).unwrap().is_none());
     assert_eq!(by(&[member()], STORE, T0 + 300_000), Err(SlotHoldError::Expired));
     assert_eq!(by(&[member()], STORE, T0 + 300_000), Err(SlotHoldError::Unknown));
 }

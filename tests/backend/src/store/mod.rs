@@ -25,8 +25,8 @@ use crate::settings::Durability;
 /// File of the database in the data directory.
 pub(crate) const DATABASE: &str = "backend.sqlite";
 const READERS: usize = 2;
-/// Writes that share one commit at most.
-const GROUP: usize = 64;
+/// Writes that share one commit at most: what waits while the disk is busy goes with the next.
+const GROUP: usize = 256;
 
 /// SQLite's integers are signed; what counts up from zero fits.
 pub(crate) fn to_int(number: u64) -> i64 {
@@ -169,9 +169,9 @@ fn guarded<T>(job: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
 }
 
 fn in_snapshot<T>(connection: &Connection, job: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-    let snapshot = connection.unchecked_transaction()?;
-    let answer = job(&snapshot);
-    snapshot.finish()?;
+    execute(connection, "BEGIN")?;
+    let answer = job(connection);
+    execute(connection, "ROLLBACK")?;
     answer
 }
 
@@ -198,7 +198,7 @@ fn write_until_stopped(connection: Connection, jobs: &Receiver<WriterJob>) {
 
 /// Runs `first` and whatever waits behind it in one transaction; answers a job that is no write and must come after.
 fn commit_together(connection: &Connection, first: WriteJob, jobs: &Receiver<WriterJob>) -> Option<WriterJob> {
-    let began = connection.execute_batch("BEGIN IMMEDIATE").is_ok();
+    let began = execute(connection, "BEGIN IMMEDIATE").is_ok();
     let mut settles = Vec::new();
     let mut left = None;
     let mut job = Some(first);
@@ -213,10 +213,10 @@ fn commit_together(connection: &Connection, first: WriteJob, jobs: &Receiver<Wri
             }
         }
     }
-    let committed = began && connection.execute_batch("COMMIT").is_ok();
+    let committed = began && execute(connection, "COMMIT").is_ok();
     if began && !committed {
         tracing::error!("a commit failed; nothing of it holds");
-        let _ = connection.execute_batch("ROLLBACK");
+        let _ = execute(connection, "ROLLBACK");
     }
     for (settle, ran) in settles {
         settle(committed && ran);
@@ -226,12 +226,19 @@ fn commit_together(connection: &Connection, first: WriteJob, jobs: &Receiver<Wri
 
 /// True when the job's writes stand in the open transaction.
 fn in_savepoint(connection: &Connection, run: Box<dyn FnOnce(&Connection) -> bool + Send>) -> bool {
-    if connection.execute_batch("SAVEPOINT job").is_err() {
+    if execute(connection, "SAVEPOINT job").is_err() {
         return false;
     }
     let holds = run(connection);
-    let end = if holds { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    connection.execute_batch(end).is_ok() && holds
+    if !holds && execute(connection, "ROLLBACK TO job").is_err() {
+        return false;
+    }
+    execute(connection, "RELEASE job").is_ok() && holds
+}
+
+/// A statement that is the same for every write is compiled once.
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 #[cfg(test)]

@@ -61,9 +61,10 @@ pub(crate) async fn post(call: Call) -> Answer {
     check::no_card_number(&call)?;
     let request: OrderRequest = call.json()?;
     check::request(&request)?;
+    let fingerprint = place::fingerprint(&call.app, &request).map_err(Fault::into_refusal)?;
     let (app, caller) = (call.app.clone(), Caller::Device(device.clone()));
     let answer = call.write(paths::ORDERS, &caller, Fingerprint::Body, move |db, app, now_ms| {
-        let stored = place::place(db, app, &device, &request, now_ms)?;
+        let stored = place::place(db, app, &device, &request, &fingerprint, now_ms)?;
         Ok(Naming { answer: view::answer(&stored, now_ms), about: stored.member })
     });
     let answer = answer.await;

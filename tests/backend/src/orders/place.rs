@@ -43,16 +43,26 @@ struct Promise {
     slot: Option<PickupSlot>,
 }
 
+/// The contents of an order, keyed.
+pub(super) fn fingerprint(app: &App, request: &OrderRequest) -> Result<[u8; 32], Fault> {
+    Ok(app.keys.mac(Purpose::Order, &[to_json(request, "order")?.as_bytes()]))
+}
+
 /// Places an order, once for its id: the same contents again answer as the order stands.
-pub(super) fn place(db: &Connection, app: &App, device: &DeviceId, request: &OrderRequest, now_ms: i64) -> Result<Stored, Fault> {
+pub(super) fn place(
+    db: &Connection,
+    app: &App,
+    device: &DeviceId,
+    request: &OrderRequest,
+    fingerprint: &[u8; 32],
+    now_ms: i64,
+) -> Result<Stored, Fault> {
     act::run_clock(db, app, now_ms)?;
     let member = devices::member_of(db, device)?;
     let parts = members::parts(db, &member)?;
-    let contents = to_json(request, "order")?;
-    let fingerprint = app.keys.mac(Purpose::Order, &[contents.as_bytes()]);
     if let Some(known) = table::find(db, &request.id)? {
         let is_own = known.member.as_ref().is_some_and(|member| parts.contains(member));
-        if is_own && bool::from(known.fingerprint.ct_eq(&fingerprint)) {
+        if is_own && bool::from(known.fingerprint.ct_eq(fingerprint)) {
             return Ok(known);
         }
         return Err(conflict("this id was used for an order with other contents: a new order needs a new id").into());

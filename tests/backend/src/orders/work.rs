@@ -43,12 +43,14 @@ pub(crate) async fn settle(app: &App) -> Result<(), Fault> {
     let _one = app.order_work.lock().await;
     loop {
         let now_ms = app.now_ms();
-        if app.store.read(move |db| table::any_due(db, now_ms)).await? {
+        let (for_clock, for_provider) = app.store.read(move |db| Ok((table::any_due(db, now_ms)?, any_due(db, now_ms)?))).await?;
+        if for_clock {
             let shared = app.clone();
             app.store.write(move |db| act::run_clock(db, &shared, now_ms)).await?;
             super::events::publish(app).await?;
+            continue;
         }
-        if !app.store.read(move |db| any_due(db, now_ms)).await? {
+        if !for_provider {
             return Ok(());
         }
         // Noted before it is sent.

@@ -100,7 +100,7 @@ impl Store {
         let reader = self.readers.get(at).ok_or(Fault::Closed)?;
         let job: ReadJob = Box::new(move |connection| {
             // The caller may have gone away; then nobody wants the answer.
-            let _ = answer.send(guarded(|| in_snapshot(connection, job)));
+            let _ = answer.send(in_snapshot(connection, job));
         });
         reader.send(Some(job)).map_err(|_| Fault::Closed)?;
         answered.await.map_err(|_| Fault::Closed)?
@@ -170,7 +170,7 @@ fn guarded<T>(job: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
 
 fn in_snapshot<T>(connection: &Connection, job: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
     execute(connection, "BEGIN")?;
-    let answer = job(connection);
+    let answer = guarded(|| job(connection));
     execute(connection, "ROLLBACK")?;
     answer
 }

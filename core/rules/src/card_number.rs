@@ -6,19 +6,23 @@
 /// Most separators between two digits of one number.
 const MAX_APART: usize = 3;
 
+const LEAST_DIGITS: usize = 13;
+
 /// True when a text holds something like the number of a payment card. Spaces, dashes, dots and full width do not hide it; it may have text around
 /// it, but no further digits at its ends that belong to the same group. Numbers of goods (JAN, 13 digits with GS1's check digit) are none.
 #[must_use]
 pub fn is_like_one(text: &str) -> bool {
-    runs(text).iter().any(|groups| {
-        (0..groups.len()).any(|from| {
-            let mut digits = Vec::new();
-            groups.iter().skip(from).any(|group| {
-                digits.extend_from_slice(group);
-                is_one(&digits)
+    // Most texts have not even the digits.
+    text.chars().filter_map(digit).nth(LEAST_DIGITS - 1).is_some()
+        && runs(text).iter().any(|groups| {
+            (0..groups.len()).any(|from| {
+                let mut digits = Vec::new();
+                groups.iter().skip(from).any(|group| {
+                    digits.extend_from_slice(group);
+                    is_one(&digits)
+                })
             })
         })
-    })
 }
 
 /// Groups of digits, in runs between which there is more than separators.
@@ -71,7 +75,7 @@ fn is_one(digits: &[u8]) -> bool {
         _ => false,
     };
     let is_of_goods = digits.len() == 13 && weighted(digits, |even, digit| if even { digit * 3 } else { digit });
-    (13..=19).contains(&digits.len()) && bank && !is_of_goods && is_luhn(digits)
+    (LEAST_DIGITS..=19).contains(&digits.len()) && bank && !is_of_goods && is_luhn(digits)
 }
 
 fn is_luhn(digits: &[u8]) -> bool {

@@ -32,6 +32,11 @@ pub(crate) fn canonical(db: &Connection, member: &str) -> Result<MemberId, Fault
 
 /// A canonical member and all that became part of it.
 pub(crate) fn parts(db: &Connection, canonical: &MemberId) -> Result<Vec<MemberId>, Fault> {
+    // Nobody was linked into most members.
+    let linked = "SELECT EXISTS (SELECT 1 FROM member_links WHERE into_member = ?1)";
+    if !db.prepare_cached(linked)?.query_row([canonical.as_str()], |row| row.get(0))? {
+        return Ok(vec![canonical.clone()]);
+    }
     let mut below = db.prepare_cached(
         "WITH RECURSIVE below (id) AS (
              VALUES (?1)

@@ -56,9 +56,13 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Connection, OpenError> {
     // A statement is planned once, whatever is bound to it: this build (STAT4) would plan most of them anew at each use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // secure_delete: what an erasure deletes is overwritten at once, not when its page is used again.
-    connection.execute_batch(
-        "PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-16384;",
-    )?;
+    connection.execute_batch("PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;")?;
+    let cache_kib = match mode {
+        // Each order and each key lands on another page.
+        Mode::Writer(_) => 65_536,
+        Mode::Reader => 16_384,
+    };
+    connection.execute_batch(&format!("PRAGMA cache_size=-{cache_kib};"))?;
     if let Mode::Writer(durability) = mode {
         let synchronous = match durability {
             Durability::Full => "FULL",

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::devices::{self, Device};
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
-use crate::{leases, links, members, nonces, tokens};
+use crate::{leases, links, members, nonces, orders, tokens};
 
 /// POST [`paths::ENROLMENTS`]. Nonce and proof may be fresh in each attempt under one key; the rest must be the same.
 pub(crate) async fn post(call: Call) -> Answer {
@@ -32,11 +32,14 @@ pub(crate) async fn post(call: Call) -> Answer {
     let replaces = request.replaces.as_ref().map_or("", DeviceId::as_str).to_owned();
     let (compressed, caller) = (key.compressed(), Caller::Device(key.device_id()));
     let parts = [compressed.as_slice(), link.as_slice(), replaces.as_bytes()];
-    call.write(paths::ENROLMENTS, &caller, Fingerprint::Parts(&parts), move |db, app, now_ms| {
+    let (app, device) = (call.app.clone(), key.device_id());
+    let answer = call.write(paths::ENROLMENTS, &caller, Fingerprint::Parts(&parts), move |db, app, now_ms| {
         nonces::take(db, app, &nonce, now_ms)?;
         enrol(db, app, &key, request.link.as_ref(), request.replaces.as_ref(), now_ms)
-    })
-    .await
+    });
+    let answer = answer.await;
+    orders::linked(&app, &device).await;
+    answer
 }
 
 /// The body of a renewal has no fields.

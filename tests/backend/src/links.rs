@@ -13,7 +13,7 @@ use crate::fault::{Fault, Refusal};
 use crate::guard::{Rule, Subject};
 use crate::http::{Answer, Call, Caller, Fingerprint};
 use crate::keys::{KeyRing, Purpose};
-use crate::{devices, ec, members};
+use crate::{devices, ec, members, orders};
 
 const HOUR_MS: i64 = 3_600_000;
 const PER_NUMBER_AND_DEVICE: Rule = Rule { failures: 5, lock_ms: HOUR_MS };
@@ -27,14 +27,16 @@ pub(crate) async fn post(call: Call) -> Answer {
     call.write_headers()?;
     let LinkRequest { link } = call.json()?;
     check_form(&link)?;
-    let caller = Caller::Device(device.clone());
-    call.write(paths::LINKS, &caller, Fingerprint::Body, move |db, app, now_ms| {
+    let (app, linking, caller) = (call.app.clone(), device.clone(), Caller::Device(device.clone()));
+    let answer = call.write(paths::LINKS, &caller, Fingerprint::Body, move |db, app, now_ms| {
         let own = devices::member_of(db, &device)?;
         let linked = find_member(db, app, &device, &link, now_ms)?;
         let member = members::link(db, &own, &linked, now_ms)?;
         members::membership(db, &member)
-    })
-    .await
+    });
+    let answer = answer.await;
+    orders::linked(&app, &linking).await;
+    answer
 }
 
 /// Texts that could never be right are refused as unreadable, whatever the database holds.

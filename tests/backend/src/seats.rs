@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::app::{App, Shared};
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint};
-use crate::{devices, members, places, tills};
+use crate::{devices, members, orders, places, tills};
 
 const MINUTE_MS: i64 = 60_000;
 /// How long somebody waits for the staff.
@@ -68,6 +68,7 @@ fn table(row: &Row<'_>) -> rusqlite::Result<Table> {
 pub(crate) async fn post(call: Call) -> Answer {
     let device = call.app_caller().await?.device;
     call.write_headers()?;
+    orders::no_card_number(&call)?;
     let request: SeatRequest = call.json()?;
     let caller = Caller::Device(device.clone());
     call.write(paths::SEATS, &caller, Fingerprint::Body, move |db, app, now_ms| {
@@ -238,6 +239,7 @@ fn find(db: &Connection, id: &SeatSessionId) -> Result<Option<Table>, Fault> {
 pub(crate) async fn work(call: Call) -> Answer {
     let till = call.till_caller().await?.till;
     call.write_headers()?;
+    orders::no_card_number(&call)?;
     let SeatWorkRequest { work } = call.json()?;
     if let SeatWork::Slip { seat, .. } | SeatWork::Plate { seat } = &work {
         let fits = (1..=MAX_SEAT).contains(&seat.chars().count()) && !seat.trim().is_empty() && !seat.chars().any(char::is_control);

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, json};
 use crate::store::{from_json, to_json};
-use crate::{catalogue, menus, tills};
+use crate::{catalogue, menus, orders, tills};
 
 const MAX_LINES: usize = 100;
 const MAX_PIECES: u32 = 99;
@@ -28,6 +28,7 @@ const UTC_OFFSET_MIN: i32 = 540;
 pub(crate) async fn post(call: Call) -> Answer {
     let device = call.app_caller().await?.device;
     call.write_headers()?;
+    orders::no_card_number(&call)?;
     let request: SelfBasketRequest = call.json()?;
     if !(1..=MAX_LINES).contains(&request.pieces.len()) || request.pieces.iter().any(|piece| !(1..=MAX_PIECES).contains(&piece.quantity)) {
         return Err(Refusal::invalid(format!("a basket has 1 to {MAX_LINES} lines, each of 1 to {MAX_PIECES} pieces")));

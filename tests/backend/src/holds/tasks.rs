@@ -68,6 +68,7 @@ fn names(product: &ProductInfo, hold: &Reservation) -> (String, String) {
 pub(crate) async fn post(call: Call) -> Answer {
     let till = call.till_caller().await?.till;
     call.write_headers()?;
+    orders::no_card_number(&call)?;
     let request: StoreTaskRequest = call.json()?;
     if let TaskDone::Picked { shelf_number } = &request.done {
         let fits = (1..=MAX_SHELF_NUMBER).contains(&shelf_number.chars().count()) && !shelf_number.chars().any(char::is_control);

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
+use noren_rules::card_number;
 use noren_rules::wire::{EXPIRES_AT, IDEMPOTENCY_KEY, Reason};
 use serde::de::DeserializeOwned;
 
@@ -139,6 +140,10 @@ impl Call {
         let key = key.ok_or_else(|| {
             Refusal::new(Reason::KeyInvalid, format!("Idempotency-Key must be one value of 1 to {MAX_KEY} visible ASCII characters"))
         })?;
+        // Of keys only those that are nothing but a number: one in thousands of random ones has long runs of digits in it.
+        if !key.bytes().any(|byte| byte.is_ascii_alphabetic()) && card_number::is_like_one(key) {
+            return Err(Refusal::new(Reason::CardNumber, "Idempotency-Key looks like a card number: make a UUID"));
+        }
         Ok(WriteHeaders { key: key.to_owned(), expires_at_ms: self.expires_at()? })
     }
 

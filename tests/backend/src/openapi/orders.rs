@@ -25,6 +25,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 (403, "seat_refused: no open session at this store; or forbidden"),
                 (404, "not_found: the store takes no orders, or no such order to be replaced"),
                 CONFLICT,
+                (429, "too_many_attempts: five orders of the member are open that are not paid"),
             ],
         ),
         write::<OrderStepRequest, OrderAnswer>(

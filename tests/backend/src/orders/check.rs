@@ -23,7 +23,7 @@ const MAX_AVOIDED: usize = 100;
 const MAX_POINTS: i64 = 1_000_000_000;
 pub(super) const MAX_ETA_MIN: u32 = 1_440;
 
-/// Refuses a body in which any text looks like a card number. It is refused unread, so that nothing keeps it.
+/// Refuses a body in which any text or number looks like a card number. It is refused unread, so that nothing keeps it.
 pub(crate) fn no_card_number(call: &Call) -> Result<(), Refusal> {
     let Ok(body) = serde_json::from_slice::<Value>(call.body()) else { return Ok(()) };
     let mut open = vec![&body];
@@ -31,6 +31,7 @@ pub(crate) fn no_card_number(call: &Call) -> Result<(), Refusal> {
     while let Some(value) = open.pop() {
         let found = match value {
             Value::String(text) => is_one(text),
+            Value::Number(number) => is_one(&number.to_string()),
             Value::Array(items) => {
                 open.extend(items);
                 false

@@ -3,7 +3,9 @@
 //! What is told is read from the database after the commit, in the order of versions: nothing is told that does not hold, and nothing is left out.
 //! A listener reads its own orders after the version that it has, so that what changes between its GET and its stream is told, too.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,11 +14,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use noren_rules::ids::{DeviceId, MemberId};
 use rusqlite::Connection;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 
-use super::{table, view};
-use crate::app::App;
+use super::{SHOWN_MS, table, view};
+use crate::app::{App, lock};
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call};
 use crate::{devices, members};
@@ -29,6 +31,9 @@ const AT_ONCE: u32 = 100;
 /// Changes that a slow listener may be behind in memory; beyond, it reads them.
 const WAITING: usize = 256;
 
+/// Streams of one device: beyond, the oldest one ends. A phone that comes again has not always noticed that the last one is dead.
+const MOST_STREAMS: u64 = 8;
+
 /// Who is told, and what was told already.
 pub(crate) struct Told {
     /// Whose orders have changed; `None`: anyone's.
@@ -36,6 +41,8 @@ pub(crate) struct Told {
     /// Commits of which was asked that they be told.
     asked: AtomicU64,
     so_far: tokio::sync::Mutex<SoFar>,
+    /// Devices that listen, with the number of the newest stream of each.
+    streams: Mutex<BTreeMap<DeviceId, watch::Sender<u64>>>,
 }
 
 /// What was told.
@@ -49,7 +56,12 @@ struct SoFar {
 
 impl Default for Told {
     fn default() -> Self {
-        Self { changed: broadcast::Sender::new(WAITING), asked: AtomicU64::new(0), so_far: tokio::sync::Mutex::default() }
+        Self {
+            changed: broadcast::Sender::new(WAITING),
+            asked: AtomicU64::new(0),
+            so_far: tokio::sync::Mutex::default(),
+            streams: Mutex::default(),
+        }
     }
 }
 
@@ -57,6 +69,16 @@ impl Default for Told {
 pub(crate) async fn begin(app: &App) -> Result<(), Fault> {
     app.orders_told.so_far.lock().await.version = Some(app.store.read(table::newest_version).await?);
     Ok(())
+}
+
+/// The cards of a device's member may have become others: who listens for any of them looks again.
+pub(crate) async fn linked(app: &App, device: &DeviceId) {
+    let device = device.clone();
+    let parts = app.store.read(move |db| members::parts(db, &devices::member_of(db, &device)?)).await;
+    for part in parts.unwrap_or_default() {
+        // Nobody may listen.
+        let _ = app.orders_told.changed.send(Some(part));
+    }
 }
 
 /// Tells what was committed since the last time.
@@ -134,7 +156,10 @@ struct Listener {
     version: u64,
     waiting: std::collections::VecDeque<Event>,
     changed: broadcast::Receiver<Option<MemberId>>,
-    stopping: tokio::sync::watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
+    /// The place of this stream among those of the device, and that of the newest.
+    stream: u64,
+    newest: watch::Receiver<u64>,
     /// True while it may be behind what is in the database.
     behind: bool,
 }
@@ -149,6 +174,7 @@ pub(crate) async fn listen(call: Call) -> Answer {
     // Listening comes before the first look: what changes in between is seen twice rather than never.
     let changed = call.app.orders_told.changed.subscribe();
     let stopping = call.app.stopping.subscribe();
+    let (stream, newest) = begin_stream(&call.app, &device);
     let listener = Listener {
         app: call.app,
         device,
@@ -157,10 +183,30 @@ pub(crate) async fn listen(call: Call) -> Answer {
         waiting: std::collections::VecDeque::new(),
         changed,
         stopping,
+        stream,
+        newest,
         behind: true,
     };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("");
     Ok(Sse::new(events(listener)).keep_alive(keep_alive).into_response())
+}
+
+fn begin_stream(app: &App, device: &DeviceId) -> (u64, watch::Receiver<u64>) {
+    let mut streams = lock(&app.orders_told.streams);
+    let newest = streams.entry(device.clone()).or_insert_with(|| watch::Sender::new(0));
+    newest.send_modify(|newest| *newest = newest.saturating_add(1));
+    let stream = *newest.borrow();
+    (stream, newest.subscribe())
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut streams = lock(&self.app.orders_told.streams);
+        // Its own receiver is still there.
+        if streams.get(&self.device).is_some_and(|newest| newest.receiver_count() <= 1) {
+            streams.remove(&self.device);
+        }
+    }
 }
 
 fn events(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -171,10 +217,11 @@ fn events(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
 }
 
 impl Listener {
-    /// The next event; `None` ends the stream: the server stops, the device is gone, or the database failed. The phone comes again then.
+    /// The next event; `None` ends the stream: the server stops, the device has newer streams or is gone, or the database failed. The phone comes again
+    /// then.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if *self.stopping.borrow() {
+            if *self.stopping.borrow() || self.newest.borrow().saturating_sub(self.stream) >= MOST_STREAMS {
                 return None;
             }
             if let Some(event) = self.waiting.pop_front() {
@@ -191,15 +238,18 @@ impl Listener {
                     Err(RecvError::Closed) => return None,
                 },
                 _ = self.stopping.changed() => return None,
+                _ = self.newest.changed() => {}
             }
         }
     }
 
     async fn look(&mut self) -> Option<()> {
-        let (device, version, now_ms) = (self.device.clone(), self.version, self.app.now_ms());
+        let (device, known, version, now_ms) = (self.device.clone(), self.parts.clone(), self.version, self.app.now_ms());
         let read = self.app.store.read(move |db| {
             let parts = members::parts(db, &devices::member_of(db, &device)?)?;
-            let changed = table::changed_since(db, &parts, version, AT_ONCE)?;
+            // With another card came orders that changed before.
+            let version = if known.is_empty() || known == parts { version } else { 0 };
+            let changed = table::changed_since(db, &parts, version, now_ms.saturating_sub(SHOWN_MS), AT_ONCE)?;
             Ok((parts, changed.iter().map(|stored| view::view(stored, now_ms)).collect::<Vec<_>>()))
         });
         let (parts, views) = read.await.ok()?;

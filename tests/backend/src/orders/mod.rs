@@ -20,7 +20,7 @@ mod view;
 mod work;
 
 pub(crate) use check::no_card_number;
-pub(crate) use events::{Told, begin, listen, publish};
+pub(crate) use events::{Told, begin, linked, listen, publish};
 pub(crate) use forget::{export, forget};
 pub(crate) use hand_over::{pass, post as hand_over};
 pub(crate) use kitchen::{get as get_kitchen, on_goods, post_step as post_kitchen_step};

@@ -1,10 +1,9 @@
 //! Placing an order: whether everything is as the person saw it, and then all of it at once, or a question.
 
 use noren_rules::cart::CartChange;
-use noren_rules::dates::local_date;
 use noren_rules::ids::{DeviceId, MemberId, OrderId};
 use noren_rules::menu::MenuBook;
-use noren_rules::order::{Order, OrderActor, OrderEvent, OrderRules, OrderState, PickupCode, PickupTries, RejectReason};
+use noren_rules::order::{Order, OrderActor, OrderEvent, OrderRules, OrderState, PaymentState, PickupCode, PickupTries, RejectReason};
 use noren_rules::points::PointsKind;
 use noren_rules::slots::{BookingState, PickupSlot, SlotBooking, make_tasks};
 use noren_rules::wire::{GoodsShort, OrderOf, OrderQuestion, OrderRequest, Reason, SaleCoupons};
@@ -26,6 +25,8 @@ use crate::{devices, members, seats, slots};
 /// How far the time that was shown for goods may be from now: they are promised as soon as they are fetched from their shelves.
 const GOODS_PAST_MS: i64 = 15 * 60_000;
 const GOODS_AHEAD_MS: i64 = 7 * 86_400_000;
+/// Orders of a member that are being made or kept and that nobody has paid for.
+const MOST_UNPAID: usize = 5;
 
 /// Who orders what.
 pub(super) struct Placing<'a> {
@@ -85,7 +86,7 @@ pub(super) fn place(
         };
         Ok((rules, decided))
     })?;
-    let mut stored = stored(db, app, &shop, &placing, rules, seat_name)?;
+    let mut stored = stored(app, &shop, &placing, rules, seat_name)?;
     stored.fingerprint = fingerprint.to_vec();
     match decided {
         Decided::Question { reason, question, priced } => ask(&mut stored, reason, *question, priced),
@@ -211,17 +212,9 @@ fn of_goods(shown_ms: i64, now_ms: i64) -> Result<Promise, Refusal> {
 }
 
 /// The order before anything of it is decided.
-fn stored(
-    db: &Connection,
-    app: &App,
-    shop: &Shop,
-    placing: &Placing<'_>,
-    rules: OrderRules,
-    seat_name: Option<String>,
-) -> Result<Stored, Fault> {
+fn stored(app: &App, shop: &Shop, placing: &Placing<'_>, rules: OrderRules, seat_name: Option<String>) -> Result<Stored, Fault> {
     let Placing { request, now_ms, .. } = placing;
     let terms = &shop.told.terms;
-    let day = local_date(*now_ms, terms.utc_offset_min);
     let order = Order::draft(request.id.clone(), Vec::new(), rules, request.shown.promised_ms);
     Ok(Stored {
         order: Order { replaces: request.replaces.clone(), ..order },
@@ -256,8 +249,7 @@ fn stored(
         },
         member: Some(placing.member.clone()),
         store: request.store.clone(),
-        nth: table::next_of_day(db, &request.store, &day)?,
-        day,
+        call: None,
         fingerprint: Vec::new(),
         seat: request.seat.clone(),
         version: 0,
@@ -281,9 +273,24 @@ fn ask(stored: &mut Stored, reason: RejectReason, question: OrderQuestion, price
     stored.facts.question = Some(question);
 }
 
+/// A kitchen's day and a store's goods are not for one who pays nothing.
+fn check_most(db: &Connection, parts: &[MemberId]) -> Result<(), Fault> {
+    let is_unpaid = |stored: &Stored| {
+        let order = &stored.order;
+        let paid = matches!(order.payment, PaymentState::Authorised { .. } | PaymentState::Capturing | PaymentState::Captured);
+        order.state != OrderState::PickedUp && !paid && order.left_minor() > 0
+    };
+    if table::open_of_member(db, parts)?.iter().filter(|stored| is_unpaid(stored)).count() < MOST_UNPAID {
+        return Ok(());
+    }
+    let detail = format!("at most {MOST_UNPAID} orders of a member are open that are not paid: pay, fetch or cancel one first");
+    Err(Refusal::new(Reason::TooManyAttempts, detail).retry_after(60).into())
+}
+
 /// Takes the slot, the coupons and the points, and sends the order on its way.
 fn order(db: &Connection, app: &App, stored: &mut Stored, priced: Priced, promise: &Promise, placing: &Placing<'_>) -> Result<(), Fault> {
     let now_ms = placing.now_ms;
+    check_most(db, &placing.parts)?;
     if let Some(slot) = promise.slot {
         slots::confirm(db, app, &stored.store, &placing.parts, &stored.order.id, now_ms)?.map_err(|error| conflict(&error.to_string()))?;
         (stored.facts.start_ms, stored.facts.nudge_points) = (slot.start_ms, slot.nudge_points);
@@ -300,6 +307,7 @@ fn order(db: &Connection, app: &App, stored: &mut Stored, priced: Priced, promis
     act::add_points(db, stored, PointsKind::Burn, priced.snapshot.points.saturating_neg(), now_ms)?;
     stored.order.lines = priced.lines;
     stored.order.promised_ms = promise.ready_ms;
+    table::number(db, stored)?;
     stored.facts.lines = priced.of;
     stored.facts.coupons = priced.coupons;
     act::step(db, app, stored, &OrderEvent::Submit, OrderActor::Person, now_ms)?;

@@ -150,6 +150,7 @@ fn edit(db: &Connection, app: &App, stored: Stored, change: &Change<'_>, time: P
         take_up(db, edited, change, priced)?;
         (edited.facts.time, edited.facts.start_ms, edited.facts.nudge_points) = (time, slot.start_ms, slot.nudge_points);
         act::step(db, app, edited, &event, OrderActor::Person, change.now_ms)?;
+        table::number(db, edited)?;
         accept_if_paid(db, app, edited, change.now_ms)?;
         Ok(Ok(()))
     })

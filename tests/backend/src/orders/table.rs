@@ -1,6 +1,7 @@
 //! Orders as they are stored: the pure machine, what else is known of them, and columns to find them by.
 
 use noren_rules::cart::{Cart, OrderSnapshot};
+use noren_rules::dates::local_date;
 use noren_rules::ids::{AllergenId, MemberId, OrderId, SeatSessionId, StoreId};
 use noren_rules::offers::Texts;
 use noren_rules::order::{Order, PickupCode, PickupTries};
@@ -111,6 +112,13 @@ impl Facts {
     }
 }
 
+/// The day of the store for which it was ordered, and its place among the orders of that day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    day: String,
+    pub(crate) nth: u64,
+}
+
 /// A row.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
@@ -119,9 +127,8 @@ pub(crate) struct Stored {
     /// `None` once the member was erased.
     pub(crate) member: Option<MemberId>,
     pub(crate) store: StoreId,
-    /// The day of the store on which it was placed, and its place in it.
-    pub(crate) day: String,
-    pub(crate) nth: u64,
+    /// What its call number is made of; none for a question.
+    pub(crate) call: Option<Call>,
     /// The contents of the request, keyed.
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) seat: Option<SeatSessionId>,
@@ -140,8 +147,8 @@ const COLUMNS: &str =
 struct Bare {
     member: Option<String>,
     store: String,
-    day: String,
-    nth: i64,
+    day: Option<String>,
+    nth: Option<i64>,
     version: i64,
     fingerprint: Vec<u8>,
     seat: Option<String>,
@@ -180,8 +187,7 @@ fn read(bare: Bare) -> Result<Stored, Fault> {
         facts: from_json(&bare.facts, "order's facts")?,
         member: bare.member.map(MemberId),
         store: StoreId(bare.store),
-        day: bare.day,
-        nth: to_uint(bare.nth),
+        call: bare.day.zip(bare.nth).map(|(day, nth)| Call { day, nth: to_uint(nth) }),
         fingerprint: bare.fingerprint,
         seat: bare.seat.map(SeatSessionId),
         version: to_uint(bare.version),
@@ -213,22 +219,28 @@ const OPEN_OF_MEMBER: &str = "member = ?1 AND ended_at_ms IS NULL";
 const ENDED_OF_MEMBER: &str = "member = ?1 AND ended_at_ms > ?2";
 const PROMISED_BETWEEN: &str = "store = ?1 AND promised_ms >= ?2 AND promised_ms < ?3";
 
+/// A member's orders that are not over.
+pub(crate) fn open_of_member(db: &Connection, parts: &[MemberId]) -> Result<Vec<Stored>, Fault> {
+    let open = parts.iter().map(|part| all(db, OPEN_OF_MEMBER, [part.as_str()]));
+    Ok(open.collect::<Result<Vec<_>, Fault>>()?.concat())
+}
+
 /// A member's orders that are not over, or ended after `since_ms`, the newest first.
 pub(crate) fn of_member(db: &Connection, parts: &[MemberId], since_ms: i64) -> Result<Vec<Stored>, Fault> {
-    let mut found = Vec::new();
+    let mut found = open_of_member(db, parts)?;
     for part in parts {
-        found.extend(all(db, OPEN_OF_MEMBER, [part.as_str()])?);
         found.extend(all(db, ENDED_OF_MEMBER, params![part.as_str(), since_ms])?);
     }
     found.sort_by(|one, other| (other.placed_at_ms, &other.order.id).cmp(&(one.placed_at_ms, &one.order.id)));
     Ok(found)
 }
 
-/// A member's orders that changed after a version, in the order of their changes; at most `most` of each part.
-pub(crate) fn changed_since(db: &Connection, parts: &[MemberId], version: u64, most: u32) -> Result<Vec<Stored>, Fault> {
+/// A member's orders that changed after a version and are not over, or ended after `since_ms`, in the order of their changes; at most `most`.
+pub(crate) fn changed_since(db: &Connection, parts: &[MemberId], version: u64, since_ms: i64, most: u32) -> Result<Vec<Stored>, Fault> {
+    let sql = "member = ?1 AND version > ?2 AND (ended_at_ms IS NULL OR ended_at_ms > ?3) ORDER BY version LIMIT ?4";
     let mut found = Vec::new();
     for part in parts {
-        found.extend(all(db, "member = ?1 AND version > ?2 ORDER BY version LIMIT ?3", params![part.as_str(), to_int(version), most])?);
+        found.extend(all(db, sql, params![part.as_str(), to_int(version), since_ms, most])?);
     }
     found.sort_by_key(|stored| stored.version);
     found.truncate(usize::try_from(most).unwrap_or(usize::MAX));
@@ -281,11 +293,15 @@ pub(crate) fn newest_version(db: &Connection) -> Result<u64, Fault> {
     Ok(to_uint(newest.unwrap_or(0)))
 }
 
-/// The place of the next order of a store's day.
-pub(crate) fn next_of_day(db: &Connection, store: &StoreId, day: &str) -> Result<u64, Fault> {
-    let sql = "SELECT MAX(nth) + 1 FROM orders WHERE store = ?1 AND day = ?2";
-    let next: Option<i64> = db.prepare_cached(sql)?.query_row([store.as_str(), day], |row| row.get(0))?;
-    Ok(to_uint(next.unwrap_or(0)))
+/// Gives an order the next place of the day for which it is promised, where it has none of that day.
+pub(crate) fn number(db: &Connection, stored: &mut Stored) -> Result<(), Fault> {
+    let day = local_date(stored.order.promised_ms, stored.facts.terms.utc_offset_min);
+    if stored.call.as_ref().is_none_or(|call| call.day != day) {
+        let sql = "SELECT MAX(nth) + 1 FROM orders WHERE store = ?1 AND day = ?2";
+        let next: Option<i64> = db.prepare_cached(sql)?.query_row([stored.store.as_str(), day.as_str()], |row| row.get(0))?;
+        stored.call = Some(Call { day, nth: to_uint(next.unwrap_or(0)) });
+    }
+    Ok(())
 }
 
 /// Writes an order, new or changed, under the next version.
@@ -301,7 +317,7 @@ pub(crate) fn save(db: &Connection, stored: &mut Stored, now_ms: i64) -> Result<
                              due_ms, ended_at_ms, pickup_code, pass, machine, facts)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (id) DO UPDATE SET
-             member = excluded.member, state = excluded.state, version = excluded.version, changed_at_ms = excluded.changed_at_ms,
+             member = excluded.member, day = excluded.day, nth = excluded.nth, state = excluded.state, version = excluded.version, changed_at_ms = excluded.changed_at_ms,
              promised_ms = excluded.promised_ms, due_ms = excluded.due_ms, ended_at_ms = excluded.ended_at_ms, pickup_code = excluded.pickup_code,
              pass = excluded.pass, machine = excluded.machine, facts = excluded.facts",
     )?
@@ -309,8 +325,8 @@ pub(crate) fn save(db: &Connection, stored: &mut Stored, now_ms: i64) -> Result<
         stored.order.id.as_str(),
         stored.member.as_ref().map(MemberId::as_str),
         stored.store.as_str(),
-        stored.day,
-        to_int(stored.nth),
+        stored.call.as_ref().map(|call| call.day.as_str()),
+        stored.call.as_ref().map(|call| to_int(call.nth)),
         to_json(&stored.order.state, "order state")?,
         to_int(stored.version),
         stored.fingerprint,

@@ -52,7 +52,7 @@ pub(crate) fn view(stored: &Stored, now_ms: i64) -> OrderView {
 
 /// The number that is called out, of an order that was taken.
 pub(super) fn call_number(stored: &Stored) -> Option<u16> {
-    stored.facts.question.is_none().then(|| CallNumber::nth(stored.nth).0)
+    stored.call.as_ref().map(|call| CallNumber::nth(call.nth).0)
 }
 
 /// The least age of what is still to be handed over.

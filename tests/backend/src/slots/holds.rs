@@ -155,6 +155,7 @@ fn let_go(db: &Connection, app: &Shared, parts: &[MemberId], order: &OrderId, no
 pub(crate) async fn post_walk_in(call: Call) -> Answer {
     let till = call.till_caller().await?.till;
     call.write_headers()?;
+    orders::no_card_number(&call)?;
     let request: WalkInRequest = call.json()?;
     let caller = Caller::Till(till.clone());
     call.write(paths::KITCHEN_WALK_INS, &caller, Fingerprint::Body, move |db, app, now_ms| {

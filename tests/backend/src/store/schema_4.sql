@@ -64,10 +64,10 @@ CREATE TABLE self_baskets (
 CREATE INDEX self_baskets_by_time ON self_baskets (until_ms);
 -- ---- Orders
 
--- machine: the order as its rules see it; facts: everything else about it. Without a member: it was erased. day: of the store, nth: place in it, for
--- the call number. version: one counter for all orders. due_ms: when the clock has something to do. pickup_code, pass: while it can be handed over.
+-- machine: the order as its rules see it; facts: everything else about it. Without a member: it was erased. day: of the
+-- store for which it is promised, nth: place in it, for the call number; none for a question. version: one counter for all orders. due_ms: when the clock has something to do. pickup_code, pass: while it can be handed over.
 CREATE TABLE orders (
-    id TEXT NOT NULL PRIMARY KEY, member TEXT REFERENCES members (id), store TEXT NOT NULL, day TEXT NOT NULL, nth INTEGER NOT NULL,
+    id TEXT NOT NULL PRIMARY KEY, member TEXT REFERENCES members (id), store TEXT NOT NULL, day TEXT, nth INTEGER,
     state TEXT NOT NULL, version INTEGER NOT NULL UNIQUE, fingerprint BLOB NOT NULL, replaces TEXT UNIQUE, seat TEXT, placed_at_ms INTEGER NOT NULL,
     changed_at_ms INTEGER NOT NULL, promised_ms INTEGER NOT NULL, due_ms INTEGER, ended_at_ms INTEGER, pickup_code TEXT, pass TEXT,
     machine TEXT NOT NULL, facts TEXT NOT NULL

@@ -66,7 +66,30 @@ async fn a_card_number_gets_no_further_than_the_door() {
         let got = cafe.try_staff(&good.id, KitchenStep::Ready { shelf: number.to_owned() }).await;
         assert_eq!(got.refused(400), Reason::CardNumber);
         assert_eq!(cafe.try_hand_over(&by_code(&good.id, number)).await.refused(400), Reason::CardNumber);
+        let refused = async |path: &str, body: serde_json::Value| {
+            let got = cafe.world.till(path, &body).await;
+            assert_eq!(got.refused(400), Reason::CardNumber, "{path}");
+        };
+        refused(paths::STORE_TASKS, serde_json::json!({ "hold": "h", "done": { "picked": { "shelf_number": number } } })).await;
+        refused(paths::KITCHEN_SEATS, serde_json::json!({ "work": { "plate": { "seat": number } } })).await;
+        refused(paths::KITCHEN_WALK_INS, serde_json::json!({ "lines": [{ "item": number }], "tax_handoff": "take_out" })).await;
+        for (path, body) in [
+            (paths::SEATS, serde_json::json!({ "code": number })),
+            (paths::SELF_BASKETS, serde_json::json!({ "store": "s", "pieces": [{ "sku": number, "quantity": 1 }], "total_minor": 0 })),
+        ] {
+            let got = cafe.world.post(path, Some(&cafe.phone.token), &cafe.world.fresh_key(), &body).await;
+            assert_eq!(got.refused(400), Reason::CardNumber, "{path}");
+        }
     }
+    // As a number of JSON, and as a key, too; a key of the phone's own making is none.
+    let step = OrderStepRequest { order: good.id.clone(), step: OrderStep::Nearby { eta_min: 5 }, at_ms: 4_111_111_111_111_111 };
+    let by_key = async |key: &str, step: &OrderStepRequest| cafe.world.post(paths::ORDER_STEPS, Some(&cafe.phone.token), key, step).await;
+    assert_eq!(by_key("some-key", &step).await.refused(400), Reason::CardNumber);
+    let step = OrderStepRequest { at_ms: cafe.world.now(), ..step };
+    for key in ["4111111111111111", "4111-1111-1111-1111"] {
+        assert_eq!(by_key(key, &step).await.refused(400), Reason::CardNumber);
+    }
+    assert_eq!(by_key("b4111111-1111-4111-b000-000000000000", &step).await.refused(404), Reason::NotFound);
     // Numbers that are none go through: a phone number, a long number that fails the check digit.
     let mut request = good.clone();
     request.vehicle = "03-1234-5678 / 4111111111111112".to_owned();

@@ -268,3 +268,70 @@ async fn a_phones_clock_that_is_ahead_does_not_silence_it() {
     assert_eq!(kitchen.orders.iter().find(|one| one.id == other.id).unwrap().eta_min, Some(15), "it counts down");
     cafe.world.stop().await;
 }
+
+#[tokio::test]
+async fn call_numbers_are_of_the_day_of_the_hand_over_and_of_orders_only() {
+    let cafe = cafe().await;
+    let ahead = async |cafe: &Cafe, number: u32, at_ms: i64| -> OrderRequest {
+        let mut request = OrderRequest { time: PickupTime::Scheduled { at_ms }, ..cafe_request(cafe, number) };
+        let wish =
+            SlotHoldRequest { order: request.id.clone(), store: request.store.clone(), cart: request.cart.clone(), time: request.time };
+        let held = cafe.world.slot(&cafe.phone, &wish).await;
+        request.shown = cafe.shown(cafe_menu(), &request.cart, PaymentMethod::AtCounter, held.slot.promised_ms, held.until_ms, 0);
+        request
+    };
+    let number = async |cafe: &Cafe, request: &OrderRequest| cafe.try_order(request).await.ok::<OrderAnswer>().order.call_number;
+    // A question takes none.
+    let gone = cafe_request(&cafe, 1);
+    assert_eq!(number(&cafe, &gone).await, None);
+    let tomorrow = ahead(&cafe, 2, T0 + DAY).await;
+    let today = ahead(&cafe, 3, T0 + 60 * MINUTE).await;
+    assert_eq!((number(&cafe, &tomorrow).await, number(&cafe, &today).await), (Some(1), Some(1)));
+    // Tomorrow it stands on the board with those of tomorrow.
+    cafe.world.pass(DAY - 20 * MINUTE);
+    let phone = cafe.world.renewed(Phone { key: key(1), enrolment: cafe.phone.enrolment.clone(), token: String::new() }).await;
+    let cafe = Cafe { phone, ..cafe };
+    let then = ahead(&cafe, 4, T0 + DAY).await;
+    assert_eq!(number(&cafe, &then).await, Some(2));
+    cafe.world.stop().await;
+}
+
+/// An order of a coffee at the counter, as it would be shown at no time that is held.
+fn cafe_request(cafe: &Cafe, number: u32) -> OrderRequest {
+    let cart = cart(&[("coffee", 1)]);
+    OrderRequest {
+        id: order_id(number),
+        store: crate::menus::CAFE.into(),
+        of: OrderOf::Menu,
+        shown: cafe.shown(cafe_menu(), &cart, PaymentMethod::AtCounter, cafe.world.now(), None, 0),
+        cart,
+        time: PickupTime::Asap,
+        payment: by(""),
+        coupons: vec![],
+        points: 0,
+        replaces: None,
+        seat: None,
+        vehicle: String::new(),
+        deliver_to: None,
+        avoids: vec![],
+    }
+}
+
+#[tokio::test]
+async fn nobody_fills_a_kitchen_with_orders_that_are_not_paid() {
+    let cafe = cafe().await;
+    // Paid ones are as many as one likes.
+    for number in 1..=2 {
+        cafe.order(number, &[("coffee", 1)], "tok_ok").await;
+    }
+    for number in 3..=7 {
+        cafe.order(number, &[("coffee", 1)], "").await;
+    }
+    let sixth = cafe.ready_to_tap(8, cart(&[("coffee", 1)]), "").await;
+    assert_eq!(cafe.try_order(&sixth).await.refused(429), Reason::TooManyAttempts);
+    // One that is handed over, or paid, makes room.
+    cafe.ready(&order_id(3)).await;
+    cafe.hand_over(&order_id(3)).await;
+    assert_eq!(cafe.try_order(&sixth).await.ok::<OrderAnswer>().order.state, OrderState::Accepted);
+    cafe.world.stop().await;
+}

@@ -125,7 +125,20 @@ impl Shown<'_> {
     #[must_use]
     pub fn order_lines(&self, cart: &Cart, book: &MenuBook) -> Vec<OrderLine> {
         let lines = self.priced.lines.iter().zip(self.priced.paid_lines());
-        lines.map(|(line, paid)| OrderLine { paid, perishable: self.is_perishable(line), least_age: least_age(line, cart, book) }).collect()
+        let line = |(line, paid)| OrderLine {
+            paid,
+            perishable: self.is_perishable(line),
+            least_age: least_age(line, cart, book),
+            goes_with: self.item_of(line),
+        };
+        lines.map(line).collect()
+    }
+
+    /// The place of the item to which a modifier belongs that is a line of its own.
+    fn item_of(&self, of: &PricedLine<'_>) -> Option<usize> {
+        let is_modifier = matches!(of.of, PricedOf::Modifier(..));
+        let is_item = |line: &PricedLine<'_>| matches!(line.of, PricedOf::Item(_)) && line.line == of.line;
+        is_modifier.then(|| self.priced.lines.iter().position(is_item)).flatten()
     }
 
     /// What a kitchen has made for somebody is nobody else's; goods go back to their shelf.

@@ -140,6 +140,15 @@ pub enum RejectReason {
     NotAccepted,
 }
 
+/// Money that a provider has set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The attempt that set it aside.
+    pub attempt: u32,
+    /// First millisecond at which it is not any more.
+    pub until_ms: i64,
+}
+
 /// Where the payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,6 +165,8 @@ pub enum PaymentState {
     Authorised {
         /// First millisecond at which it is not any more.
         until_ms: i64,
+        /// When it is renewed.
+        renew_ms: i64,
     },
     /// The provider was asked to take it.
     Capturing,
@@ -176,6 +187,9 @@ pub struct OrderLine {
     pub perishable: bool,
     /// How old one must be.
     pub least_age: Option<u8>,
+    /// The place of the line that it goes with: a modifier of another tax class is a line of its own, and is nothing without its item.
+    #[serde(default)]
+    pub goes_with: Option<usize>,
 }
 
 /// What the operator's rules say of an order.
@@ -191,13 +205,13 @@ pub struct OrderRules {
     pub accept_by_ms: i64,
     /// Until when the person cancels an accepted order for nothing; `None` is until the kitchen begins.
     pub cancel_until_ms: Option<i64>,
-    /// How long it is kept after the promised time.
+    /// How long it is kept after the promised time, or after it was ready where that is later; an order that is not ready by then is off.
     pub keep_ms: i64,
     /// When an order that was handed over is done.
     pub complete_after_ms: i64,
     /// Whether food that nobody fetched is charged where it is paid at hand-over with a token.
     pub charge_no_show: bool,
-    /// How long before an authorisation ends it is renewed.
+    /// How long before an authorisation ends it is renewed, or after half its life where that is later.
     pub renew_before_ms: i64,
 }
 
@@ -214,6 +228,12 @@ pub struct Order {
     pub payment: PaymentState,
     /// How often an authorisation was asked for: the attempt in the provider's key.
     pub attempt: u32,
+    /// What is set aside while it is renewed: let go once the new authorisation stands.
+    #[serde(default)]
+    pub standing: Option<SetAside>,
+    /// The attempt whose authorisation is captured.
+    #[serde(default)]
+    pub authorised: u32,
     /// Its lines.
     pub lines: Vec<OrderLine>,
     /// The rules under which it was placed.
@@ -226,6 +246,9 @@ pub struct Order {
     pub charged: bool,
     /// How often eat-in and take-out were exchanged after the money was taken.
     pub amendments: u32,
+    /// When it was ready.
+    #[serde(default)]
+    pub ready_at_ms: Option<i64>,
     /// When it was handed over.
     pub picked_up_ms: Option<i64>,
     /// Why it was not taken.
@@ -276,6 +299,8 @@ pub enum OrderEvent {
         lines: Vec<OrderLine>,
         /// For when.
         promised_ms: i64,
+        /// The rules that were shown with it. The store's time to answer stays what it was.
+        rules: OrderRules,
     },
     /// Eat-in to take-out or back, until hand-over: the same pieces, priced again.
     Amend {
@@ -407,6 +432,11 @@ impl OrderEffect {
             Self::RestoreCoupons => format!("{order}/coupons"),
         }
     }
+
+    /// True for what gives pieces of this line back, or drops them.
+    fn gives_back(&self, of: usize) -> bool {
+        matches!(self, Self::Refund { line, .. } | Self::Drop { line, .. } if *line == of)
+    }
 }
 
 /// Why a step cannot be taken.
@@ -465,12 +495,15 @@ impl Order {
             state: OrderState::Draft,
             payment: PaymentState::Open,
             attempt: 0,
+            standing: None,
+            authorised: 0,
             lines,
             rules,
             promised_ms,
             late: false,
             charged: false,
             amendments: 0,
+            ready_at_ms: None,
             picked_up_ms: None,
             rejected: None,
             slot_released: false,
@@ -484,19 +517,20 @@ impl Order {
         self.lines.iter().map(|line| line.paid.left_money_minor()).sum()
     }
 
-    /// Until when it is kept, in milliseconds.
+    /// Until when it is kept, in milliseconds: from the promised time on, or from when it was ready where that is later.
     #[must_use]
     pub fn kept_until_ms(&self) -> i64 {
-        self.promised_ms.saturating_add(self.rules.keep_ms)
+        self.ready_at_ms.unwrap_or(self.promised_ms).max(self.promised_ms).saturating_add(self.rules.keep_ms)
     }
 
-    /// True while the person can cancel it for nothing.
+    /// True while the person can cancel it for nothing. What is not ready when it was promised need not be waited for.
     #[must_use]
     pub fn can_cancel(&self, now_ms: i64) -> bool {
+        let overdue = self.late || now_ms >= self.promised_ms;
         match self.state {
             OrderState::Draft | OrderState::Submitted => true,
-            OrderState::Accepted => self.late || self.rules.cancel_until_ms.is_none_or(|until_ms| now_ms < until_ms),
-            OrderState::InPreparation => self.late,
+            OrderState::Accepted => overdue || self.rules.cancel_until_ms.is_none_or(|until_ms| now_ms < until_ms),
+            OrderState::InPreparation => overdue,
             _ => false,
         }
     }
@@ -504,36 +538,35 @@ impl Order {
     /// What the clock has to do by now, if anything; asked again after each step.
     #[must_use]
     pub fn due(&self, now_ms: i64) -> Option<OrderEvent> {
-        if let PaymentState::Authorised { until_ms } = self.payment
-            && matches!(self.state, OrderState::Accepted | OrderState::InPreparation | OrderState::Ready)
-            && now_ms >= until_ms.saturating_sub(self.rules.renew_before_ms)
-        {
-            return Some(OrderEvent::Renew);
-        }
-        match self.state {
-            OrderState::Submitted if now_ms >= self.rules.accept_by_ms => Some(OrderEvent::Reject { reason: RejectReason::NotAccepted }),
-            OrderState::Ready if now_ms >= self.kept_until_ms() => Some(OrderEvent::Expire),
-            OrderState::PickedUp if now_ms >= self.completes_at_ms() => Some(OrderEvent::Complete),
-            _ => None,
-        }
+        let over = self.over_ms().filter(|(over_ms, _)| now_ms >= *over_ms).map(|(_, event)| event);
+        over.or_else(|| self.renew_ms().filter(|renew_ms| now_ms >= *renew_ms).map(|_| OrderEvent::Renew))
     }
 
     /// When the clock has something to do next; `None` where time alone changes nothing any more. From then on [`Self::due`] says what.
     #[must_use]
     pub fn next_due_ms(&self) -> Option<i64> {
-        let renew_ms = match (self.payment, self.state) {
-            (PaymentState::Authorised { until_ms }, OrderState::Accepted | OrderState::InPreparation | OrderState::Ready) => {
-                Some(until_ms.saturating_sub(self.rules.renew_before_ms))
+        self.over_ms().map(|(over_ms, _)| over_ms).into_iter().chain(self.renew_ms()).min()
+    }
+
+    /// When the time of its state is over, and what follows.
+    fn over_ms(&self) -> Option<(i64, OrderEvent)> {
+        match self.state {
+            OrderState::Submitted => Some((self.rules.accept_by_ms, OrderEvent::Reject { reason: RejectReason::NotAccepted })),
+            // Promised, and not made: nobody is left paying for it.
+            OrderState::Accepted | OrderState::InPreparation => Some((self.kept_until_ms(), OrderEvent::Cancel)),
+            OrderState::Ready => Some((self.kept_until_ms(), OrderEvent::Expire)),
+            OrderState::PickedUp => Some((self.completes_at_ms(), OrderEvent::Complete)),
+            _ => None,
+        }
+    }
+
+    fn renew_ms(&self) -> Option<i64> {
+        match (self.payment, self.state) {
+            (PaymentState::Authorised { renew_ms, .. }, OrderState::Accepted | OrderState::InPreparation | OrderState::Ready) => {
+                Some(renew_ms)
             }
             _ => None,
-        };
-        let state_ms = match self.state {
-            OrderState::Submitted => Some(self.rules.accept_by_ms),
-            OrderState::Ready => Some(self.kept_until_ms()),
-            OrderState::PickedUp => Some(self.completes_at_ms()),
-            _ => None,
-        };
-        renew_ms.into_iter().chain(state_ms).min()
+        }
     }
 
     fn completes_at_ms(&self) -> i64 {

@@ -9,7 +9,7 @@ const DAY: i64 = 1_440 * MINUTE;
 
 fn line(pieces: u32, gross_minor: i64, perishable: bool) -> OrderLine {
     let paid = PaidLine { pieces, gross_minor, points_paid_minor: 10, points: 10, tax_permille: 80, refunded_pieces: 0 };
-    OrderLine { paid, perishable, least_age: None }
+    OrderLine { paid, perishable, least_age: None, goes_with: None }
 }
 
 fn rules(method: PaymentMethod, capture: CaptureTime) -> OrderRules {
@@ -104,12 +104,13 @@ fn payment_has_its_own_way() {
     let (order, effects) = run(order, &[(OrderEvent::Accept, Backend, 4)]);
     assert!(effects.is_empty(), "the money is taken at hand-over");
     // It ends before the hand-over of a later day: renewed an hour before.
+    let order = Order { promised_ms: 3 * DAY, ..order };
     assert_eq!(order.due(2 * DAY - 61 * MINUTE), None);
     assert_eq!(order.due(2 * DAY - 60 * MINUTE), Some(OrderEvent::Renew));
     assert!(matches!(order.apply(&OrderEvent::Renew, Clock, 5), Err(OrderStepError::TooEarly { .. })));
     let (order, effects) = run(order, &[(OrderEvent::Renew, Clock, 2 * DAY - 60 * MINUTE)]);
-    assert_eq!(effects, [OrderEffect::Void { attempt: 1 }, OrderEffect::Authorise { attempt: 2, amount_minor: 2_980 }]);
-    // Refused this time: the person pays at the counter.
+    assert_eq!(effects, [OrderEffect::Authorise { attempt: 2, amount_minor: 2_980 }]);
+    // Refused this time, and the first is over: the person pays at the counter.
     let steps = [(OrderEvent::PaymentRefused, Backend, 2 * DAY), (OrderEvent::MakeReady, Store, 2 * DAY)];
     let (order, _) = run(order, &steps);
     assert_eq!(order.apply(&hand_over(false, &[]), Store, 2 * DAY), Err(OrderStepError::PaymentOpen));
@@ -126,10 +127,12 @@ fn payment_has_its_own_way() {
     let (over, effects) = run(refused, &[(over, Clock, 5 * MINUTE)]);
     let points: i64 = effects.iter().map(|effect| if let OrderEffect::Drop { points, .. } = effect { *points } else { 0 }).sum();
     assert_eq!((over.state, points, effects.contains(&OrderEffect::RestoreCoupons)), (OrderState::Rejected, 20, true));
-    // A capture that is refused while it is made: nothing was paid, nothing goes back.
+    // A capture that is refused while it is made: nothing was paid, points and coupons go back.
     let (order, _) = accepted(CaptureTime::AtAcceptance);
     let (failed, effects) = run(order, &[(OrderEvent::CaptureRefused, Backend, 3)]);
-    assert_eq!((failed.state, effects), (OrderState::Failed, vec![OrderEffect::ReleaseSlot, OrderEffect::RestoreCoupons]));
+    let dropped = |line, pieces| OrderEffect::Drop { line, from_piece: 0, pieces, points: 10 };
+    let expected = vec![dropped(0, 2), dropped(1, 1), OrderEffect::ReleaseSlot, OrderEffect::RestoreCoupons];
+    assert_eq!((failed.state, failed.charged, effects), (OrderState::Failed, false, expected));
 }
 
 #[test]
@@ -159,11 +162,15 @@ fn a_person_cancels_while_it_may_be() {
 #[test]
 fn the_store_edits_rejects_and_misses() {
     let submitted = run(by_token(CaptureTime::AtHandOver), &[(OrderEvent::Submit, Person, 0)]).0;
-    let edit = OrderEvent::Edit { lines: vec![line(1, 600, true)], promised_ms: 40 * MINUTE };
+    // The person has until another time to cancel, and sees it; the store's time to answer goes on.
+    let shown = OrderRules { cancel_until_ms: Some(30 * MINUTE), accept_by_ms: 9 * MINUTE, ..submitted.rules };
+    let edit = OrderEvent::Edit { lines: vec![line(1, 600, true)], promised_ms: 40 * MINUTE, rules: shown };
     let (edited, effects) = run(submitted.clone(), &[(edit.clone(), Person, 1)]);
     assert_eq!(effects, [OrderEffect::Void { attempt: 1 }, OrderEffect::Authorise { attempt: 2, amount_minor: 590 }]);
     assert_eq!((edited.promised_ms, edited.left_minor()), (40 * MINUTE, 590));
-    assert_eq!(submitted.apply(&OrderEvent::Edit { lines: vec![], promised_ms: 0 }, Person, 1), Err(OrderStepError::Lines));
+    assert_eq!((edited.rules.cancel_until_ms, edited.rules.accept_by_ms), (Some(30 * MINUTE), 5 * MINUTE));
+    let nothing = OrderEvent::Edit { lines: vec![], promised_ms: 0, rules: shown };
+    assert_eq!(submitted.apply(&nothing, Person, 1), Err(OrderStepError::Lines));
     let (order, _) = accepted(CaptureTime::AtHandOver);
     assert_eq!(order.apply(&edit, Person, 3), Err(OrderStepError::NotNow(OrderState::Accepted)));
     // The store does not answer.
@@ -253,6 +260,144 @@ fn eat_in_and_take_out_are_exchanged_until_hand_over() {
     }
 }
 
+#[test]
+fn what_is_ready_late_is_kept_from_then_on() {
+    let (order, _) = accepted(CaptureTime::AtAcceptance);
+    let (order, _) = run(order, &[(OrderEvent::Captured, Backend, 3), (OrderEvent::MakeReady, Store, 89 * MINUTE)]);
+    assert_eq!((order.kept_until_ms(), order.next_due_ms(), order.due(90 * MINUTE)), (149 * MINUTE, Some(149 * MINUTE), None));
+    assert!(
+        matches!(order.apply(&OrderEvent::Expire, Clock, 90 * MINUTE), Err(OrderStepError::TooEarly { until_ms }) if until_ms == 149 * MINUTE)
+    );
+    assert_eq!(order.due(149 * MINUTE), Some(OrderEvent::Expire));
+    // Ready early, it is kept from the promised time on.
+    let (early, _) = run(accepted(CaptureTime::AtAcceptance).0, &[(OrderEvent::MakeReady, Store, 3)]);
+    assert_eq!(early.kept_until_ms(), 90 * MINUTE);
+}
+
+#[test]
+fn what_is_promised_and_not_made_ends_with_the_money_back() {
+    for begun in [false, true] {
+        let (order, _) = accepted(CaptureTime::AtAcceptance);
+        let (order, _) = run(order, &[(OrderEvent::Captured, Backend, 3)]);
+        let order = if begun { run(order, &[(OrderEvent::Start, Store, 4)]).0 } else { order };
+        assert!(!order.can_cancel(30 * MINUTE - 1) && order.can_cancel(30 * MINUTE), "what was not ready in time need not be waited for");
+        assert_eq!((order.next_due_ms(), order.due(90 * MINUTE - 1)), (Some(90 * MINUTE), None));
+        assert!(matches!(order.apply(&OrderEvent::Cancel, Clock, 90 * MINUTE - 1), Err(OrderStepError::TooEarly { .. })));
+        assert_eq!(order.due(90 * MINUTE), Some(OrderEvent::Cancel));
+        let (off, effects) = run(order, &[(OrderEvent::Cancel, Clock, 90 * MINUTE)]);
+        let money = |effect: &OrderEffect| if let OrderEffect::Refund { money_minor, .. } = effect { *money_minor } else { 0 };
+        assert_eq!((off.state, effects.iter().map(money).sum::<i64>()), (OrderState::Canceled, 2_980));
+        assert!(effects.contains(&OrderEffect::ReleaseSlot) && effects.contains(&OrderEffect::RestoreCoupons));
+    }
+    let ready = run(accepted(CaptureTime::AtAcceptance).0, &[(OrderEvent::MakeReady, Store, 3)]).0;
+    assert!(matches!(ready.apply(&OrderEvent::Cancel, Clock, DAY), Err(OrderStepError::NotNow(OrderState::Ready))));
+}
+
+#[test]
+fn an_authorisation_stands_until_the_next_one_does() {
+    let hour = |until_min: i64| OrderEvent::Authorised { until_ms: until_min * MINUTE };
+    let steps = [(OrderEvent::Submit, Person, 0), (hour(60), Backend, 0), (OrderEvent::Accept, Store, 2)];
+    let (order, _) = run(by_token(CaptureTime::AtHandOver), &steps);
+    // One that lasts an hour is renewed after half of it, not at every look.
+    assert_eq!((order.due(29 * MINUTE), order.due(30 * MINUTE)), (None, Some(OrderEvent::Renew)));
+    let (renewing, effects) = run(order, &[(OrderEvent::Renew, Clock, 30 * MINUTE)]);
+    assert_eq!((effects, renewing.due(31 * MINUTE)), (vec![OrderEffect::Authorise { attempt: 2, amount_minor: 2_980 }], None));
+    let (renewed, effects) = run(renewing.clone(), &[(hour(90), Backend, 31 * MINUTE)]);
+    assert_eq!((effects, renewed.authorised), (vec![OrderEffect::Void { attempt: 1 }], 2));
+    // Refused: the first is good until it ends, and is what is taken.
+    let (refused, effects) = run(renewing.clone(), &[(OrderEvent::PaymentRefused, Backend, 31 * MINUTE)]);
+    assert_eq!((effects, refused.authorised, refused.due(59 * MINUTE)), (vec![], 1, None));
+    let hand = [(OrderEvent::MakeReady, Store, 32 * MINUTE), (hand_over(false, &[]), Store, 33 * MINUTE)];
+    assert_eq!(run(refused, &hand).1, [OrderEffect::Capture { amount_minor: 2_980 }]);
+    // Not answered: the first is taken, and the new one let go, whatever becomes of it.
+    let (unknown, _) = run(renewing.clone(), &[(OrderEvent::PaymentUnknown, Backend, 31 * MINUTE)]);
+    let (handed, effects) = run(unknown, &hand);
+    assert_eq!((effects, handed.authorised), (vec![OrderEffect::Void { attempt: 2 }, OrderEffect::Capture { amount_minor: 2_980 }], 1));
+    // Called off meanwhile: both are let go.
+    let (_, effects) = run(renewing, &[(OrderEvent::Cancel, Store, 31 * MINUTE)]);
+    assert!(effects.starts_with(&[OrderEffect::Void { attempt: 2 }, OrderEffect::Void { attempt: 1 }]), "{effects:?}");
+}
+
+#[test]
+fn nothing_stays_set_aside_where_nothing_is_charged() {
+    let mut order = by_token(CaptureTime::AtHandOver);
+    order.lines[0].paid.gross_minor = 10;
+    order.lines[1].least_age = Some(20);
+    let steps = [
+        (OrderEvent::Submit, Person, 0),
+        (OrderEvent::Authorised { until_ms: DAY }, Backend, 1),
+        (OrderEvent::Accept, Store, 2),
+        (OrderEvent::MakeReady, Store, 3),
+        (hand_over(false, &[1]), Store, 4),
+    ];
+    let (order, effects) = run(order, &steps);
+    assert_eq!(
+        (order.state, order.payment, effects.last()),
+        (OrderState::PickedUp, PaymentState::Open, Some(&OrderEffect::Void { attempt: 1 }))
+    );
+}
+
+#[test]
+fn what_points_paid_for_comes_back_after_hand_over() {
+    for method in [PaymentMethod::Token, PaymentMethod::AtCounter] {
+        let mut order = draft(method, CaptureTime::AtHandOver);
+        order.lines.iter_mut().for_each(|line| line.paid.gross_minor = 10);
+        let steps = [
+            (OrderEvent::Submit, Person, 0),
+            (OrderEvent::Accept, Store, 2),
+            (OrderEvent::MakeReady, Store, 3),
+            (hand_over(false, &[]), Store, 4),
+            (OrderEvent::Refund { line: 0, pieces: 2 }, Store, 5),
+        ];
+        let (order, effects) = run(order, &steps);
+        assert_eq!(effects, [OrderEffect::Refund { line: 0, from_piece: 0, pieces: 2, money_minor: 0, points: 10 }]);
+        let (_, effects) = run(order, &[(OrderEvent::Refund { line: 1, pieces: 1 }, Store, 6)]);
+        assert_eq!(effects.last(), Some(&OrderEffect::RestoreCoupons));
+    }
+    // A card that gave nothing gets nothing back; points do.
+    let (order, _) = accepted(CaptureTime::AtHandOver);
+    let steps = [(OrderEvent::MakeReady, Store, 3), (hand_over(false, &[]), Store, 4), (OrderEvent::CaptureRefused, Backend, 5)];
+    let (_, effects) = run(run(order, &steps).0, &[(OrderEvent::Refund { line: 1, pieces: 1 }, Store, 6)]);
+    assert_eq!(effects, [OrderEffect::Refund { line: 1, from_piece: 0, pieces: 1, money_minor: 0, points: 10 }]);
+}
+
+#[test]
+fn a_modifier_of_its_own_goes_with_its_item() {
+    let with_beer = || {
+        let mut order = by_token(CaptureTime::AtHandOver);
+        // Two beers a burger.
+        order.lines[1] = OrderLine { paid: PaidLine { pieces: 4, ..order.lines[1].paid }, goes_with: Some(0), ..order.lines[1] };
+        order.lines[1].least_age = Some(20);
+        run(
+            order,
+            &[(OrderEvent::Submit, Person, 0), (OrderEvent::Authorised { until_ms: DAY }, Backend, 1), (OrderEvent::Accept, Store, 2)],
+        )
+        .0
+    };
+    let (order, _) = run(with_beer(), &[(OrderEvent::Missing { line: 0, pieces: 1 }, Store, 3)]);
+    assert_eq!(order.lines.iter().map(|line| line.paid.left_pieces()).collect::<Vec<_>>(), [1, 2]);
+    let (order, _) =
+        run(order, &[(OrderEvent::Missing { line: 1, pieces: 1 }, Store, 3), (OrderEvent::Missing { line: 0, pieces: 1 }, Store, 3)]);
+    assert_eq!((order.state, order.left_minor()), (OrderState::Canceled, 0));
+    // Refused at the counter, named with its beer or not.
+    for refused in [vec![0], vec![0, 1]] {
+        let (order, _) = run(with_beer(), &[(OrderEvent::MakeReady, Store, 3), (hand_over(false, &refused), Store, 4)]);
+        assert_eq!(order.state, OrderState::Canceled);
+    }
+}
+
+#[test]
+fn points_may_be_spread_otherwise_by_an_amendment() {
+    let (order, _) = accepted(CaptureTime::AtHandOver);
+    let with = |points: [i64; 2]| {
+        let mut lines = vec![line(2, 990, true), line(1, 2_000, false)];
+        lines.iter_mut().zip(points).for_each(|(line, points)| line.paid.points = points);
+        OrderEvent::Amend { lines }
+    };
+    assert!(order.apply(&with([9, 11]), Person, 3).is_ok());
+    assert_eq!(order.apply(&with([9, 10]), Person, 3), Err(OrderStepError::Lines));
+}
+
 fn events() -> impl Strategy<Value = OrderEvent> {
     let reason = prop::sample::select(vec![RejectReason::Changed, RejectReason::SlotGone, RejectReason::Store, RejectReason::NotAccepted]);
     let lines =
@@ -271,7 +416,11 @@ fn events() -> impl Strategy<Value = OrderEvent> {
         1 => Just(OrderEvent::Renew),
         2 => Just(OrderEvent::Captured),
         1 => Just(OrderEvent::CaptureRefused),
-        1 => (lines(), minute.clone()).prop_map(|(lines, minute)| OrderEvent::Edit { lines, promised_ms: minute * MINUTE }),
+        1 => (lines(), minute.clone()).prop_map(|(lines, minute)| OrderEvent::Edit {
+            lines,
+            promised_ms: minute * MINUTE,
+            rules: rules(PaymentMethod::Token, CaptureTime::AtAcceptance),
+        }),
         2 => (0i64..100).prop_map(|more| OrderEvent::Amend { lines: vec![line(2, 1_000 + more, true), line(1, 2_000, false)] }),
         6 => Just(OrderEvent::Accept),
         1 => reason.prop_map(|reason| OrderEvent::Reject { reason }),
@@ -297,6 +446,12 @@ struct Books {
     differences_minor: i64,
     refunded_minor: i64,
     given_back: Vec<u32>,
+    /// Points that came back.
+    points: i64,
+    /// True once it was sent.
+    sent: bool,
+    authorised: BTreeSet<u32>,
+    voided: BTreeSet<u32>,
 }
 
 impl Books {
@@ -308,14 +463,22 @@ impl Books {
                 self.charged_minor += amount_minor;
             }
             OrderEffect::Difference { money_minor, .. } => self.differences_minor += money_minor,
-            OrderEffect::Refund { line, pieces, money_minor, .. } => {
-                prop_assert!(order.charged && *money_minor >= 0);
+            OrderEffect::Refund { line, pieces, money_minor, points, .. } => {
+                self.points += points;
+                prop_assert!(*money_minor == 0 || order.charged && *money_minor > 0);
                 self.refunded_minor += money_minor;
                 self.give_back(*line, *pieces);
             }
-            OrderEffect::Drop { line, pieces, .. } => self.give_back(*line, *pieces),
-            OrderEffect::Authorise { amount_minor, .. } => prop_assert!(*amount_minor > 0 && !order.charged),
-            OrderEffect::Void { .. } | OrderEffect::ReleaseSlot | OrderEffect::RestoreCoupons => {}
+            OrderEffect::Drop { line, pieces, points, .. } => {
+                self.points += points;
+                self.give_back(*line, *pieces);
+            }
+            OrderEffect::Authorise { amount_minor, attempt } => {
+                self.authorised.insert(*attempt);
+                prop_assert!(*amount_minor > 0 && !order.charged);
+            }
+            OrderEffect::Void { attempt } => prop_assert!(self.authorised.contains(attempt) && self.voided.insert(*attempt)),
+            OrderEffect::ReleaseSlot | OrderEffect::RestoreCoupons => {}
         }
         Ok(())
     }
@@ -341,7 +504,7 @@ proptest! {
         let mut order = draft(method, capture);
         order.rules.charge_no_show = charge_no_show;
         order.rules.accept_by_ms = 60 * MINUTE;
-        let (mut now, mut books) = (0, Books::default());
+        let (mut now, mut books, mut expired_at) = (0, Books::default(), None);
         // Some lives begin further on, so that their late steps are seen as often as their early ones.
         let authorised = OrderEvent::Authorised { until_ms: DAY };
         let head = [OrderEvent::Submit, authorised, OrderEvent::Accept, OrderEvent::MakeReady, hand_over(true, &[])].into_iter().take(begun);
@@ -358,9 +521,22 @@ proptest! {
                     let resolves = matches!(event, OrderEvent::Resolve { .. });
                     prop_assert!(before.state != OrderState::Unknown || resolves);
                     prop_assert!(!matches!(event, OrderEvent::Cancel) || by != Person || before.can_cancel(now));
+                    if event == OrderEvent::PaymentRefused {
+                        books.voided.insert(before.attempt);
+                    }
+                    if event == OrderEvent::CaptureRefused {
+                        // Nothing was taken, and nothing of it goes back.
+                        (books.charged_minor, books.differences_minor, books.refunded_minor) = (0, 0, 0);
+                    }
                     for effect in &effects {
                         books.note(&next, effect)?;
                     }
+                    if matches!(event, OrderEvent::Edit { .. }) {
+                        // Other lines: what was given back of the first ones is none of them.
+                        books.points = 0;
+                    }
+                    books.sent |= next.state != OrderState::Draft && before.state != OrderState::Draft;
+                    expired_at = expired_at.or((next.state == OrderState::Expired).then_some(now));
                     order = next;
                 }
             }
@@ -369,6 +545,20 @@ proptest! {
                 let back = books.given_back.get(at).copied().unwrap_or(0);
                 prop_assert!(back <= line.paid.pieces && line.paid.refunded_pieces <= line.paid.pieces);
             }
+            // Points that were used are with the order, or were given back with their pieces; of an order that is off all of them were.
+            let all_points: i64 = order.lines.iter().map(|line| line.paid.points).sum();
+            let off = matches!(order.state, OrderState::Canceled | OrderState::Rejected | OrderState::Failed) && books.sent;
+            if off {
+                prop_assert_eq!(books.points, all_points, "{:?}", order);
+            }
+            // Nothing expires, or is called off by time, before it was kept as long as was said, and nothing waits for longer.
+            let made_and_kept = order.ready_at_ms.unwrap_or(order.promised_ms).max(order.promised_ms) + order.rules.keep_ms;
+            prop_assert!(order.state != OrderState::Expired || expired_at.is_some_and(|at| at >= made_and_kept));
+            let waits = matches!(order.state, OrderState::Accepted | OrderState::InPreparation | OrderState::Ready);
+            prop_assert!(!waits || order.next_due_ms().is_some_and(|due_ms| due_ms <= made_and_kept));
+            // One authorisation is open at most, and none of an order that is over.
+            let open = books.authorised.difference(&books.voided).count();
+            prop_assert!(open <= 2 && (open <= 1 || order.standing.is_some()) , "{:?} {:?}", books, order);
             let taken = books.charged_minor + books.differences_minor;
             prop_assert!(books.refunded_minor <= taken);
             if order.charged && order.lines.iter().all(|line| line.paid.left_pieces() == 0) {

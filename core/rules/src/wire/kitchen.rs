@@ -110,6 +110,9 @@ response! {
         pub shelf: Option<String>,
         /// What is to be collected at the counter, in minor units; 0 for nothing.
         pub to_collect_minor: i64,
+        /// What the payment provider refuses to give back, in minor units; 0 for nothing. It is asked again, or the counter gives it:
+        /// [`KitchenStep::GivenBack`].
+        pub owed_back_minor: i64,
         /// ISO 4217.
         pub currency: String,
         /// Wrong pickup codes that may still be given.
@@ -173,6 +176,8 @@ pub enum KitchenStep {
     },
     /// We call it off.
     Cancel,
+    /// The counter gave back what the payment provider refuses to.
+    GivenBack,
 }
 
 request! {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use noren_rules::cart::PaymentMethod;
 use noren_rules::ids::StoreId;
 use noren_rules::menu::allergens::{self, AllergenTable};
 use noren_rules::menu::{Menu, MenuBook, SoldOut};
@@ -42,7 +43,8 @@ pub(crate) fn shop(db: &Connection, app: &Shared, store: &StoreId) -> Result<Opt
     {
         return Ok(Some(Arc::clone(known)));
     }
-    let Some(told) = told(db, store)? else { return Ok(None) };
+    let Some(mut told) = told(db, store)? else { return Ok(None) };
+    offered(app, &mut told);
     let book = told.menu.clone().map(MenuBook::new).transpose().map_err(|_| Fault::Stored("menu"))?;
     let shop = Arc::new(Shop { told, book });
     lock(&app.shops).insert(store.clone(), (revision, Arc::clone(&shop)));
@@ -54,6 +56,13 @@ pub(super) fn changed(db: &Connection, app: &Shared) -> Result<(), Fault> {
     db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'menus_revision'", [])?;
     lock(&app.shops).clear();
     Ok(())
+}
+
+/// Where no provider takes money, tokens are not offered.
+pub(super) fn offered(app: &Shared, told: &mut StoreMenu) {
+    if app.settings.payments.is_none() {
+        told.terms.methods.retain(|method| *method != PaymentMethod::Token);
+    }
 }
 
 pub(super) fn told(db: &Connection, store: &StoreId) -> Result<Option<StoreMenu>, Fault> {

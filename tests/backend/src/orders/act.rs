@@ -9,11 +9,14 @@ use noren_rules::wire::{OrderOf, Reason};
 use rusqlite::{Connection, params};
 
 use super::table::Stored;
-use super::{coupons, receipts, table};
+use super::{coupons, kitchen, receipts, table};
 use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::store::to_json;
 use crate::{members, points, reservations, seats, slots};
+
+/// How long an order that cannot be read or changed is left alone.
+pub(super) const AILING_MS: i64 = 600_000;
 
 /// Takes a step and writes the order.
 pub(crate) fn act(db: &Connection, app: &App, stored: &mut Stored, event: &OrderEvent, by: OrderActor, now_ms: i64) -> Result<(), Fault> {
@@ -64,30 +67,39 @@ fn follow(db: &Connection, app: &App, stored: &mut Stored, before: &Order, now_m
             receipts::sell(db, app, stored, now_ms)?;
             add_points(db, stored, PointsKind::Adjust, stored.facts.nudge_points, now_ms)?;
         }
-        OrderState::Completed => close_seat(db, stored)?,
+        OrderState::Accepted if stored.facts.of == OrderOf::Goods => found_before(db, app, stored, now_ms)?,
         // Food that nobody fetched, and that is charged by the operator's rule.
         OrderState::Expired if stored.order.charged => receipts::sell(db, app, stored, now_ms)?,
         _ => {}
     }
-    Ok(())
+    if stored.order.state.is_final() { close_seat(db, stored) } else { Ok(()) }
 }
 
-/// The visit at a table is over when all its orders are paid and done.
+/// What the staff has found before the order was accepted is said again: only now it means something.
+fn found_before(db: &Connection, app: &App, stored: &mut Stored, now_ms: i64) -> Result<(), Fault> {
+    let news = reservations::news_of_order(db, &stored.order.id)?;
+    kitchen::heed(db, app, stored, &news, now_ms)
+}
+
+/// The visit at a table is over when all its orders are paid and done. Guests of whom every order was called off so far may order anew.
 fn close_seat(db: &Connection, stored: &Stored) -> Result<(), Fault> {
     let Some(seat) = &stored.seat else { return Ok(()) };
-    let open = table::open_of_seat(db, seat)?;
-    if open.iter().all(|other| other.order.id == stored.order.id) { seats::close(db, seat) } else { Ok(()) }
+    let is_served = |state: OrderState| matches!(state, OrderState::Completed | OrderState::Expired);
+    let others = table::of_seat(db, seat)?.into_iter().filter(|other| other.order.id != stored.order.id);
+    let others: Vec<OrderState> = others.map(|other| other.order.state).collect();
+    let over = others.iter().all(|state| state.is_final());
+    if over && (is_served(stored.order.state) || others.into_iter().any(is_served)) { seats::close(db, seat) } else { Ok(()) }
 }
 
 fn enter(db: &Connection, app: &App, stored: &mut Stored, before: &Order, effect: &OrderEffect, now_ms: i64) -> Result<(), Fault> {
     let id = stored.order.id.clone();
     match effect {
         OrderEffect::Authorise { .. } | OrderEffect::Capture { .. } => keep(db, &id, effect, true, now_ms),
-        OrderEffect::Void { .. } => {
+        OrderEffect::Void { attempt } => {
             // What was not answered yet needs no answer any more: the void closes its key.
-            let sql = "UPDATE order_effects SET state = 'done'
-                       WHERE order_id = ?1 AND key LIKE ?1 || '/authorise/%' AND state IN ('due', 'asked', 'waits')";
-            db.prepare_cached(sql)?.execute([id.as_str()])?;
+            let authorise = OrderEffect::Authorise { attempt: *attempt, amount_minor: 0 }.key(&id);
+            let sql = "UPDATE order_effects SET state = 'done' WHERE key = ?1 AND state IN ('due', 'asked', 'waits')";
+            db.prepare_cached(sql)?.execute([authorise])?;
             stored.facts.step_up_url = None;
             keep(db, &id, effect, true, now_ms)
         }
@@ -130,13 +142,21 @@ fn enter(db: &Connection, app: &App, stored: &mut Stored, before: &Order, effect
 
 /// Notes an effect under its key; `due`: for the worker.
 fn keep(db: &Connection, order: &OrderId, effect: &OrderEffect, due: bool, now_ms: i64) -> Result<(), Fault> {
-    db.prepare_cached("INSERT INTO order_effects (key, order_id, effect, state, ask_ms, tries) VALUES (?1, ?2, ?3, ?4, ?5, 0)")?
-        .execute(params![effect.key(order), order.as_str(), to_json(effect, "order effect")?, if due { "due" } else { "done" }, now_ms])?;
+    db.prepare_cached(
+        "INSERT INTO order_effects (key, order_id, effect, state, ask_ms, tries, refused) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)",
+    )?
+    .execute(params![
+        effect.key(order),
+        order.as_str(),
+        to_json(effect, "order effect")?,
+        if due { "due" } else { "done" },
+        now_ms
+    ])?;
     Ok(())
 }
 
 /// What of a refund the provider gives back: the rest is, or was to be, in the till.
-fn less_at_counter(stored: &mut Stored, money_minor: i64) -> i64 {
+pub(super) fn less_at_counter(stored: &mut Stored, money_minor: i64) -> i64 {
     let at_counter = money_minor.min(stored.facts.at_counter_minor).max(0);
     stored.facts.at_counter_minor = stored.facts.at_counter_minor.saturating_sub(at_counter);
     money_minor.saturating_sub(at_counter)
@@ -182,12 +202,27 @@ pub(crate) fn run_clock(db: &Connection, app: &App, now_ms: i64) -> Result<(), F
         if due.is_empty() {
             return Ok(());
         }
-        for mut stored in due {
-            for _ in 0..MOST_STEPS {
-                let Some(event) = stored.order.due(now_ms) else { break };
-                step(db, app, &mut stored, &event, OrderActor::Clock, now_ms)?;
+        for id in due {
+            let done = apart(db, || {
+                let mut stored = table::find(db, &id)?.ok_or(Fault::Stored("order"))?;
+                for _ in 0..MOST_STEPS {
+                    let Some(event) = stored.order.due(now_ms) else { break };
+                    step(db, app, &mut stored, &event, OrderActor::Clock, now_ms)?;
+                }
+                table::save(db, &mut stored, now_ms)
+            })?;
+            if let Err(fault) = done {
+                tracing::error!(%fault, order = %id, "an order's clock waits: all others go on");
+                table::look_later(db, &id, now_ms.saturating_add(AILING_MS))?;
             }
-            table::save(db, &mut stored, now_ms)?;
         }
     }
+}
+
+/// Does something about one order; where it fails, it is taken back, and what is done about the others stands.
+pub(super) fn apart(db: &Connection, work: impl FnOnce() -> Result<(), Fault>) -> Result<Result<(), Fault>, Fault> {
+    db.execute_batch("SAVEPOINT one_order")?;
+    let done = work();
+    db.execute_batch(if done.is_ok() { "RELEASE one_order" } else { "ROLLBACK TO one_order; RELEASE one_order" })?;
+    Ok(done)
 }

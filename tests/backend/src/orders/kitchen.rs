@@ -11,7 +11,7 @@ use noren_rules::wire::{Kitchen, KitchenLine, KitchenOrder, KitchenStep, Kitchen
 use rusqlite::Connection;
 
 use super::table::{self, Stored};
-use super::{act, check, view};
+use super::{act, check, view, work};
 use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::http::{Answer, Call, Caller, Fingerprint, Naming, json};
@@ -103,6 +103,7 @@ fn order(db: &Connection, app: &App, stored: &Stored, now_ms: i64) -> Result<Kit
         seat: facts.seat_name.clone(),
         shelf: facts.shelf.clone(),
         to_collect_minor: act::to_collect_minor(stored),
+        owed_back_minor: facts.owed_back_minor,
         currency: facts.terms.currency.clone(),
         tries_left: PICKUP_TRIES.saturating_sub(facts.tries.wrong()),
         version: stored.version,
@@ -201,6 +202,7 @@ fn take(db: &Connection, app: &App, stored: &mut Stored, step: &KitchenStep, now
         }
         KitchenStep::Refund { line, pieces } => OrderEvent::Refund { line: place(*line), pieces: *pieces },
         KitchenStep::Cancel => OrderEvent::Cancel,
+        KitchenStep::GivenBack => return work::given_back(db, stored, now_ms),
     };
     act::act(db, app, stored, &event, OrderActor::Store, now_ms)
 }
@@ -227,18 +229,24 @@ pub(super) fn drop_goods(db: &Connection, app: &App, stored: &Stored, line: usiz
 /// What the staff found of an order's goods, in the transaction in which it said so: all picked is ready, what is not there is missing.
 pub(crate) fn on_goods(db: &Connection, app: &App, order: &OrderId, news: &[GoodsNews], now_ms: i64) -> Result<(), Fault> {
     let Some(mut stored) = table::find(db, order)?.filter(|_| !news.is_empty()) else { return Ok(()) };
+    heed(db, app, &mut stored, news, now_ms)?;
+    table::save(db, &mut stored, now_ms)
+}
+
+/// Takes the steps that follow from what was found, if their time has come; said again when the order is accepted. The caller writes the order.
+pub(super) fn heed(db: &Connection, app: &App, stored: &mut Stored, news: &[GoodsNews], now_ms: i64) -> Result<(), Fault> {
     for one in news {
         match one {
             GoodsNews::AllPicked { shelf } => {
                 stored.facts.shelf = Some(shelf.clone());
                 if matches!(stored.order.state, OrderState::Accepted | OrderState::InPreparation) {
-                    act::step(db, app, &mut stored, &OrderEvent::MakeReady, OrderActor::Store, now_ms)?;
+                    act::step(db, app, stored, &OrderEvent::MakeReady, OrderActor::Store, now_ms)?;
                 }
             }
-            GoodsNews::Missing { sku, pieces } => missing(db, app, &mut stored, sku.as_str(), *pieces, now_ms)?,
+            GoodsNews::Missing { sku, pieces } => missing(db, app, stored, sku.as_str(), *pieces, now_ms)?,
         }
     }
-    table::save(db, &mut stored, now_ms)
+    Ok(())
 }
 
 /// Over as many lines of the variant as it takes.

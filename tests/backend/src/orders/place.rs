@@ -22,9 +22,9 @@ use crate::reservations::{self, GoodsOf};
 use crate::store::to_json;
 use crate::{devices, members, seats, slots};
 
-/// How far the time that was shown for goods may be from now: they are promised as soon as they are fetched from their shelves.
-const GOODS_PAST_MS: i64 = 15 * 60_000;
-const GOODS_AHEAD_MS: i64 = 7 * 86_400_000;
+/// How far the time that was shown may be from now where no kitchen's time is booked: goods are promised as soon as they are fetched from their shelves.
+const PAST_MS: i64 = 15 * 60_000;
+const AHEAD_MS: i64 = 7 * 86_400_000;
 /// Orders of a member that are being made or kept and that nobody has paid for.
 const MOST_UNPAID: usize = 5;
 
@@ -78,7 +78,7 @@ pub(super) fn place(
         None => None,
     };
     let (rules, decided) = pricing::with_book(db, &shop, (&request.store, request.of, &request.cart, now_ms), |book| {
-        let promise = promise(db, app, &placing)?;
+        let promise = promise(db, app, &shop, &placing)?;
         let rules = pricing::rules(&shop, book, &wish(&placing, promise.as_ref()));
         let decided = match promise {
             Some(promise) => decide(db, app, &shop, book, &placing, promise)?,
@@ -120,11 +120,15 @@ enum Decided {
     Order { priced: Box<Priced>, promise: Promise },
 }
 
-/// When it is ready; `None` for an order of the menu for which no slot is held.
-fn promise(db: &Connection, app: &App, placing: &Placing<'_>) -> Result<Option<Promise>, Fault> {
+/// When it is ready; `None` for an order of the menu for which no slot is held, where a kitchen has any.
+fn promise(db: &Connection, app: &App, shop: &Shop, placing: &Placing<'_>) -> Result<Option<Promise>, Fault> {
     match placing.request.of {
-        OrderOf::Menu => held(db, app, placing),
-        OrderOf::Goods => Ok(Some(of_goods(placing.request.shown.promised_ms, placing.now_ms)?)),
+        OrderOf::Menu if shop.told.kitchen.is_some() => held(db, app, placing),
+        // Goods, and a store in which nothing is made to order.
+        OrderOf::Menu | OrderOf::Goods => {
+            let ready_ms = without_slot(placing.request.shown.promised_ms, placing.now_ms)?;
+            Ok(Some(Promise { ready_ms, deadline_ms: None, slot: None }))
+        }
     }
 }
 
@@ -203,12 +207,12 @@ fn slot_gone(db: &Connection, app: &App, shop: &Shop, book: &MenuBook, placing: 
     Ok(Decided::Question { reason: RejectReason::SlotGone, question: Box::new(question), priced: None })
 }
 
-/// Goods have no slot: what the person saw is what is promised, within reason.
-fn of_goods(shown_ms: i64, now_ms: i64) -> Result<Promise, Refusal> {
-    if shown_ms < now_ms.saturating_sub(GOODS_PAST_MS) || shown_ms > now_ms.saturating_add(GOODS_AHEAD_MS) {
-        return Err(Refusal::invalid("shown.promised_ms of goods is from now on, and within a week"));
+/// Without a slot, what the person saw is what is promised, within reason.
+pub(super) fn without_slot(shown_ms: i64, now_ms: i64) -> Result<i64, Refusal> {
+    if shown_ms < now_ms.saturating_sub(PAST_MS) || shown_ms > now_ms.saturating_add(AHEAD_MS) {
+        return Err(Refusal::invalid("shown.promised_ms of what no kitchen makes is from now on, and within a week"));
     }
-    Ok(Promise { ready_ms: shown_ms, deadline_ms: None, slot: None })
+    Ok(shown_ms)
 }
 
 /// The order before anything of it is decided.
@@ -240,6 +244,7 @@ fn stored(app: &App, shop: &Shop, placing: &Placing<'_>, rules: OrderRules, seat
             tries: PickupTries::default(),
             at_counter_minor: 0,
             refunded_minor: 0,
+            owed_back_minor: 0,
             start_ms: *now_ms,
             ready_at_ms: None,
             nudge_points: 0,

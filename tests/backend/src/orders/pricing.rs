@@ -97,6 +97,9 @@ pub(super) fn check_terms(terms: &OrderTerms, handoff: HandoffMode, method: Paym
     if !terms.handoffs.contains(&handoff) {
         return Err(Refusal::invalid("this store does not hand over in this way: fetch its terms again"));
     }
+    if handoff == HandoffMode::Delivery && method == PaymentMethod::AtCounter {
+        return Err(Refusal::invalid("a delivery has no counter to pay at: name a token"));
+    }
     if !terms.methods.contains(&method) {
         return Err(Refusal::invalid("this store is not paid in this way: fetch its terms again"));
     }

@@ -1,7 +1,8 @@
 //! What the person does about an order.
 
-use noren_rules::cart::{Cart, CartChange, CartProblemKind, OrderSnapshot};
+use noren_rules::cart::{Cart, CartChange, CartProblemKind, OrderSnapshot, PaymentMethod};
 use noren_rules::ids::{DeviceId, MemberId};
+use noren_rules::menu::HandoffMode;
 use noren_rules::order::{OrderActor, OrderEvent, OrderState, PaymentState};
 use noren_rules::points::PointsKind;
 use noren_rules::slots::{PickupTime, make_tasks};
@@ -13,7 +14,7 @@ use super::act::{self, accept_if_paid};
 use super::coupons::{self, Buying};
 use super::pricing::{self, LookedAt, Priced, Wish};
 use super::table::{self, Here, Nearby, Stored};
-use super::view;
+use super::{place, view};
 use crate::app::App;
 use crate::fault::{Fault, Refusal};
 use crate::{devices, members, menus, slots};
@@ -31,6 +32,7 @@ pub(super) fn take(db: &Connection, app: &App, device: &DeviceId, request: &Orde
     match &request.step {
         OrderStep::Cancel => act::act(db, app, &mut stored, &OrderEvent::Cancel, by, now_ms)?,
         OrderStep::PayAtCounter => {
+            pricing::check_terms(&stored.facts.terms, stored.facts.cart.handoff, PaymentMethod::AtCounter)?;
             act::step(db, app, &mut stored, &OrderEvent::PayAtCounter, by, now_ms)?;
             accept_if_paid(db, app, &mut stored, now_ms)?;
             table::save(db, &mut stored, now_ms)?;
@@ -130,6 +132,14 @@ fn edit(db: &Connection, app: &App, stored: Stored, change: &Change<'_>, time: P
     if stored.order.state != OrderState::Submitted || stored.facts.of != OrderOf::Menu {
         return Err(conflict("only an order of the menu that the store has not accepted is changed: cancel it and order anew").into());
     }
+    // The seat and the address were named with the order.
+    let named = |handoff: HandoffMode| matches!(handoff, HandoffMode::DineIn | HandoffMode::Delivery);
+    let (before, after) = (stored.facts.cart.handoff, change.cart.handoff);
+    if before != after && (named(before) || named(after)) {
+        return Err(
+            Refusal::invalid("an order at a table or a delivery stays one, and no other becomes one: cancel it and order anew").into()
+        );
+    }
     undoable(db, &stored, change, |edited| {
         let shop = menus::shop(db, app, &edited.store)?.ok_or_else(no_such_order)?;
         let book = shop.book.as_ref().ok_or_else(no_such_order)?;
@@ -137,18 +147,28 @@ fn edit(db: &Connection, app: &App, stored: Stored, change: &Change<'_>, time: P
         let per_order = shop.told.kitchen.as_ref().map_or(&[][..], |kitchen| kitchen.per_order.as_slice());
         let tasks = make_tasks(&change.cart, book, per_order);
         let slot = match slots::move_to(db, app, &edited.order.id, &tasks, time, change.now_ms)? {
-            Some(Ok(booking)) => booking.slot,
+            Some(Ok(booking)) => Some(booking.slot),
             Some(Err(refusal)) => return Ok(Err(question(None, Vec::new(), Some(refusal)))),
+            None if shop.told.kitchen.is_none() => None,
             None => return Err(conflict("the order's slot is gone: cancel it and order anew").into()),
         };
+        let promised_ms = match slot {
+            Some(slot) => slot.promised_ms,
+            None => place::without_slot(change.shown.promised_ms, change.now_ms)?,
+        };
         give_up_coupons_and_points(db, edited, change.now_ms)?;
-        let priced = match look_at(db, app, edited, change, slot.promised_ms, |_| true)? {
+        let priced = match look_at(db, app, edited, change, promised_ms, |_| true)? {
             Ok(priced) => priced,
             Err(question) => return Ok(Err(question)),
         };
-        let event = OrderEvent::Edit { lines: priced.lines.clone(), promised_ms: slot.promised_ms };
+        // Under the rules that were shown with the new time.
+        let rules = pricing::rules(&shop, book, &wish(edited, change, promised_ms));
+        let event = OrderEvent::Edit { lines: priced.lines.clone(), promised_ms, rules };
         take_up(db, edited, change, priced)?;
-        (edited.facts.time, edited.facts.start_ms, edited.facts.nudge_points) = (time, slot.start_ms, slot.nudge_points);
+        edited.facts.time = time;
+        if let Some(slot) = slot {
+            (edited.facts.start_ms, edited.facts.nudge_points) = (slot.start_ms, slot.nudge_points);
+        }
         act::step(db, app, edited, &event, OrderActor::Person, change.now_ms)?;
         table::number(db, edited)?;
         accept_if_paid(db, app, edited, change.now_ms)?;
@@ -209,16 +229,8 @@ fn give_up_coupons_and_points(db: &Connection, stored: &Stored, now_ms: i64) -> 
     act::add_points(db, stored, PointsKind::Reverse, stored.facts.shown.points, now_ms)
 }
 
-fn look_at(
-    db: &Connection,
-    app: &App,
-    stored: &Stored,
-    change: &Change<'_>,
-    promised_ms: i64,
-    matters: impl Fn(&CartChange) -> bool,
-) -> Result<Result<Priced, OrderQuestion>, Fault> {
-    let shop = menus::shop(db, app, &stored.store)?.ok_or_else(no_such_order)?;
-    let wish = Wish {
+fn wish<'a>(stored: &'a Stored, change: &'a Change<'_>, promised_ms: i64) -> Wish<'a> {
+    Wish {
         device: change.device,
         member: change.member,
         parts: change.parts,
@@ -231,12 +243,27 @@ fn look_at(
         coupons: &stored.facts.willing,
         points: stored.facts.shown.points,
         now_ms: change.now_ms,
-    };
+    }
+}
+
+fn look_at(
+    db: &Connection,
+    app: &App,
+    stored: &Stored,
+    change: &Change<'_>,
+    promised_ms: i64,
+    matters: impl Fn(&CartChange) -> bool,
+) -> Result<Result<Priced, OrderQuestion>, Fault> {
+    let shop = menus::shop(db, app, &stored.store)?.ok_or_else(no_such_order)?;
+    let wish = wish(stored, change, promised_ms);
     let LookedAt { mut changes, priced } =
         pricing::with_book(db, &shop, (&stored.store, stored.facts.of, &change.cart, change.now_ms), |book| {
             pricing::look_at(db, &shop, book, &wish)
         })?;
-    changes.retain(matters);
+    // What has left the menu meanwhile has no price any more: that is what the person is told then.
+    if priced.is_some() {
+        changes.retain(matters);
+    }
     Ok(match priced {
         Some(priced) if changes.is_empty() && priced.snapshot.digest() == change.shown.digest() => Ok(priced),
         priced => Err(question(priced.map(|priced| priced.snapshot), changes, None)),

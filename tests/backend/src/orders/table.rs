@@ -50,6 +50,8 @@ pub(crate) struct Facts {
     pub(crate) at_counter_minor: i64,
     /// Money that was given back.
     pub(crate) refunded_minor: i64,
+    /// What of that the provider has refused to give back so far.
+    pub(crate) owed_back_minor: i64,
     /// When the kitchen has to begin.
     pub(crate) start_ms: i64,
     pub(crate) ready_at_ms: Option<i64>,
@@ -106,7 +108,8 @@ impl Facts {
             shown.lines.iter_mut().for_each(|line| line.note.clear());
         }
         self.cart.declared_age = None;
-        (self.token, self.step_up_url, self.deliver_to, self.nearby, self.here) = (None, None, None, None, None);
+        // The token stays while the order goes on: it says nothing of the person, and goes with the last step.
+        (self.step_up_url, self.deliver_to, self.nearby, self.here) = (None, None, None, None);
         self.avoids.clear();
         self.vehicle.clear();
     }
@@ -256,6 +259,9 @@ pub(crate) fn any_changed_since(db: &Connection, version: u64, most: u32) -> Res
 pub(crate) fn of_store(db: &Connection, store: &StoreId, since_ms: i64) -> Result<Vec<Stored>, Fault> {
     let mut found = all(db, "store = ?1 AND ended_at_ms IS NULL", [store.as_str()])?;
     found.extend(all(db, "store = ?1 AND ended_at_ms > ?2 ORDER BY ended_at_ms DESC", params![store.as_str(), since_ms])?);
+    // Somebody waits for their money.
+    let owing = "store = ?1 AND ended_at_ms <= ?2 AND id IN (SELECT order_id FROM order_effects WHERE state = 'declined')";
+    found.extend(all(db, owing, params![store.as_str(), since_ms])?);
     Ok(found)
 }
 
@@ -264,9 +270,9 @@ pub(crate) fn promised_between(db: &Connection, store: &StoreId, from_ms: i64, u
     all(db, PROMISED_BETWEEN, params![store.as_str(), from_ms, until_ms])
 }
 
-/// Orders of a session at a table that are not over.
-pub(crate) fn open_of_seat(db: &Connection, seat: &SeatSessionId) -> Result<Vec<Stored>, Fault> {
-    all(db, "seat = ?1 AND ended_at_ms IS NULL", [seat.as_str()])
+/// Orders of a session at a table.
+pub(crate) fn of_seat(db: &Connection, seat: &SeatSessionId) -> Result<Vec<Stored>, Fault> {
+    all(db, "seat = ?1", [seat.as_str()])
 }
 
 /// The order of a store that this pickup code or pass hands over.
@@ -277,8 +283,16 @@ pub(crate) fn by_code(db: &Connection, store: &StoreId, code: &PickupCode) -> Re
 }
 
 /// Orders for which the clock has something to do, at most `most`.
-pub(crate) fn due(db: &Connection, now_ms: i64, most: u32) -> Result<Vec<Stored>, Fault> {
-    all(db, "due_ms <= ?1 ORDER BY due_ms, id LIMIT ?2", params![now_ms, most])
+pub(crate) fn due(db: &Connection, now_ms: i64, most: u32) -> Result<Vec<OrderId>, Fault> {
+    let mut statement = db.prepare_cached("SELECT id FROM orders WHERE due_ms <= ?1 ORDER BY due_ms, id LIMIT ?2")?;
+    let rows = statement.query_map(params![now_ms, most], |row| row.get(0).map(OrderId))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The clock looks at an order again at another time.
+pub(crate) fn look_later(db: &Connection, id: &OrderId, at_ms: i64) -> Result<(), Fault> {
+    db.prepare_cached("UPDATE orders SET due_ms = ?2 WHERE id = ?1")?.execute(params![id.as_str(), at_ms])?;
+    Ok(())
 }
 
 /// True when there is such an order.

@@ -33,7 +33,7 @@ pub(crate) fn view(stored: &Stored, now_ms: i64) -> OrderView {
         lines: lines.collect(),
         currency: facts.terms.currency.clone(),
         to_pay_minor: order.left_minor().saturating_add(facts.refunded_minor),
-        refunded_minor: facts.refunded_minor,
+        refunded_minor: facts.refunded_minor.saturating_sub(facts.owed_back_minor),
         placed_at_ms: stored.placed_at_ms,
         promised_ms: order.promised_ms,
         late: order.late,

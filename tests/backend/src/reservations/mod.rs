@@ -6,7 +6,7 @@ mod tests;
 
 #[cfg(test)]
 use orders::of_order;
-pub(crate) use orders::{GoodsNews, GoodsOf, drop_pieces, hand_over_order, news, release_order, reserve_for_order};
+pub(crate) use orders::{GoodsNews, GoodsOf, drop_pieces, hand_over_order, news, news_of_order, release_order, reserve_for_order};
 
 use noren_rules::holds::{HoldState, HoldTimes};
 use noren_rules::ids::{HoldId, MemberId, OrderId, Sku, StoreId};

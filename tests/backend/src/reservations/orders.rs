@@ -152,6 +152,21 @@ pub(crate) fn hand_over_order(db: &Connection, app: &Shared, order: &OrderId, no
     })
 }
 
+/// What the staff has found of an order's goods so far.
+pub(crate) fn news_of_order(db: &Connection, order: &OrderId) -> Result<Vec<GoodsNews>, Fault> {
+    let goods = of_order(db, order)?;
+    let mut news: Vec<GoodsNews> = Vec::new();
+    for found in &goods {
+        for one in self::news(db, found)? {
+            // That all are picked is said of each of them.
+            if !matches!(one, GoodsNews::AllPicked { .. }) || !news.contains(&one) {
+                news.push(one);
+            }
+        }
+    }
+    Ok(news)
+}
+
 /// What an order is told after the staff did something about one of its variants.
 pub(crate) fn news(db: &Connection, goods: &Reservation) -> Result<Vec<GoodsNews>, Fault> {
     let Some(order) = &goods.order else { return Ok(Vec::new()) };

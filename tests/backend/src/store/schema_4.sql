@@ -82,10 +82,10 @@ CREATE INDEX orders_by_due ON orders (due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX orders_by_code ON orders (pickup_code) WHERE pickup_code IS NOT NULL;
 CREATE INDEX orders_by_pass ON orders (pass) WHERE pass IS NOT NULL;
 -- What follows from a step, by its key. state: 'due' for a call to the payment provider, 'asked' once it may have been sent, 'waits' for the person,
--- 'done', 'refused'. What needs no provider is done with the step. ask_ms: when it is asked, or asked again.
+-- 'done', 'refused', 'declined' for money that the provider refuses to give back: asked again under a new key, which `refused` counts. What needs no provider is done with the step. ask_ms: when it is asked, or asked again.
 CREATE TABLE order_effects (
     seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, order_id TEXT NOT NULL, effect TEXT NOT NULL, state TEXT NOT NULL,
-    ask_ms INTEGER NOT NULL, tries INTEGER NOT NULL
+    ask_ms INTEGER NOT NULL, tries INTEGER NOT NULL, refused INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX order_effects_by_order ON order_effects (order_id, seq);
-CREATE INDEX order_effects_due ON order_effects (ask_ms) WHERE state IN ('due', 'asked');
+CREATE INDEX order_effects_due ON order_effects (ask_ms) WHERE state IN ('due', 'asked', 'declined');

@@ -28,7 +28,7 @@ def order(number: int, state: str, start_min: int, promised_min: int, lines: lis
     plain = {
         "id": f"order{number:011d}", "of": "menu", "state": state, "payment": "paid", "call_number": number, "handoff": "counter_pickup",
         "tax_handoff": "take_out", "start_min": start_min, "promised_min": promised_min, "late_min": max(0, -promised_min), "lines": lines,
-        "avoids": [], "least_age": None, "eta_min": None, "spot": "", "vehicle": "", "seat": None, "shelf": None, "to_collect_minor": 0,
+        "avoids": [], "least_age": None, "eta_min": None, "spot": "", "vehicle": "", "seat": None, "shelf": None, "to_collect_minor": 0, "owed_back_minor": 0,
         "currency": "JPY", "tries_left": 5, "version": 1,
     }  # fmt: skip
     return plain | more

@@ -234,3 +234,25 @@ async fn at_a_table_one_orders_into_its_session() {
     assert!(cafe.kitchen().await.seats.iter().all(|seat| seat.seat != "4"));
     cafe.world.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_found_before_the_store_accepted_counts_once_it_does() {
+    let cafe = shop().await;
+    let terms = OrderTerms { auto_accept: false, ..cafe.terms.clone() };
+    cafe.world.put_menus(&PutMenus { terms: vec![terms.clone()], ..crate::menus::nothing() }).await.ok::<Kept>();
+    let cafe = Cafe { terms, ..cafe };
+    cafe.order_goods(1, &[("mug", 2), ("plate", 1)]).await;
+    cafe.order_goods(2, &[("bowl", 1)]).await;
+    cafe.fetched("mug", picked("B-1")).await;
+    cafe.fetched("plate", TaskDone::NotFound).await;
+    cafe.fetched("bowl", TaskDone::NotFound).await;
+    assert_eq!(cafe.view(&order_id(1)).await.state, OrderState::Submitted);
+    for number in [1, 2] {
+        cafe.staff(&order_id(number), KitchenStep::Accept).await;
+    }
+    let view = cafe.view(&order_id(1)).await;
+    assert_eq!((view.state, view.lines[1].given_back, view.to_pay_minor), (OrderState::Ready, 1, 2 * 1_990));
+    assert_eq!(view.shelf.as_deref(), Some("B-1"));
+    assert_eq!(cafe.view(&order_id(2)).await.state, OrderState::Canceled);
+    cafe.world.stop().await;
+}

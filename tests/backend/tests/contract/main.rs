@@ -22,6 +22,7 @@ mod menus;
 mod one_dimensional;
 mod openapi;
 mod operator;
+mod order_ends;
 mod order_events;
 mod order_extras;
 mod order_hand_over;

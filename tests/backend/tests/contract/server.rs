@@ -78,6 +78,8 @@ async fn demo_pins_and_the_demo_token_stay_on_loopback() {
     let token = Some("a-token-of-its-own");
     assert_eq!(world.post(paths::TILL_CARDS, token, "k", &cards(true)).await.refused(403), Reason::Forbidden);
     world.post(paths::TILL_CARDS, token, "k", &cards(false)).await.ok::<RegisteredCards>();
+    // Nor does anybody pay there with a sandbox's money.
+    assert!(!directory.path().join(noren_backend::SANDBOX_FILE).exists());
     world.stop().await;
     let world = world_in(directory.path(), &clock).await;
     world.register(&["2"], true).await;

@@ -11,6 +11,7 @@ use noren_rules::cart::CartLine;
 use noren_rules::ids::{AllergenId, MenuItemId, OrderId, StoreId};
 use noren_rules::menu::HandoffMode;
 use noren_rules::slots::PickupTime;
+use noren_rules::tax::TaxHandoff;
 
 use crate::app_core::AppCore;
 use crate::cancel::CancelToken;
@@ -54,12 +55,27 @@ impl AppCore {
         Ok(self.noren().ordering().menu(&store, handoff, at_ms)?)
     }
 
-    /// An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+    /// An item with its groups, a line with their defaults to begin with, what is sold out of it and what it holds of allergens, for a hand-over at a
+    /// moment: the store's usual one, now, where they are absent. Local.
     ///
     /// # Errors
     /// `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
-    pub fn menu_item(&self, store: StoreId, item: MenuItemId, handoff: Option<HandoffMode>) -> Result<MenuItemDetail, NorenError> {
-        Ok(self.noren().ordering().item(&store, &item, handoff)?)
+    pub fn menu_item(
+        &self,
+        store: StoreId,
+        item: MenuItemId,
+        handoff: Option<HandoffMode>,
+        at_ms: Option<i64>,
+    ) -> Result<MenuItemDetail, NorenError> {
+        Ok(self.noren().ordering().item(&store, &item, handoff, at_ms)?)
+    }
+
+    /// What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local.
+    ///
+    /// # Errors
+    /// `Ordering`: `NoMenu`, `Storage`.
+    pub fn line_minor(&self, store: StoreId, line: CartLine, tax_handoff: TaxHandoff) -> Result<Option<i64>, NorenError> {
+        Ok(self.noren().ordering().line_minor(&store, &line, tax_handoff)?)
     }
 
     /// What a line, as it is chosen so far, holds of every listed allergen, and of what the person avoids. Local.

@@ -171,6 +171,15 @@ impl AppCore {
         run(cancel, async move { ordering.seat(&code, store.as_ref(), check_in).await }).await
     }
 
+    /// Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+    ///
+    /// # Errors
+    /// As for `open_seat`.
+    pub async fn refresh_seat(&self, cancel: Option<Arc<CancelToken>>) -> Result<Option<SeatSession>, NorenError> {
+        let ordering = self.noren().ordering();
+        run(cancel, async move { ordering.refresh_seat().await }).await
+    }
+
     /// The session at a table that was opened last on this phone. Local.
     ///
     /// # Errors

@@ -464,9 +464,13 @@ class NorenApp:
         """A store's menu for a hand-over at a moment: the usual one, now, where they are absent."""
         return await self._local(AppCore.menu, store, handoff, at_ms)
 
-    async def menu_item(self, store: str, item: str, handoff: HandoffMode | None = None) -> MenuItemDetail:
+    async def menu_item(self, store: str, item: str, handoff: HandoffMode | None = None, at_ms: int | None = None) -> MenuItemDetail:
         """An item with its groups, a line with their defaults to begin with, and what it holds of allergens."""
-        return await self._local(AppCore.menu_item, store, item, handoff)
+        return await self._local(AppCore.menu_item, store, item, handoff, at_ms)
+
+    async def line_minor(self, store: str, line: CartLine, tax_handoff: TaxHandoff) -> int | None:
+        """What one piece of a line costs as it is chosen so far, in minor units, tax included; None where it is not sold so."""
+        return await self._local(AppCore.line_minor, store, line, tax_handoff)
 
     async def line_allergens(self, store: str, line: CartLine) -> list[AllergenNote]:
         """What a line, as it is chosen so far, holds of every listed allergen. Unknown is not free."""
@@ -658,6 +662,10 @@ class NorenApp:
     async def open_seat(self, code: str, *, store: str | None = None, check_in: str | None = None) -> SeatSession:
         """A seat's code was scanned."""
         return await self._remote(AppCore.open_seat, code, store, check_in)
+
+    async def refresh_seat(self) -> SeatSession | None:
+        """Asks whether a session that waits for the staff is open by now."""
+        return await self._remote(AppCore.refresh_seat)
 
     async def seat_session(self) -> SeatSession | None:
         """The session at a table that was opened last on this phone."""

@@ -154,7 +154,8 @@ async def test_order_ahead_from_the_menu_to_the_receipt(diner, phone):
     assert [item.id for item in menu.sections[0].items] == ["burger", "tea"]
     assert (menu.handoff, menu.status.sold_out, menu.store_name["en"]) == (HandoffMode.COUNTER_PICKUP, [], "Shibuya")
     burger = await app.menu_item(STORE, "burger")
-    assert [group.id for group in burger.groups] == ["bun"] and burger.line.seen_minor == 540
+    assert ([group.id for group in burger.groups], burger.sold_out_modifiers, burger.line.seen_minor) == (["bun"], [], None)
+    assert await app.line_minor(STORE, burger.line, TaxHandoff.TAKE_OUT) == 540
     await app.avoid_allergens("wheat")
     assert await app.avoided_allergens() == ["wheat"]
     assert [note.allergen for note in await app.line_allergens(STORE, burger.line) if note.avoided] == ["wheat"]

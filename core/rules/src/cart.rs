@@ -18,7 +18,7 @@ mod snapshot;
 mod texts;
 
 pub use changes::CartChange;
-pub use pricing::{CouponTerms, PointsMode, PointsTerms, PriceError, PriceTerms, PricedCart, PricedLine, PricedOf, price};
+pub use pricing::{CouponTerms, DELIVERY_FEE, PointsMode, PointsTerms, PriceError, PriceTerms, PricedCart, PricedLine, PricedOf, price};
 pub use problems::{CartMoment, CartProblem, CartProblemKind};
 pub use snapshot::{CancelTerms, CaptureTime, OrderSnapshot, PaymentMethod, SnapshotLine, SnapshotModifier, SnapshotRow, SnapshotTerms};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use noren_rules::best_set::Coupon;
-use noren_rules::cart::{Cart, CouponTerms, OrderSnapshot, PaymentMethod, PricedCart, PricedOf};
+use noren_rules::cart::{Cart, CouponTerms, DELIVERY_FEE, OrderSnapshot, PaymentMethod, PricedCart, PricedOf};
 use noren_rules::checkout::Checkout;
 use noren_rules::slots::PickupTime;
 use noren_rules::wire::OrderLineView;
@@ -155,12 +155,12 @@ fn totals(facts: &Facts, cart: &Cart, currency: &str, priced: &PricedCart<'_>) -
     }
 }
 
-/// A line as an order shows it, until the backend says it.
+/// A line as an order shows it, until the backend says it: named as the backend does.
 fn line_view(line: &noren_rules::cart::PricedLine<'_>) -> OrderLineView {
     let (titles, sku) = match line.of {
         PricedOf::Item(item) => (item.title.clone(), item.sku.clone()),
-        PricedOf::Modifier(item, modifier) => (modifier.title.clone(), item.sku.clone()),
-        PricedOf::DeliveryFee => ([("ja", "配達料"), ("en", "Delivery fee")].into(), "".into()),
+        PricedOf::Modifier(_, modifier) => (modifier.title.clone(), modifier.id.as_str().into()),
+        PricedOf::DeliveryFee => ([("ja", "配達料"), ("en", "Delivery fee")].into(), DELIVERY_FEE.into()),
     };
     OrderLineView { titles, sku, pieces: line.pieces, given_back: 0, gross_minor: line.gross_minor }
 }

@@ -1,6 +1,8 @@
 //! The usual: named carts, and what was ordered once and is wanted again.
 
-use noren_rules::cart::{Cart, CartLine};
+use std::collections::BTreeSet;
+
+use noren_rules::cart::{Cart, CartLine, CartModifier, DELIVERY_FEE};
 use noren_rules::ids::{MemberId, OrderId, ReceiptId};
 use noren_rules::menu::MenuBook;
 use noren_rules::offers::Texts;
@@ -10,6 +12,7 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
 use super::carts::{check, refuse_card_number};
+use super::placed::Placed;
 use super::{CartOf, FavouriteCart, OrderingError, OrderingService, ReorderedCart};
 use crate::platform::Change;
 use crate::storage::seal::Place;
@@ -109,20 +112,14 @@ impl OrderingService {
     /// `NoSuchOrder`, `NoMenu`, `Unresolved`, `NotEnrolled`, `Storage`.
     pub fn reorder(&self, order: &OrderId) -> Result<ReorderedCart, OrderingError> {
         if let Some(note) = self.core.ordering.placed(order, &self.member()?)? {
-            let titled = |line: &CartLine| {
-                let at = note.placed.cart.lines.iter().position(|known| known == line);
-                // Modifiers of another tax class are lines of their own, behind their item.
-                let shown = at.and_then(|at| note.placed.lines.get(at)).filter(|_| note.placed.lines.len() == note.placed.cart.lines.len());
-                shown.map_or_else(|| fallback(line), |shown| shown.titles.clone())
-            };
-            let lines = note.placed.cart.lines.iter().map(|line| (line.clone(), titled(line))).collect();
+            let mut titles = titles_of(&note.placed).into_iter();
+            let lines = note.placed.cart.lines.iter().map(|line| (line.clone(), titles.next().unwrap_or_else(untitled))).collect();
             return self.again(&note.placed.of, &note.placed.cart, lines);
         }
         let view = self.order(order)?.order;
         let of = CartOf { store: view.store.clone(), of: view.of };
         let cart = Cart { lines: Vec::new(), ..Cart::new(view.handoff, view.tax_handoff) };
-        let wanted = view.lines.into_iter().filter(|line| !line.sku.as_str().is_empty());
-        let wanted = wanted.map(|line| (line.sku.0, i64::from(line.pieces), line.titles)).collect();
+        let wanted = view.lines.into_iter().map(|line| (line.sku.0, i64::from(line.pieces), line.titles)).collect();
         self.again_by_sku(&of, &cart, wanted)
     }
 
@@ -160,9 +157,16 @@ impl OrderingService {
         let counter = self.counter(of, &named)?;
         let book = counter.book()?;
         let mut lines: Vec<(CartLine, Texts)> = Vec::with_capacity(wanted.len());
+        let is_part = |sku: &str| {
+            sku == DELIVERY_FEE || book.menu().groups.iter().flat_map(|group| &group.modifiers).any(|one| one.id.as_str() == sku)
+        };
         for (sku, quantity, titles) in wanted {
             let pieces = u32::try_from(quantity).unwrap_or(1).clamp(1, noren_rules::cart::MAX_LINE_PIECES);
             let item = book.menu().items.iter().find(|item| item.sku.as_str() == sku);
+            // A modifier of another tax class, and the fee, are lines of their own: nobody orders them alone.
+            if item.is_none() && is_part(&sku) {
+                continue;
+            }
             let of_item = item.and_then(|item| CartLine::of(book, &item.id, pieces, cart.tax_handoff));
             lines.push((of_item.unwrap_or_else(|| line(&sku, pieces)), titles));
         }
@@ -206,9 +210,24 @@ fn place(row: &str) -> Place<'_> {
 }
 
 fn title(book: Option<&MenuBook>, line: &CartLine) -> Texts {
-    book.and_then(|book| book.item(&line.item)).map_or_else(|| fallback(line), |item| item.title.clone())
+    book.and_then(|book| book.item(&line.item)).map_or_else(untitled, |item| item.title.clone())
 }
 
-fn fallback(line: &CartLine) -> Texts {
-    Texts([("ja".to_owned(), line.item.0.clone())].into())
+/// For what nobody knows the title of any more.
+fn untitled() -> Texts {
+    [("ja", "メニューにない商品"), ("en", "An item that is not on the menu any more")].into()
+}
+
+/// The titles of the lines of a cart, as it was ordered. A modifier of another tax class, behind its item, and the fee are lines of an order, too.
+fn titles_of(placed: &Placed) -> Vec<Texts> {
+    let mut open: Vec<&CartModifier> = placed.cart.lines.iter().flat_map(|line| &line.modifiers).collect();
+    let mut parts: BTreeSet<&str> = [DELIVERY_FEE].into();
+    while let Some(chosen) = open.pop() {
+        parts.insert(chosen.modifier.as_str());
+        open.extend(&chosen.modifiers);
+    }
+    let of_cart = placed.lines.iter().filter(|line| !parts.contains(line.sku.as_str()));
+    let titles: Vec<Texts> = of_cart.map(|line| line.titles.clone()).collect();
+    // As many as there are lines, or nobody knows whose they are.
+    if titles.len() == placed.cart.lines.len() { titles } else { Vec::new() }
 }

@@ -1,12 +1,14 @@
 //! Menus and statuses: fetched, kept, and shown with no network.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use noren_rules::cart::CartLine;
-use noren_rules::ids::{AllergenId, MenuItemId, StoreId};
+use noren_rules::ids::{AllergenId, MenuItemId, ModifierId, StoreId};
 use noren_rules::menu::allergens::ListedAllergen;
-use noren_rules::menu::{HandoffMode, MenuBook, MenuItem};
+use noren_rules::menu::{HandoffMode, MenuBook, MenuItem, MenuThing};
 use noren_rules::tax::TaxHandoff;
 use noren_rules::wire::MenuStatus;
-use std::sync::Arc;
 
 use super::shelf::{self, KeptMenu, groups_of, is_sold_out, usual_tax_handoff};
 use super::{MenuItemDetail, MenuItemView, MenuSectionView, MenuView, OrderingError, OrderingService, StoreStatus, endpoints};
@@ -109,24 +111,36 @@ impl OrderingService {
         })
     }
 
-    /// An item with its groups, their defaults, and what it holds of allergens, for a hand-over now. Local, at once.
+    /// An item with its groups, their defaults, and what it holds of allergens, for a hand-over at a moment: the store's usual one,
+    /// now, where they are absent. Local, at once.
     ///
     /// # Errors
     /// `NoMenu`, `NoSuchItem`, `Storage`.
-    pub fn item(&self, store: &StoreId, item: &MenuItemId, handoff: Option<HandoffMode>) -> Result<MenuItemDetail, OrderingError> {
+    pub fn item(
+        &self,
+        store: &StoreId,
+        item: &MenuItemId,
+        handoff: Option<HandoffMode>,
+        at_ms: Option<i64>,
+    ) -> Result<MenuItemDetail, OrderingError> {
         let (kept, _) = self.kept_menu(store)?;
         let book = kept.book.as_ref().ok_or(OrderingError::NoMenu)?;
         let found = book.item(item).ok_or(OrderingError::NoSuchItem)?;
         let status = self.core.ordering.status(store)?;
-        let at_ms = self.core.clock.now().now_ms;
+        let at_ms = at_ms.unwrap_or(self.core.clock.now().now_ms);
         let (listed, avoided) = (kept.listed(at_ms), self.avoided()?);
         let tax_handoff = usual_tax_handoff(handoff.unwrap_or(kept.usual_handoff()));
         let shown = Shown { book, status: status.as_ref(), listed: &listed, avoided: &avoided, tax_handoff, at_ms };
         let line = CartLine::of(book, item, 1, tax_handoff).ok_or(OrderingError::NoSuchItem)?;
+        let groups = groups_of(book, found);
+        let modifiers = groups.iter().flat_map(|group| &group.modifiers).map(|modifier| modifier.id.clone());
+        let gone: BTreeSet<ModifierId> =
+            modifiers.filter(|id| is_sold_out(status.as_ref(), &MenuThing::Modifier(id.clone()), at_ms)).collect();
         Ok(MenuItemDetail {
             view: item_view(&shown, found),
             item: found.clone(),
-            groups: groups_of(book, found),
+            sold_out_modifiers: gone.into_iter().collect(),
+            groups,
             allergens: shelf::notes(&listed, &line.allergens(book, &listed), &avoided),
             // Its price is marked when it is put into the cart: what is chosen until then changes it.
             line: CartLine { seen_minor: None, ..line },
@@ -186,7 +200,7 @@ fn item_view(shown: &Shown<'_>, item: &MenuItem) -> MenuItemView {
         title: item.title.clone(),
         description: item.description.clone(),
         price_minor: line.and_then(|line| line.seen_minor),
-        sold_out: is_sold_out(shown.status, &item.id, shown.at_ms),
+        sold_out: is_sold_out(shown.status, &MenuThing::Item(item.id.clone()), shown.at_ms),
         groups: item.groups.clone(),
         least_age: item.least_age,
         warnings: shelf::warnings(shelf::notes(shown.listed, &sum, shown.avoided)),

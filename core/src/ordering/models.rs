@@ -1,7 +1,7 @@
 //! Menus, carts and checks, as the app shows them.
 
 use noren_rules::cart::{Cart, CartChange, CartProblem, PaymentMethod, PointsMode};
-use noren_rules::ids::{AllergenId, MenuItemId, ModifierGroupId, OrderId, StoreId};
+use noren_rules::ids::{AllergenId, MenuItemId, ModifierGroupId, ModifierId, OrderId, StoreId};
 use noren_rules::menu::allergens::{AllergenLevel, AllergenState};
 use noren_rules::menu::{HandoffMode, MenuItem, ModifierGroup, SoldOut};
 use noren_rules::offers::Texts;
@@ -125,6 +125,8 @@ pub struct MenuItemDetail {
     pub item: MenuItem,
     /// Every group that it opens, nested ones after those around them.
     pub groups: Vec<ModifierGroup>,
+    /// The modifiers in them that are sold out then.
+    pub sold_out_modifiers: Vec<ModifierId>,
     /// A line of one piece with the defaults: what to begin with. What it costs as it is chosen so far: [`super::OrderingService::line_minor`].
     pub line: noren_rules::cart::CartLine,
     /// What it holds of every allergen that is listed on the day, with the defaults.

@@ -158,7 +158,7 @@ impl OrderingService {
         let waiting = note.filter(|note| note.answer.is_none());
         let (words_ja, words_en) = words(&order, waiting.filter(|_| heard.is_none()));
         Ok(PlacedOrder {
-            question: question.map(|question| self.question_view(&order, question)).transpose()?,
+            question: question.map(|question| self.question_view(&order, question, note)).transpose()?,
             refused,
             is_heard,
             waiting: waiting.map(|note| note.key.clone()),
@@ -169,17 +169,25 @@ impl OrderingService {
         })
     }
 
-    fn question_view(&self, order: &OrderView, question: OrderQuestion) -> Result<OrderQuestionView, OrderingError> {
+    fn question_view(
+        &self,
+        order: &OrderView,
+        question: OrderQuestion,
+        note: Option<&PlacedNote>,
+    ) -> Result<OrderQuestionView, OrderingError> {
         let kept = self.core.ordering.menu(&order.store)?;
-        let offset = kept.as_ref().map_or(0, |(kept, _)| kept.terms.utc_offset_min);
+        // The store's clock: by its menu, or by what was shown of the order. Without either a time would be told by another clock.
+        let of_shown = question.shown_now.as_ref().or(note.map(|note| &note.placed.shown)).map(|shown| shown.utc_offset_min);
+        let offset = kept.as_ref().map(|(kept, _)| kept.terms.utc_offset_min).or(of_shown);
+        let slot = question.slot.as_ref().zip(offset);
         let book = kept.as_ref().and_then(|(kept, _)| kept.book.as_ref()).filter(|_| order.of == OrderOf::Menu);
         let rows = |rows: fn(&noren_rules::cart::OrderSnapshot) -> Vec<noren_rules::cart::SnapshotRow>| {
             question.shown_now.as_ref().map(rows).unwrap_or_default()
         };
         Ok(OrderQuestionView {
             changes: book.map(|book| change_views(book, question.changes.clone())).unwrap_or_default(),
-            slot_ja: question.slot.as_ref().map(|slot| slot.text_ja(offset)).unwrap_or_default(),
-            slot_en: question.slot.as_ref().map(|slot| slot.text_en(offset)).unwrap_or_default(),
+            slot_ja: slot.map(|(slot, offset)| slot.text_ja(offset)).unwrap_or_default(),
+            slot_en: slot.map(|(slot, offset)| slot.text_en(offset)).unwrap_or_default(),
             now_ja: rows(noren_rules::cart::OrderSnapshot::rows_ja),
             now_en: rows(noren_rules::cart::OrderSnapshot::rows_en),
             question,

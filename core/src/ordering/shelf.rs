@@ -1,9 +1,9 @@
 //! A store's menu, opened: the checked menu, the kitchen's plan, and who sells.
 
 use noren_rules::dates::local_date;
-use noren_rules::ids::{AllergenId, MenuItemId};
+use noren_rules::ids::AllergenId;
 use noren_rules::menu::allergens::{AllergenState, ListedAllergen};
-use noren_rules::menu::{HandoffMode, MenuBook, MenuItem, ModifierGroup};
+use noren_rules::menu::{HandoffMode, MenuBook, MenuItem, MenuThing, ModifierGroup};
 use noren_rules::slots::{KitchenBook, KitchenPlan};
 use noren_rules::tax::{TaxHandoff, TaxTable};
 use noren_rules::wire::{MenuStatus, OrderTerms, StoreMenu};
@@ -65,10 +65,9 @@ pub(super) fn groups_of(book: &MenuBook, item: &MenuItem) -> Vec<ModifierGroup> 
     found
 }
 
-/// True when an item is sold out for a hand-over at a moment.
-pub(super) fn is_sold_out(status: Option<&MenuStatus>, item: &MenuItemId, at_ms: i64) -> bool {
-    let of_item = |thing: &noren_rules::menu::MenuThing| matches!(thing, noren_rules::menu::MenuThing::Item(id) if id == item);
-    status.is_some_and(|status| status.sold_out.iter().any(|sold_out| of_item(&sold_out.thing) && sold_out.holds_at(at_ms)))
+/// True when an item or a modifier is sold out for a hand-over at a moment.
+pub(super) fn is_sold_out(status: Option<&MenuStatus>, thing: &MenuThing, at_ms: i64) -> bool {
+    status.is_some_and(|status| status.sold_out.iter().any(|sold_out| sold_out.thing == *thing && sold_out.holds_at(at_ms)))
 }
 
 /// What stands in a sum, with titles, and whether the person avoids it. What is avoided and not listed is unknown.

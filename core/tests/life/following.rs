@@ -178,3 +178,91 @@ async fn of_another_member_s_orders_no_answer_stays() {
     noren.member().renew_if_due().await.unwrap();
     assert_eq!(kept(), 0);
 }
+
+#[tokio::test]
+async fn an_order_of_another_phone_comes_back_without_what_nobody_orders_alone() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    let order = ordered(&noren).await;
+    let other = OrderId::from("another2phone234");
+    let row = |sku: &str| OrderLineView {
+        titles: [("ja", sku), ("en", sku)].into(),
+        sku: sku.into(),
+        pieces: 1,
+        given_back: 0,
+        gross_minor: 100,
+    };
+    phone.server.kitchen(|kitchen| {
+        let request = OrderRequest { id: other.clone(), ..kitchen.orders[0].request.clone() };
+        // As the backend names them: a modifier of another tax class by its own id, and the fee.
+        let lines = ["sku-burger", "cheese", "sku-soup", "delivery_fee"].map(row).to_vec();
+        let view = OrderView { id: other.clone(), lines, ..kitchen.view(&order).clone() };
+        kitchen.orders.push(TakenOrder { request, answer: OrderAnswer { order: view, question: None } });
+    });
+    noren.ordering().refresh_orders().await.unwrap();
+    let again = noren.ordering().reorder(&other).unwrap();
+    assert_eq!(again.cart.cart.lines, [line(&noren, "burger", 1)]);
+    assert_eq!(again.vanished.iter().map(|titles| titles.get("en")).collect::<Vec<_>>(), ["sku-soup"]);
+}
+
+#[tokio::test]
+async fn what_vanished_is_named_as_it_was_called_then() {
+    let phone = Phone::new();
+    phone.server.kitchen(|kitchen| {
+        kitchen.opens("s1");
+        let menu = kitchen.menus.get_mut(&s1().store).unwrap().menu.as_mut().unwrap();
+        menu.items[0].title = [("ja", "バーガー"), ("en", "Hamburger")].into();
+        menu.groups[1].modifiers[0].tax_class = Some(noren_rules::tax::TaxClass::Alcohol);
+    });
+    let noren = phone.enrolled().await;
+    let ordering = noren.ordering();
+    ordering.refresh(&s1().store).await.unwrap();
+    ordering.refresh_status(std::slice::from_ref(&s1().store)).await.unwrap();
+    let mut chosen = line(&noren, "burger", 1);
+    chosen.seen_minor = None;
+    let cheese = noren_rules::cart::CartModifier { group: "toppings".into(), modifier: "cheese".into(), quantity: 1, modifiers: vec![] };
+    chosen.modifiers.push(cheese);
+    ordering.add(&s1(), &chosen).unwrap();
+    ordering.hold_slot(&s1(), noren_rules::slots::PickupTime::Asap).await.unwrap();
+    let order = ordering.review(&s1(), &by_token()).unwrap().order;
+    ordering.place(&order, &tap()).unwrap();
+    ordering.resolve(&order).await.unwrap();
+    phone.server.kitchen(|kitchen| {
+        let menu = kitchen.menus.get_mut(&s1().store).unwrap().menu.as_mut().unwrap();
+        menu.items.retain(|item| item.id.as_str() != "burger");
+        menu.sections[0].items.retain(|item| item.as_str() != "burger");
+        menu.groups.clear();
+        menu.version += 1;
+    });
+    ordering.refresh(&s1().store).await.unwrap();
+    let vanished = ordering.reorder(&order).unwrap().vanished;
+    assert_eq!(vanished.iter().map(|titles| titles.get("ja")).collect::<Vec<_>>(), ["バーガー"]);
+}
+
+#[tokio::test]
+async fn a_time_is_told_by_the_store_s_clock_without_its_menu() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    let review = reviewed(&noren).await;
+    // The kitchen gave it to somebody else.
+    phone.server.kitchen(|kitchen| {
+        let slot = noren_rules::slots::PickupSlot {
+            promised_ms: NOON_MS,
+            ready_ms: NOON_MS,
+            start_ms: NOON_MS,
+            load_permille: 0,
+            nudge_points: 0,
+        };
+        let reason = noren_rules::slots::SlotRefusalReason::Full { station: "grill".into() };
+        let slot = Some(noren_rules::slots::SlotRefusal { reason, same_day: vec![slot], later: vec![] });
+        kitchen.asks.push_back(OrderQuestion { changes: vec![], slot, short: vec![], shown_now: None });
+    });
+    noren.ordering().place(&review.order, &tap()).unwrap();
+    noren.ordering().resolve(&review.order).await.unwrap();
+    let words = |noren: &noren_core::Noren| noren.ordering().order(&review.order).unwrap().question.unwrap().slot_ja;
+    let with_menu = words(&noren);
+    assert!(with_menu.contains("12:00"), "{with_menu}");
+    drop(noren);
+    rusqlite::Connection::open(phone.files().join("cache.db")).unwrap().execute("DELETE FROM menus", []).unwrap();
+    assert_eq!(words(&phone.open()), with_menu);
+}

@@ -476,6 +476,6 @@ impl Phone {
 }
 
 pub fn line(noren: &Noren, item: &str, quantity: u32) -> CartLine {
-    let detail = noren.ordering().item(&"s1".into(), &item.into(), None).unwrap();
+    let detail = noren.ordering().item(&"s1".into(), &item.into(), None, None).unwrap();
     CartLine { quantity, seen_minor: detail.view.price_minor, ..detail.line }
 }

@@ -32,9 +32,9 @@ async fn a_menu_is_readable_offline_by_hand_over_and_time() {
     assert_eq!(titles(&menu), ["all day"], "breakfast is over at 11:40");
     let tomorrow = ordering.menu(&"s1".into(), Some(HandoffMode::DineIn), Some(START_MS + 21 * 3_600_000)).unwrap();
     assert_eq!(titles(&tomorrow), ["all day", "breakfast"]);
-    let burger = ordering.item(&"s1".into(), &"burger".into(), None).unwrap();
+    let burger = ordering.item(&"s1".into(), &"burger".into(), None, None).unwrap();
     assert_eq!((burger.groups.len(), burger.line.modifiers.len(), burger.view.price_minor), (2, 1, Some(540)));
-    assert_eq!(ordering.item(&"s1".into(), &"pizza".into(), None), Err(OrderingError::NoSuchItem));
+    assert_eq!(ordering.item(&"s1".into(), &"pizza".into(), None, None), Err(OrderingError::NoSuchItem));
     assert_eq!(ordering.menu(&"s2".into(), None, None), Err(OrderingError::NoMenu));
     assert_eq!(ordering.status(&["s1".into(), "s2".into()]).unwrap()[1].as_of_ms, None);
 }
@@ -56,6 +56,15 @@ async fn the_minutes_news_are_pulled_cheaply_and_say_when_the_menu_is_old() {
     assert!(status.menu_is_old && status.mode == StoreMode::Paused { until_ms: None });
     let sold_out = |at_ms| ordering.menu(&"s1".into(), None, Some(at_ms)).unwrap().sections[0].items[1].sold_out;
     assert!(sold_out(NOON_MS - 1) && !sold_out(NOON_MS));
+    // An item says it for the time that it is looked at for, and which of its modifiers are gone.
+    phone.server.kitchen(|kitchen| {
+        kitchen.sold_out.push(SoldOut { thing: MenuThing::Modifier("cheese".into()), until_ms: Some(NOON_MS) });
+    });
+    ordering.refresh_status(&["s1".into()]).await.unwrap();
+    let looked_at = |item: &str, at_ms| ordering.item(&"s1".into(), &item.into(), None, at_ms).unwrap();
+    assert!(looked_at("tea", None).view.sold_out && !looked_at("tea", Some(NOON_MS)).view.sold_out);
+    assert_eq!(looked_at("burger", Some(NOON_MS - 1)).sold_out_modifiers, ["cheese".into()]);
+    assert_eq!(looked_at("burger", Some(NOON_MS)).sold_out_modifiers, []);
     assert!(ordering.refresh(&"s1".into()).await.unwrap());
     assert!(!ordering.status(&["s1".into()]).unwrap()[0].menu_is_old);
 }
@@ -130,7 +139,7 @@ async fn the_price_of_what_is_chosen_is_marked_as_seen() {
     let noren = phone.at_table().await;
     let ordering = noren.ordering();
     let cheese = CartModifier { group: "toppings".into(), modifier: "cheese".into(), quantity: 1, modifiers: vec![] };
-    let mut chosen = ordering.item(&"s1".into(), &"burger".into(), None).unwrap().line;
+    let mut chosen = ordering.item(&"s1".into(), &"burger".into(), None, None).unwrap().line;
     chosen.modifiers.push(cheese.clone());
     assert_eq!(ordering.line_minor(&"s1".into(), &chosen, TaxHandoff::TakeOut).unwrap(), Some(590));
     let seen = |view: CartView| view.cart.lines.iter().map(|line| line.seen_minor).collect::<Vec<_>>();

@@ -338,8 +338,15 @@ public final class NorenApp: Sendable {
     }
 
     /// An item with its groups, a line with their defaults to begin with, and what it holds of allergens.
-    public func menuItem(_ store: StoreId, _ item: MenuItemId, handoff: HandoffMode? = nil) async throws -> MenuItemDetail {
-        try await local { try $0.menuItem(store: store, item: item, handoff: handoff) }
+    public func menuItem(
+        _ store: StoreId, _ item: MenuItemId, handoff: HandoffMode? = nil, atMs: Int64? = nil
+    ) async throws -> MenuItemDetail {
+        try await local { try $0.menuItem(store: store, item: item, handoff: handoff, atMs: atMs) }
+    }
+
+    /// What one piece of a line costs as it is chosen so far, in minor units, tax included; nil where it is not sold so.
+    public func lineMinor(_ store: StoreId, line: CartLine, taxHandoff: TaxHandoff) async throws -> Int64? {
+        try await local { try $0.lineMinor(store: store, line: line, taxHandoff: taxHandoff) }
     }
 
     /// What a line, as it is chosen so far, holds of every listed allergen. Unknown is not free.
@@ -544,6 +551,9 @@ public final class NorenApp: Sendable {
     public func openSeat(_ code: String, store: StoreId? = nil, checkIn: CheckInId? = nil) async throws -> SeatSession {
         try await remote { try await $0.openSeat(code: code, store: store, checkIn: checkIn, cancel: $1) }
     }
+
+    /// Asks whether a session that waits for the staff is open by now.
+    public func refreshSeat() async throws -> SeatSession? { try await remote { try await $0.refreshSeat(cancel: $1) } }
 
     /// The session at a table that was opened last on this phone.
     public func seatSession() async throws -> SeatSession? { try await local { try $0.seatSession() } }

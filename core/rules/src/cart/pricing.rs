@@ -13,6 +13,9 @@ use crate::offers::{Budget, OfferId};
 use crate::receipt::{ReceiptLine, TaxLine};
 use crate::tax::{PaidLine, TaxClass, TaxHandoff, TaxRate, TaxRates, TaxRounding, TaxTableError, tax_lines};
 
+/// What stands for an article code where a line of an order or a receipt is the fee of a delivery.
+pub const DELIVERY_FEE: &str = "delivery_fee";
+
 /// Coupons that the person is willing to use.
 #[derive(Debug, Clone, Copy)]
 pub struct CouponTerms<'a> {
@@ -345,7 +348,7 @@ impl PricedCart<'_> {
             let (sku, description) = match line.of {
                 PricedOf::Item(item) => (item.sku.as_str(), item.title.get(language)),
                 PricedOf::Modifier(_, modifier) => (modifier.id.as_str(), modifier.title.get(language)),
-                PricedOf::DeliveryFee => ("delivery_fee", fee),
+                PricedOf::DeliveryFee => (DELIVERY_FEE, fee),
             };
             ReceiptLine {
                 sku: sku.to_owned(),

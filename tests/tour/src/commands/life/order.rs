@@ -48,7 +48,7 @@ async fn order(scene: &Scene, ordering: &OrderingService) -> Result<Step<OrderId
     ordering.refresh(&store).await.map_err(Failure::failed)?;
     ordering.refresh_status(std::slice::from_ref(&store)).await.map_err(Failure::failed)?;
     if ordering.cart(&of).map_err(Failure::failed)?.cart.lines.is_empty() {
-        let item = ordering.item(&store, &MenuItemId(scene.wanted.clone()), None).map_err(Failure::failed)?;
+        let item = ordering.item(&store, &MenuItemId(scene.wanted.clone()), None, None).map_err(Failure::failed)?;
         ordering.add(&of, &item.line).map_err(Failure::failed)?;
     }
     if ordering.cart(&of).map_err(Failure::failed)?.held.is_none() {

@@ -64,12 +64,12 @@ impl Scene<'_> {
             show.fact(&title, &items)?;
         }
         ordering.avoid(&["walnut".into(), "almond".into()]).map_err(Failure::failed)?;
-        let scone = ordering.item(&self.store, &"scone".into(), None).map_err(Failure::failed)?;
+        let scone = ordering.item(&self.store, &"scone".into(), None, None).map_err(Failure::failed)?;
         for note in &scone.view.warnings {
             show.fact("she avoids nuts", &format!("{}: {} {} · {}", ja(&scone.view.title), ja(&note.title), note.words_ja, note.words_en))?;
         }
-        let mut latte = ordering.item(&self.store, &"latte".into(), None).map_err(Failure::failed)?.line;
-        let sandwich = ordering.item(&self.store, &"hot_sandwich".into(), None).map_err(Failure::failed)?.line;
+        let mut latte = ordering.item(&self.store, &"latte".into(), None, None).map_err(Failure::failed)?.line;
+        let sandwich = ordering.item(&self.store, &"hot_sandwich".into(), None, None).map_err(Failure::failed)?.line;
         ordering.add(&of, &latte).map_err(Failure::failed)?;
         ordering.add(&of, &sandwich).map_err(Failure::failed)?;
         let wanted = wish(at(self.at_ms(WANTED_MIN)), PaymentMethod::Token);

@@ -38,7 +38,7 @@ impl Scene<'_> {
             return Err(Failure::failed("the slip opens no session"));
         }
         ordering.set_handoff(&of, CartHandoff { handoff: HandoffMode::DineIn, tax_handoff: None }).map_err(Failure::failed)?;
-        let mut drip = ordering.item(&self.store, &"drip".into(), Some(HandoffMode::DineIn)).map_err(Failure::failed)?.line;
+        let mut drip = ordering.item(&self.store, &"drip".into(), Some(HandoffMode::DineIn), None).map_err(Failure::failed)?.line;
         let ice = CartModifier { modifiers: vec![pick("ice", "less_ice")], ..pick("temperature", "iced") };
         drip.modifiers.push(ice);
         ordering.add(&of, &drip).map_err(Failure::failed)?;

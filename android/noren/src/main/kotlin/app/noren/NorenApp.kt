@@ -391,7 +391,11 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
     suspend fun menu(store: StoreId, handoff: HandoffMode? = null, atMs: Long? = null): MenuView = local { menu(store, handoff, atMs) }
 
     /** An item with its groups, a line with their defaults to begin with, and what it holds of allergens. */
-    suspend fun menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode? = null): MenuItemDetail = local { menuItem(store, item, handoff) }
+    suspend fun menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode? = null, atMs: Long? = null): MenuItemDetail =
+        local { menuItem(store, item, handoff, atMs) }
+
+    /** What one piece of a line costs as it is chosen so far, in minor units, tax included; null where it is not sold so. */
+    suspend fun lineMinor(store: StoreId, line: CartLine, taxHandoff: TaxHandoff): Long? = local { lineMinor(store, line, taxHandoff) }
 
     /** What a line, as it is chosen so far, holds of every listed allergen. Unknown is not free. */
     suspend fun lineAllergens(store: StoreId, line: CartLine): List<AllergenNote> = local { lineAllergens(store, line) }
@@ -538,6 +542,9 @@ class NorenApp private constructor(private val core: AppCore, private val dispat
 
     /** A seat's code was scanned. */
     suspend fun openSeat(code: String, store: StoreId? = null, checkIn: CheckInId? = null): SeatSession = remote { openSeat(code, store, checkIn, it) }
+
+    /** Asks whether a session that waits for the staff is open by now. */
+    suspend fun refreshSeat(): SeatSession? = remote { refreshSeat(it) }
 
     /** The session at a table that was opened last on this phone. */
     suspend fun seatSession(): SeatSession? = local { seatSession() }

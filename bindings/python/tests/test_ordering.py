@@ -156,6 +156,7 @@ async def test_order_ahead_from_the_menu_to_the_receipt(diner, phone):
     burger = await app.menu_item(STORE, "burger")
     assert ([group.id for group in burger.groups], burger.sold_out_modifiers, burger.line.seen_minor) == (["bun"], [], None)
     assert await app.line_minor(STORE, burger.line, TaxHandoff.TAKE_OUT) == 540
+    assert await app.refresh_seat() is None, "nobody has scanned a seat"
     await app.avoid_allergens("wheat")
     assert await app.avoided_allergens() == ["wheat"]
     assert [note.allergen for note in await app.line_allergens(STORE, burger.line) if note.avoided] == ["wheat"]

@@ -5692,7 +5692,11 @@ public struct MenuItemDetail: Equatable, Hashable {
      */
     public let groups: [ModifierGroup]
     /**
-     * A line of one piece with the defaults: what to begin with.
+     * The modifiers in them that are sold out then.
+     */
+    public let soldOutModifiers: [ModifierId]
+    /**
+     * A line of one piece with the defaults: what to begin with. What it costs as it is chosen so far: [`super::OrderingService::line_minor`].
      */
     public let line: CartLine
     /**
@@ -5713,7 +5717,10 @@ public struct MenuItemDetail: Equatable, Hashable {
          * Every group that it opens, nested ones after those around them.
          */groups: [ModifierGroup],
         /**
-         * A line of one piece with the defaults: what to begin with.
+         * The modifiers in them that are sold out then.
+         */soldOutModifiers: [ModifierId],
+        /**
+         * A line of one piece with the defaults: what to begin with. What it costs as it is chosen so far: [`super::OrderingService::line_minor`].
          */line: CartLine,
         /**
          * What it holds of every allergen that is listed on the day, with the defaults.
@@ -5721,6 +5728,7 @@ public struct MenuItemDetail: Equatable, Hashable {
         self.view = view
         self.item = item
         self.groups = groups
+        self.soldOutModifiers = soldOutModifiers
         self.line = line
         self.allergens = allergens
     }
@@ -5744,6 +5752,7 @@ public struct FfiConverterTypeMenuItemDetail: FfiConverterRustBuffer {
                 view: FfiConverterTypeMenuItemView.read(from: &buf),
                 item: FfiConverterTypeMenuItem.read(from: &buf),
                 groups: FfiConverterSequenceTypeModifierGroup.read(from: &buf),
+                soldOutModifiers: FfiConverterSequenceTypeModifierId.read(from: &buf),
                 line: FfiConverterTypeCartLine.read(from: &buf),
                 allergens: FfiConverterSequenceTypeAllergenNote.read(from: &buf)
         )
@@ -5753,6 +5762,7 @@ public struct FfiConverterTypeMenuItemDetail: FfiConverterRustBuffer {
         FfiConverterTypeMenuItemView.write(value.view, into: &buf)
         FfiConverterTypeMenuItem.write(value.item, into: &buf)
         FfiConverterSequenceTypeModifierGroup.write(value.groups, into: &buf)
+        FfiConverterSequenceTypeModifierId.write(value.soldOutModifiers, into: &buf)
         FfiConverterTypeCartLine.write(value.line, into: &buf)
         FfiConverterSequenceTypeAllergenNote.write(value.allergens, into: &buf)
     }
@@ -6508,7 +6518,7 @@ public func FfiConverterTypeNewCheckIn_lower(_ value: NewCheckIn) -> RustBuffer 
 
 
 /**
- * A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+ * A change of an order, as it would be shown: by [`super::OrderingService::edit_order`] or [`super::OrderingService::amend`] exactly this is asked for.
  */
 public struct OrderChangeReview: Equatable, Hashable {
     /**
@@ -18440,6 +18450,31 @@ fileprivate struct FfiConverterSequenceTypeModifierGroupId: FfiConverterRustBuff
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeModifierGroupId.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeModifierId: FfiConverterRustBuffer {
+    typealias SwiftType = [ModifierId]
+
+    public static func write(_ value: [ModifierId], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeModifierId.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ModifierId] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ModifierId]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeModifierId.read(from: &buf))
         }
         return seq
     }

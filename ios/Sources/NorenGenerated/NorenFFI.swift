@@ -928,6 +928,14 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
     func lineAllergens(store: StoreId, line: CartLine) throws  -> [AllergenNote]
 
     /**
+     * What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    func lineMinor(store: StoreId, line: CartLine, taxHandoff: TaxHandoff) throws  -> Int64?
+
+    /**
      * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
@@ -936,12 +944,13 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
     func menu(store: StoreId, handoff: HandoffMode?, atMs: Int64?) throws  -> MenuView
 
     /**
-     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     * An item with its groups, a line with their defaults to begin with, what is sold out of it and what it holds of allergens, for a hand-over at a
+     * moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
      * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
      */
-    func menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode?) throws  -> MenuItemDetail
+    func menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode?, atMs: Int64?) throws  -> MenuItemDetail
 
     /**
      * Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
@@ -1234,6 +1243,14 @@ public protocol AppCoreProtocol: AnyObject, Sendable {
      * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
      */
     func pickupPass(order: OrderId, cancel: CancelToken?) async throws  -> PickupPass
+
+    /**
+     * Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+     *
+     * # Errors
+     * As for `open_seat`.
+     */
+    func refreshSeat(cancel: CancelToken?) async throws  -> SeatSession?
 
     /**
      * Removes a saved cart. Local, durable.
@@ -2437,6 +2454,24 @@ open func lineAllergens(store: StoreId, line: CartLine)throws  -> [AllergenNote]
 }
 
     /**
+     * What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+open func lineMinor(store: StoreId, line: CartLine, taxHandoff: TaxHandoff)throws  -> Int64?  {
+    return try  FfiConverterOptionInt64.lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
+        uniffiCallStatus in
+    uniffi_noren_ffi_fn_method_appcore_line_minor(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeStoreId_lower(store),
+        FfiConverterTypeCartLine_lower(line),
+        FfiConverterTypeTaxHandoff_lower(taxHandoff),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
@@ -2455,19 +2490,21 @@ open func menu(store: StoreId, handoff: HandoffMode?, atMs: Int64?)throws  -> Me
 }
 
     /**
-     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     * An item with its groups, a line with their defaults to begin with, what is sold out of it and what it holds of allergens, for a hand-over at a
+     * moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
      * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
      */
-open func menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode?)throws  -> MenuItemDetail  {
+open func menuItem(store: StoreId, item: MenuItemId, handoff: HandoffMode?, atMs: Int64?)throws  -> MenuItemDetail  {
     return try  FfiConverterTypeMenuItemDetail_lift(try rustCallWithError(FfiConverterTypeNorenError_lift) {
         uniffiCallStatus in
     uniffi_noren_ffi_fn_method_appcore_menu_item(
             self.uniffiCloneHandle(),
         FfiConverterTypeStoreId_lower(store),
         FfiConverterTypeMenuItemId_lower(item),
-        FfiConverterOptionTypeHandoffMode.lower(handoff),uniffiCallStatus
+        FfiConverterOptionTypeHandoffMode.lower(handoff),
+        FfiConverterOptionInt64.lower(atMs),uniffiCallStatus
     )
 })
 }
@@ -3151,6 +3188,28 @@ open func pickupPass(order: OrderId, cancel: CancelToken?)async throws  -> Picku
             completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
             freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
             liftFunc: FfiConverterTypePickupPass_lift,
+            errorHandler: FfiConverterTypeNorenError_lift
+        )
+}
+
+    /**
+     * Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+     *
+     * # Errors
+     * As for `open_seat`.
+     */
+open func refreshSeat(cancel: CancelToken?)async throws  -> SeatSession?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_noren_ffi_fn_method_appcore_refresh_seat(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_noren_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_noren_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_noren_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeSeatSession.lift,
             errorHandler: FfiConverterTypeNorenError_lift
         )
 }
@@ -6089,10 +6148,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_noren_ffi_checksum_method_appcore_line_allergens() != 20025) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_noren_ffi_checksum_method_appcore_line_minor() != 22638) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_noren_ffi_checksum_method_appcore_menu() != 31896) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_noren_ffi_checksum_method_appcore_menu_item() != 31) {
+    if (uniffi_noren_ffi_checksum_method_appcore_menu_item() != 39220) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders() != 2806) {
@@ -6201,6 +6263,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_pickup_pass() != 9630) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_noren_ffi_checksum_method_appcore_refresh_seat() != 48577) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart() != 19298) {

@@ -3531,7 +3531,8 @@ public struct MenuStatus: Equatable, Hashable {
      */
     public let lateP90Min: UInt32
     /**
-     * How long work is booked at its stations, from shortly before this minute on.
+     * How long work is booked at its stations, from shortly before this minute on: all that is, so that what no load names is free. A station may
+     * stand here more than once, for stretches of time.
      */
     public let load: [StationLoad]
     /**
@@ -3561,7 +3562,8 @@ public struct MenuStatus: Equatable, Hashable {
          * By how many minutes nine of ten orders are late at most: what a promise adds.
          */lateP90Min: UInt32,
         /**
-         * How long work is booked at its stations, from shortly before this minute on.
+         * How long work is booked at its stations, from shortly before this minute on: all that is, so that what no load names is free. A station may
+         * stand here more than once, for stretches of time.
          */load: [StationLoad],
         /**
          * The server's clock.
@@ -6709,6 +6711,10 @@ public struct SeatSession: Equatable, Hashable {
      * First millisecond at which it is over.
      */
     public let untilMs: Int64
+    /**
+     * Numbers of the guests who wait, 3 digits each. To a guest: its own, to be shown to the staff, while it waits. To the staff: of all who wait.
+     */
+    public let marks: [UInt32]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -6727,12 +6733,16 @@ public struct SeatSession: Equatable, Hashable {
          */state: SeatState,
         /**
          * First millisecond at which it is over.
-         */untilMs: Int64) {
+         */untilMs: Int64,
+        /**
+         * Numbers of the guests who wait, 3 digits each. To a guest: its own, to be shown to the staff, while it waits. To the staff: of all who wait.
+         */marks: [UInt32]) {
         self.id = id
         self.store = store
         self.seat = seat
         self.state = state
         self.untilMs = untilMs
+        self.marks = marks
     }
 
 
@@ -6755,7 +6765,8 @@ public struct FfiConverterTypeSeatSession: FfiConverterRustBuffer {
                 store: FfiConverterTypeStoreId.read(from: &buf),
                 seat: FfiConverterString.read(from: &buf),
                 state: FfiConverterTypeSeatState.read(from: &buf),
-                untilMs: FfiConverterInt64.read(from: &buf)
+                untilMs: FfiConverterInt64.read(from: &buf),
+                marks: FfiConverterSequenceUInt32.read(from: &buf)
         )
     }
 
@@ -6765,6 +6776,7 @@ public struct FfiConverterTypeSeatSession: FfiConverterRustBuffer {
         FfiConverterString.write(value.seat, into: &buf)
         FfiConverterTypeSeatState.write(value.state, into: &buf)
         FfiConverterInt64.write(value.untilMs, into: &buf)
+        FfiConverterSequenceUInt32.write(value.marks, into: &buf)
     }
 }
 
@@ -7645,7 +7657,7 @@ public func FfiConverterTypeStatedAllergens_lower(_ value: StatedAllergens) -> R
 
 
 /**
- * What is booked at a station.
+ * What is booked at a station in a stretch of time.
  */
 public struct StationLoad: Equatable, Hashable {
     /**
@@ -7657,8 +7669,7 @@ public struct StationLoad: Equatable, Hashable {
      */
     public let fromMin: Int64
     /**
-     * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
-     * the last are free.
+     * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for.
      */
     public let seconds: [UInt32]
 
@@ -7672,8 +7683,7 @@ public struct StationLoad: Equatable, Hashable {
          * The first minute, in minutes since the Unix epoch.
          */fromMin: Int64,
         /**
-         * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
-         * the last are free.
+         * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for.
          */seconds: [UInt32]) {
         self.station = station
         self.fromMin = fromMin

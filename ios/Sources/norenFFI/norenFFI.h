@@ -438,6 +438,11 @@ uint64_t uniffi_noren_ffi_fn_method_appcore_hold_slot(uint64_t ptr, RustBuffer o
 RustBuffer uniffi_noren_ffi_fn_method_appcore_line_allergens(uint64_t ptr, RustBuffer store, RustBuffer line, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_LINE_MINOR
+#define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_LINE_MINOR
+RustBuffer uniffi_noren_ffi_fn_method_appcore_line_minor(uint64_t ptr, RustBuffer store, RustBuffer line, RustBuffer tax_handoff, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_MENU
 #define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_MENU
 RustBuffer uniffi_noren_ffi_fn_method_appcore_menu(uint64_t ptr, RustBuffer store, RustBuffer handoff, RustBuffer at_ms, RustCallStatus *_Nonnull out_status
@@ -445,7 +450,7 @@ RustBuffer uniffi_noren_ffi_fn_method_appcore_menu(uint64_t ptr, RustBuffer stor
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_MENU_ITEM
 #define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_MENU_ITEM
-RustBuffer uniffi_noren_ffi_fn_method_appcore_menu_item(uint64_t ptr, RustBuffer store, RustBuffer item, RustBuffer handoff, RustCallStatus *_Nonnull out_status
+RustBuffer uniffi_noren_ffi_fn_method_appcore_menu_item(uint64_t ptr, RustBuffer store, RustBuffer item, RustBuffer handoff, RustBuffer at_ms, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_ON_THE_WAY_TO_ORDERS
@@ -626,6 +631,11 @@ uint64_t uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter(uint64_t ptr, R
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_PICKUP_PASS
 #define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_PICKUP_PASS
 uint64_t uniffi_noren_ffi_fn_method_appcore_pickup_pass(uint64_t ptr, RustBuffer order, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_REFRESH_SEAT
+#define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_REFRESH_SEAT
+uint64_t uniffi_noren_ffi_fn_method_appcore_refresh_seat(uint64_t ptr, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_FN_METHOD_APPCORE_REMOVE_FAVOURITE_CART
@@ -1483,6 +1493,12 @@ uint16_t uniffi_noren_ffi_checksum_method_appcore_line_allergens(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_LINE_MINOR
+#define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_LINE_MINOR
+uint16_t uniffi_noren_ffi_checksum_method_appcore_line_minor(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_MENU
 #define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_MENU
 uint16_t uniffi_noren_ffi_checksum_method_appcore_menu(void
@@ -1708,6 +1724,12 @@ uint16_t uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_PICKUP_PASS
 #define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_PICKUP_PASS
 uint16_t uniffi_noren_ffi_checksum_method_appcore_pickup_pass(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_REFRESH_SEAT
+#define UNIFFI_FFIDEF_UNIFFI_NOREN_FFI_CHECKSUM_METHOD_APPCORE_REFRESH_SEAT
+uint16_t uniffi_noren_ffi_checksum_method_appcore_refresh_seat(void
 
 );
 #endif

@@ -64,7 +64,10 @@ private let asShown = CheckoutWish(time: .asap, method: .token, useCoupons: true
         try await noren.enrol()
         #expect(try await noren.refreshMenu(store))
         #expect(try await noren.refreshStoreStatus([store]).isEmpty)
-        try await noren.addToCart(of, line: try await noren.menuItem(store, "burger").line)
+        let burger = try await noren.menuItem(store, "burger").line
+        #expect(try await noren.lineMinor(store, line: burger, taxHandoff: .takeOut) == 540)
+        #expect(try await noren.refreshSeat() == nil)
+        try await noren.addToCart(of, line: burger)
         return noren
     }
 

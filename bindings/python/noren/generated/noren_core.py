@@ -7335,15 +7335,41 @@ class _UniffiFfiConverterSequenceTypeModifierGroup(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterSequenceTypeModifierId(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeModifierId.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            noren_rules._UniffiFfiConverterTypeModifierId.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            noren_rules._UniffiFfiConverterTypeModifierId.read(buf) for i in range(count)
+        ]
+
+
+
 @dataclass
 class MenuItemDetail:
     """
     An item with all that can be chosen.
 """
-    def __init__(self, *, view:MenuItemView, item:noren_rules.MenuItem, groups:typing.List[noren_rules.ModifierGroup], line:noren_rules.CartLine, allergens:typing.List[AllergenNote]):
+    def __init__(self, *, view:MenuItemView, item:noren_rules.MenuItem, groups:typing.List[noren_rules.ModifierGroup], sold_out_modifiers:typing.List[noren_rules.ModifierId], line:noren_rules.CartLine, allergens:typing.List[AllergenNote]):
         self.view = view
         self.item = item
         self.groups = groups
+        self.sold_out_modifiers = sold_out_modifiers
         self.line = line
         self.allergens = allergens
 
@@ -7351,13 +7377,15 @@ class MenuItemDetail:
 
 
     def __str__(self):
-        return "MenuItemDetail(view={}, item={}, groups={}, line={}, allergens={})".format(self.view, self.item, self.groups, self.line, self.allergens)
+        return "MenuItemDetail(view={}, item={}, groups={}, sold_out_modifiers={}, line={}, allergens={})".format(self.view, self.item, self.groups, self.sold_out_modifiers, self.line, self.allergens)
     def __eq__(self, other):
         if self.view != other.view:
             return False
         if self.item != other.item:
             return False
         if self.groups != other.groups:
+            return False
+        if self.sold_out_modifiers != other.sold_out_modifiers:
             return False
         if self.line != other.line:
             return False
@@ -7372,6 +7400,7 @@ class _UniffiFfiConverterTypeMenuItemDetail(_UniffiConverterRustBuffer):
             view=_UniffiFfiConverterTypeMenuItemView.read(buf),
             item=noren_rules._UniffiFfiConverterTypeMenuItem.read(buf),
             groups=_UniffiFfiConverterSequenceTypeModifierGroup.read(buf),
+            sold_out_modifiers=_UniffiFfiConverterSequenceTypeModifierId.read(buf),
             line=noren_rules._UniffiFfiConverterTypeCartLine.read(buf),
             allergens=_UniffiFfiConverterSequenceTypeAllergenNote.read(buf),
         )
@@ -7381,6 +7410,7 @@ class _UniffiFfiConverterTypeMenuItemDetail(_UniffiConverterRustBuffer):
         _UniffiFfiConverterTypeMenuItemView.check_lower(value.view)
         noren_rules._UniffiFfiConverterTypeMenuItem.check_lower(value.item)
         _UniffiFfiConverterSequenceTypeModifierGroup.check_lower(value.groups)
+        _UniffiFfiConverterSequenceTypeModifierId.check_lower(value.sold_out_modifiers)
         noren_rules._UniffiFfiConverterTypeCartLine.check_lower(value.line)
         _UniffiFfiConverterSequenceTypeAllergenNote.check_lower(value.allergens)
 
@@ -7389,6 +7419,7 @@ class _UniffiFfiConverterTypeMenuItemDetail(_UniffiConverterRustBuffer):
         _UniffiFfiConverterTypeMenuItemView.write(value.view, buf)
         noren_rules._UniffiFfiConverterTypeMenuItem.write(value.item, buf)
         _UniffiFfiConverterSequenceTypeModifierGroup.write(value.groups, buf)
+        _UniffiFfiConverterSequenceTypeModifierId.write(value.sold_out_modifiers, buf)
         noren_rules._UniffiFfiConverterTypeCartLine.write(value.line, buf)
         _UniffiFfiConverterSequenceTypeAllergenNote.write(value.allergens, buf)
 
@@ -8118,7 +8149,7 @@ class _UniffiFfiConverterSequenceTypeSnapshotRow(_UniffiConverterRustBuffer):
 @dataclass
 class OrderChangeReview:
     """
-    A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+    A change of an order, as it would be shown: by [`super::OrderingService::edit_order`] or [`super::OrderingService::amend`] exactly this is asked for.
 """
     def __init__(self, *, order:noren_rules.OrderId, snapshot:noren_rules.OrderSnapshot, rows_ja:typing.List[noren_rules.SnapshotRow], rows_en:typing.List[noren_rules.SnapshotRow]):
         self.order = order

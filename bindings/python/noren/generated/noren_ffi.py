@@ -633,13 +633,15 @@ def _uniffi_check_api_checksums(lib):
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_line_allergens() != 20025:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_line_minor() != 22638:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_link() != 3395:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_member() != 40543:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_menu() != 31896:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    if lib.uniffi_noren_ffi_checksum_method_appcore_menu_item() != 31:
+    if lib.uniffi_noren_ffi_checksum_method_appcore_menu_item() != 39220:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_month_totals() != 52015:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -716,6 +718,8 @@ def _uniffi_check_api_checksums(lib):
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking() != 32823:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews() != 22842:
+        raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_seat() != 48577:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     if lib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock() != 52905:
         raise InternalError("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
@@ -1001,6 +1005,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_limit_regions.restype = ctyp
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_line_allergens.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_line_allergens.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_line_minor.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_line_minor.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_link.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_link.restype = ctypes.c_uint16
@@ -1127,6 +1134,9 @@ _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_ranking.restype = ct
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_reviews.restype = ctypes.c_uint16
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_seat.argtypes = (
+)
+_UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_seat.restype = ctypes.c_uint16
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock.argtypes = (
 )
 _UniffiLib.uniffi_noren_ffi_checksum_method_appcore_refresh_stock.restype = ctypes.c_uint16
@@ -1597,6 +1607,14 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_allergens.argtypes = (
     ctypes.POINTER(_UniffiRustCallStatus),
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_allergens.restype = _UniffiRustBuffer
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_minor.argtypes = (
+    ctypes.c_uint64,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    noren_rules._UniffiRustBuffer,
+    ctypes.POINTER(_UniffiRustCallStatus),
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_minor.restype = _UniffiRustBuffer
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_link.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
@@ -1620,6 +1638,7 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_menu_item.argtypes = (
     ctypes.c_uint64,
     noren_rules._UniffiRustBuffer,
     noren_rules._UniffiRustBuffer,
+    _UniffiRustBuffer,
     _UniffiRustBuffer,
     ctypes.POINTER(_UniffiRustCallStatus),
 )
@@ -1855,6 +1874,11 @@ _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews.argtypes = (
     _UniffiRustBuffer,
 )
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews.restype = ctypes.c_uint64
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_seat.argtypes = (
+    ctypes.c_uint64,
+    _UniffiRustBuffer,
+)
+_UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_seat.restype = ctypes.c_uint64
 _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_stock.argtypes = (
     ctypes.c_uint64,
     _UniffiRustBuffer,
@@ -4141,6 +4165,31 @@ class _UniffiFfiConverterOptionalString(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterOptionalTypeSeatSession(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeSeatSession.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeSeatSession.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeSeatSession.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
 
 
 
@@ -4181,31 +4230,6 @@ class _UniffiFfiConverterSequenceTypeProductSummary(_UniffiConverterRustBuffer):
         return [
             noren_core._UniffiFfiConverterTypeProductSummary.read(buf) for i in range(count)
         ]
-
-class _UniffiFfiConverterOptionalTypeSeatSession(_UniffiConverterRustBuffer):
-    @classmethod
-    def check_lower(cls, value):
-        if value is not None:
-            noren_rules._UniffiFfiConverterTypeSeatSession.check_lower(value)
-
-    @classmethod
-    def write(cls, value, buf):
-        if value is None:
-            buf.write_u8(0)
-            return
-
-        buf.write_u8(1)
-        noren_rules._UniffiFfiConverterTypeSeatSession.write(value, buf)
-
-    @classmethod
-    def read(cls, buf):
-        flag = buf.read_u8()
-        if flag == 0:
-            return None
-        elif flag == 1:
-            return noren_rules._UniffiFfiConverterTypeSeatSession.read(buf)
-        else:
-            raise InternalError("Unexpected flag byte for optional type")
 
 
 
@@ -4755,6 +4779,14 @@ class AppCoreProtocol(typing.Protocol):
         `Ordering`: `NoMenu`, `Storage`.
 """
         raise NotImplementedError
+    def line_minor(self, store: noren_rules.StoreId,line: noren_rules.CartLine,tax_handoff: noren_rules.TaxHandoff) -> typing.Optional[int]:
+        """
+        What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `Storage`.
+"""
+        raise NotImplementedError
     async def link(self, link: noren_rules.Link,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Joins the history of a card number or an account of the online shop to this member.
@@ -4779,9 +4811,10 @@ class AppCoreProtocol(typing.Protocol):
         `Ordering`: `NoMenu`, `Storage`.
 """
         raise NotImplementedError
-    def menu_item(self, store: noren_rules.StoreId,item: noren_rules.MenuItemId,handoff: typing.Optional[noren_rules.HandoffMode]) -> noren_core.MenuItemDetail:
+    def menu_item(self, store: noren_rules.StoreId,item: noren_rules.MenuItemId,handoff: typing.Optional[noren_rules.HandoffMode],at_ms: typing.Optional[int]) -> noren_core.MenuItemDetail:
         """
-        An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+        An item with its groups, a line with their defaults to begin with, what is sold out of it and what it holds of allergens, for a hand-over at a
+        moment: the store's usual one, now, where they are absent. Local.
 
         # Errors
         `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
@@ -5091,6 +5124,14 @@ class AppCoreProtocol(typing.Protocol):
 
         # Errors
         `Catalogue`; `Cancelled`. What is known stays readable.
+"""
+        raise NotImplementedError
+    async def refresh_seat(self, cancel: typing.Optional[CancelToken]) -> typing.Optional[noren_rules.SeatSession]:
+        """
+        Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+
+        # Errors
+        As for `open_seat`.
 """
         raise NotImplementedError
     async def refresh_stock(self, stores: typing.List[noren_rules.StoreId],at: typing.Optional[Position],cancel: typing.Optional[CancelToken]) -> noren_core.StockReport:
@@ -6644,6 +6685,33 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
+    def line_minor(self, store: noren_rules.StoreId,line: noren_rules.CartLine,tax_handoff: noren_rules.TaxHandoff) -> typing.Optional[int]:
+        """
+        What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local.
+
+        # Errors
+        `Ordering`: `NoMenu`, `Storage`.
+"""
+
+        noren_rules._UniffiFfiConverterTypeStoreId.check_lower(store)
+
+        noren_rules._UniffiFfiConverterTypeCartLine.check_lower(line)
+
+        noren_rules._UniffiFfiConverterTypeTaxHandoff.check_lower(tax_handoff)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
+            noren_rules._UniffiFfiConverterTypeCartLine.lower(line),
+            noren_rules._UniffiFfiConverterTypeTaxHandoff.lower(tax_handoff),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalInt64.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        _uniffi_ffi_result = _uniffi_rust_call_with_error(
+            _uniffi_error_converter,
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_minor,
+            *_uniffi_lowered_args,
+        )
+        return _uniffi_lift_return(_uniffi_ffi_result)
     async def link(self, link: noren_rules.Link,cancel: typing.Optional[CancelToken]) -> noren_core.Submission:
         """
         Joins the history of a card number or an account of the online shop to this member.
@@ -6715,9 +6783,10 @@ class AppCore(AppCoreProtocol):
             *_uniffi_lowered_args,
         )
         return _uniffi_lift_return(_uniffi_ffi_result)
-    def menu_item(self, store: noren_rules.StoreId,item: noren_rules.MenuItemId,handoff: typing.Optional[noren_rules.HandoffMode]) -> noren_core.MenuItemDetail:
+    def menu_item(self, store: noren_rules.StoreId,item: noren_rules.MenuItemId,handoff: typing.Optional[noren_rules.HandoffMode],at_ms: typing.Optional[int]) -> noren_core.MenuItemDetail:
         """
-        An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+        An item with its groups, a line with their defaults to begin with, what is sold out of it and what it holds of allergens, for a hand-over at a
+        moment: the store's usual one, now, where they are absent. Local.
 
         # Errors
         `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
@@ -6728,11 +6797,14 @@ class AppCore(AppCoreProtocol):
         noren_rules._UniffiFfiConverterTypeMenuItemId.check_lower(item)
 
         _UniffiFfiConverterOptionalTypeHandoffMode.check_lower(handoff)
+
+        _UniffiFfiConverterOptionalInt64.check_lower(at_ms)
         _uniffi_lowered_args = (
             self._uniffi_clone_handle(),
             noren_rules._UniffiFfiConverterTypeStoreId.lower(store),
             noren_rules._UniffiFfiConverterTypeMenuItemId.lower(item),
             _UniffiFfiConverterOptionalTypeHandoffMode.lower(handoff),
+            _UniffiFfiConverterOptionalInt64.lower(at_ms),
         )
         _uniffi_lift_return = noren_core._UniffiFfiConverterTypeMenuItemDetail.lift
         _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
@@ -7630,6 +7702,29 @@ class AppCore(AppCoreProtocol):
         _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
         return await _uniffi_rust_call_async(
             _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_reviews(*_uniffi_lowered_args),
+            _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
+            _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,
+            _uniffi_lift_return,
+            _uniffi_error_converter,
+        )
+    async def refresh_seat(self, cancel: typing.Optional[CancelToken]) -> typing.Optional[noren_rules.SeatSession]:
+        """
+        Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+
+        # Errors
+        As for `open_seat`.
+"""
+
+        _UniffiFfiConverterOptionalTypeCancelToken.check_lower(cancel)
+        _uniffi_lowered_args = (
+            self._uniffi_clone_handle(),
+            _UniffiFfiConverterOptionalTypeCancelToken.lower(cancel),
+        )
+        _uniffi_lift_return = _UniffiFfiConverterOptionalTypeSeatSession.lift
+        _uniffi_error_converter = _UniffiFfiConverterTypeNorenError
+        return await _uniffi_rust_call_async(
+            _UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_seat(*_uniffi_lowered_args),
             _UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer,
             _UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer,
             _UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer,

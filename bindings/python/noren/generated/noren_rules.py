@@ -5985,7 +5985,7 @@ class _UniffiFfiConverterSequenceUInt32(_UniffiConverterRustBuffer):
 @dataclass
 class StationLoad:
     """
-    What is booked at a station.
+    What is booked at a station in a stretch of time.
 """
     def __init__(self, *, station:StationId, from_min:int, seconds:typing.List[int]):
         self.station = station
@@ -10681,18 +10681,19 @@ class SeatSession:
     """
     A session at a table, shared by its guests.
 """
-    def __init__(self, *, id:SeatSessionId, store:StoreId, seat:str, state:SeatState, until_ms:int):
+    def __init__(self, *, id:SeatSessionId, store:StoreId, seat:str, state:SeatState, until_ms:int, marks:typing.List[int]):
         self.id = id
         self.store = store
         self.seat = seat
         self.state = state
         self.until_ms = until_ms
+        self.marks = marks
 
 
 
 
     def __str__(self):
-        return "SeatSession(id={}, store={}, seat={}, state={}, until_ms={})".format(self.id, self.store, self.seat, self.state, self.until_ms)
+        return "SeatSession(id={}, store={}, seat={}, state={}, until_ms={}, marks={})".format(self.id, self.store, self.seat, self.state, self.until_ms, self.marks)
     def __eq__(self, other):
         if self.id != other.id:
             return False
@@ -10703,6 +10704,8 @@ class SeatSession:
         if self.state != other.state:
             return False
         if self.until_ms != other.until_ms:
+            return False
+        if self.marks != other.marks:
             return False
         return True
 
@@ -10715,6 +10718,7 @@ class _UniffiFfiConverterTypeSeatSession(_UniffiConverterRustBuffer):
             seat=_UniffiFfiConverterString.read(buf),
             state=_UniffiFfiConverterTypeSeatState.read(buf),
             until_ms=_UniffiFfiConverterInt64.read(buf),
+            marks=_UniffiFfiConverterSequenceUInt32.read(buf),
         )
 
     @staticmethod
@@ -10724,6 +10728,7 @@ class _UniffiFfiConverterTypeSeatSession(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.check_lower(value.seat)
         _UniffiFfiConverterTypeSeatState.check_lower(value.state)
         _UniffiFfiConverterInt64.check_lower(value.until_ms)
+        _UniffiFfiConverterSequenceUInt32.check_lower(value.marks)
 
     @staticmethod
     def write(value, buf):
@@ -10732,6 +10737,7 @@ class _UniffiFfiConverterTypeSeatSession(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.seat, buf)
         _UniffiFfiConverterTypeSeatState.write(value.state, buf)
         _UniffiFfiConverterInt64.write(value.until_ms, buf)
+        _UniffiFfiConverterSequenceUInt32.write(value.marks, buf)
 
 class _UniffiFfiConverterSequenceTypeSku(_UniffiConverterRustBuffer):
     @classmethod

@@ -18,6 +18,7 @@ import app.noren.rules.OrderState
 import app.noren.rules.OrderView
 import app.noren.rules.PaymentMethod
 import app.noren.rules.PickupTime
+import app.noren.rules.TaxHandoff
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
@@ -25,6 +26,7 @@ import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
 import kotlin.test.assertIs
 import kotlin.test.assertNotNull
+import kotlin.test.assertNull
 import kotlin.test.assertTrue
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.cancelAndJoin
@@ -66,7 +68,10 @@ class OrderingTest : PhoneTest() {
         enrol()
         assertTrue(refreshMenu(STORE))
         assertEquals(emptyList(), refreshStoreStatus(listOf(STORE)))
-        addToCart(OF, menuItem(STORE, "burger").line)
+        val burger = menuItem(STORE, "burger").line
+        assertEquals(540, lineMinor(STORE, burger, TaxHandoff.TAKE_OUT))
+        assertNull(refreshSeat(), "nobody has scanned a seat")
+        addToCart(OF, burger)
     }
 
     private suspend fun NorenApp.placed(token: String = "tok_ok"): OrderId {

@@ -83,6 +83,7 @@ import app.noren.rules.FfiConverterTypeMenuItemId
 import app.noren.rules.FfiConverterTypeMissing
 import app.noren.rules.FfiConverterTypeModifierGroup
 import app.noren.rules.FfiConverterTypeModifierGroupId
+import app.noren.rules.FfiConverterTypeModifierId
 import app.noren.rules.FfiConverterTypeOpeningSpan
 import app.noren.rules.FfiConverterTypeOrderId
 import app.noren.rules.FfiConverterTypeOrderOf
@@ -132,6 +133,7 @@ import app.noren.rules.MenuItemId
 import app.noren.rules.Missing
 import app.noren.rules.ModifierGroup
 import app.noren.rules.ModifierGroupId
+import app.noren.rules.ModifierId
 import app.noren.rules.OpeningSpan
 import app.noren.rules.OrderId
 import app.noren.rules.OrderOf
@@ -201,6 +203,7 @@ import app.noren.rules.RustBuffer as RustBufferMenuItemId
 import app.noren.rules.RustBuffer as RustBufferMissing
 import app.noren.rules.RustBuffer as RustBufferModifierGroup
 import app.noren.rules.RustBuffer as RustBufferModifierGroupId
+import app.noren.rules.RustBuffer as RustBufferModifierId
 import app.noren.rules.RustBuffer as RustBufferOpeningSpan
 import app.noren.rules.RustBuffer as RustBufferOrderId
 import app.noren.rules.RustBuffer as RustBufferOrderOf
@@ -5826,7 +5829,12 @@ data class MenuItemDetail (
     val `groups`: List<ModifierGroup>
     ,
     /**
-     * A line of one piece with the defaults: what to begin with.
+     * The modifiers in them that are sold out then.
+     */
+    val `soldOutModifiers`: List<ModifierId>
+    ,
+    /**
+     * A line of one piece with the defaults: what to begin with. What it costs as it is chosen so far: [`super::OrderingService::line_minor`].
      */
     val `line`: CartLine
     ,
@@ -5853,6 +5861,7 @@ public object FfiConverterTypeMenuItemDetail: FfiConverterRustBuffer<MenuItemDet
             FfiConverterTypeMenuItemView.read(buf),
             FfiConverterTypeMenuItem.read(buf),
             FfiConverterSequenceTypeModifierGroup.read(buf),
+            FfiConverterSequenceTypeModifierId.read(buf),
             FfiConverterTypeCartLine.read(buf),
             FfiConverterSequenceTypeAllergenNote.read(buf),
         )
@@ -5862,6 +5871,7 @@ public object FfiConverterTypeMenuItemDetail: FfiConverterRustBuffer<MenuItemDet
             FfiConverterTypeMenuItemView.allocationSize(value.`view`) +
             FfiConverterTypeMenuItem.allocationSize(value.`item`) +
             FfiConverterSequenceTypeModifierGroup.allocationSize(value.`groups`) +
+            FfiConverterSequenceTypeModifierId.allocationSize(value.`soldOutModifiers`) +
             FfiConverterTypeCartLine.allocationSize(value.`line`) +
             FfiConverterSequenceTypeAllergenNote.allocationSize(value.`allergens`)
     )
@@ -5870,6 +5880,7 @@ public object FfiConverterTypeMenuItemDetail: FfiConverterRustBuffer<MenuItemDet
             FfiConverterTypeMenuItemView.write(value.`view`, buf)
             FfiConverterTypeMenuItem.write(value.`item`, buf)
             FfiConverterSequenceTypeModifierGroup.write(value.`groups`, buf)
+            FfiConverterSequenceTypeModifierId.write(value.`soldOutModifiers`, buf)
             FfiConverterTypeCartLine.write(value.`line`, buf)
             FfiConverterSequenceTypeAllergenNote.write(value.`allergens`, buf)
     }
@@ -6407,7 +6418,7 @@ public object FfiConverterTypeNewCheckIn: FfiConverterRustBuffer<NewCheckIn> {
 
 
 /**
- * A change of an order, as it would be shown: by [`super::OrderingService::edit`] or [`super::OrderingService::amend`] exactly this is asked for.
+ * A change of an order, as it would be shown: by [`super::OrderingService::edit_order`] or [`super::OrderingService::amend`] exactly this is asked for.
  */
 data class OrderChangeReview (
     /**
@@ -18369,6 +18380,34 @@ public object FfiConverterSequenceTypeModifierGroupId: FfiConverterRustBuffer<Li
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeModifierId: FfiConverterRustBuffer<List<ModifierId>> {
+    override fun read(buf: ByteBuffer): List<ModifierId> {
+        val len = buf.getInt()
+        return List<ModifierId>(len) {
+            FfiConverterTypeModifierId.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ModifierId>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeModifierId.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ModifierId>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeModifierId.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypePlaceId: FfiConverterRustBuffer<List<PlaceId>> {
     override fun read(buf: ByteBuffer): List<PlaceId> {
         val len = buf.getInt()
@@ -18618,6 +18657,8 @@ object ScanRefusalExternalErrorHandler : UniffiRustCallStatusErrorHandler<ScanRe
             }
         )
 }
+
+
 
 
 

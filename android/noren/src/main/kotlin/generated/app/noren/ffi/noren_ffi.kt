@@ -1108,6 +1108,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_line_allergens(
     ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_line_minor(
+    ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_menu(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_menu_item(
@@ -1183,6 +1185,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_noren_ffi_checksum_method_appcore_pay_order_at_counter(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_pickup_pass(
+    ): Int
+    external fun uniffi_noren_ffi_checksum_method_appcore_refresh_seat(
     ): Int
     external fun uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart(
     ): Int
@@ -1416,9 +1420,11 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_line_allergens(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`line`: RustBufferCartLine.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_noren_ffi_fn_method_appcore_line_minor(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`line`: RustBufferCartLine.ByValue,`taxHandoff`: RustBufferTaxHandoff.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_noren_ffi_fn_method_appcore_menu(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`handoff`: RustBuffer.ByValue,`atMs`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBufferMenuView.ByValue
-    external fun uniffi_noren_ffi_fn_method_appcore_menu_item(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`item`: RustBufferMenuItemId.ByValue,`handoff`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_noren_ffi_fn_method_appcore_menu_item(`ptr`: Long,`store`: RustBufferStoreId.ByValue,`item`: RustBufferMenuItemId.ByValue,`handoff`: RustBuffer.ByValue,`atMs`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBufferMenuItemDetail.ByValue
     external fun uniffi_noren_ffi_fn_method_appcore_on_the_way_to_orders(`ptr`: Long,`observations`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1491,6 +1497,8 @@ internal object UniffiLib {
     external fun uniffi_noren_ffi_fn_method_appcore_pay_order_at_counter(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_pickup_pass(`ptr`: Long,`order`: RustBufferOrderId.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_noren_ffi_fn_method_appcore_refresh_seat(`ptr`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_noren_ffi_fn_method_appcore_remove_favourite_cart(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -1872,10 +1880,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_line_allergens() and 0xFFFF) != 20025) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_line_minor() and 0xFFFF) != 22638) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_menu() and 0xFFFF) != 31896) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_noren_ffi_checksum_method_appcore_menu_item() and 0xFFFF) != 31) {
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_menu_item() and 0xFFFF) != 39220) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_on_the_way_to_orders() and 0xFFFF) != 2806) {
@@ -1984,6 +1995,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_pickup_pass() and 0xFFFF) != 9630) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_noren_ffi_checksum_method_appcore_refresh_seat() and 0xFFFF) != 48577) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_noren_ffi_checksum_method_appcore_remove_favourite_cart() and 0xFFFF) != 19298) {
@@ -2963,6 +2977,14 @@ public interface AppCoreInterface {
     fun `lineAllergens`(`store`: StoreId, `line`: CartLine): List<AllergenNote>
 
     /**
+     * What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    fun `lineMinor`(`store`: StoreId, `line`: CartLine, `taxHandoff`: TaxHandoff): kotlin.Long?
+
+    /**
      * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
@@ -2971,12 +2993,13 @@ public interface AppCoreInterface {
     fun `menu`(`store`: StoreId, `handoff`: HandoffMode?, `atMs`: kotlin.Long?): MenuView
 
     /**
-     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     * An item with its groups, a line with their defaults to begin with, what is sold out of it and what it holds of allergens, for a hand-over at a
+     * moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
      * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
      */
-    fun `menuItem`(`store`: StoreId, `item`: MenuItemId, `handoff`: HandoffMode?): MenuItemDetail
+    fun `menuItem`(`store`: StoreId, `item`: MenuItemId, `handoff`: HandoffMode?, `atMs`: kotlin.Long?): MenuItemDetail
 
     /**
      * Takes fixes on the way and answers how it goes for each order that is to be fetched; `send_due` tells the minutes, and that one is there. No
@@ -3269,6 +3292,14 @@ public interface AppCoreInterface {
      * `Ordering`: `NoSuchOrder`, `Refused`…; `Cancelled`.
      */
     suspend fun `pickupPass`(`order`: OrderId, `cancel`: CancelToken?): PickupPass
+
+    /**
+     * Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+     *
+     * # Errors
+     * As for `open_seat`.
+     */
+    suspend fun `refreshSeat`(`cancel`: CancelToken?): SeatSession?
 
     /**
      * Removes a saved cart. Local, durable.
@@ -4702,6 +4733,29 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
 
     /**
+     * What one piece of a line of the menu costs as it is chosen so far, in minor units, tax included; `None` where it is not sold so. Local.
+     *
+     * # Errors
+     * `Ordering`: `NoMenu`, `Storage`.
+     */
+    @Throws(NorenException::class)override fun `lineMinor`(`store`: StoreId, `line`: CartLine, `taxHandoff`: TaxHandoff): kotlin.Long? {
+            return FfiConverterOptionalLong.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NorenException) { _status ->
+    UniffiLib.uniffi_noren_ffi_fn_method_appcore_line_minor(
+        it,
+
+        FfiConverterTypeStoreId.lower(`store`),
+        FfiConverterTypeCartLine.lower(`line`),
+        FfiConverterTypeTaxHandoff.lower(`taxHandoff`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * A store's menu for a hand-over at a moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
@@ -4725,12 +4779,13 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
 
     /**
-     * An item with its groups, a line with their defaults to begin with, and what it holds of allergens. Local.
+     * An item with its groups, a line with their defaults to begin with, what is sold out of it and what it holds of allergens, for a hand-over at a
+     * moment: the store's usual one, now, where they are absent. Local.
      *
      * # Errors
      * `Ordering`: `NoMenu`, `NoSuchItem`, `Storage`.
      */
-    @Throws(NorenException::class)override fun `menuItem`(`store`: StoreId, `item`: MenuItemId, `handoff`: HandoffMode?): MenuItemDetail {
+    @Throws(NorenException::class)override fun `menuItem`(`store`: StoreId, `item`: MenuItemId, `handoff`: HandoffMode?, `atMs`: kotlin.Long?): MenuItemDetail {
             return FfiConverterTypeMenuItemDetail.lift(
     callWithHandle {
     uniffiRustCallWithError(NorenException) { _status ->
@@ -4739,7 +4794,8 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
 
         FfiConverterTypeStoreId.lower(`store`),
         FfiConverterTypeMenuItemId.lower(`item`),
-        FfiConverterOptionalTypeHandoffMode.lower(`handoff`),_status)
+        FfiConverterOptionalTypeHandoffMode.lower(`handoff`),
+        FfiConverterOptionalLong.lower(`atMs`),_status)
 }
     }
     )
@@ -5645,6 +5701,34 @@ open class AppCore: Disposable, AutoCloseable, AppCoreInterface
         { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterTypePickupPass.lift(it) },
+        // Error FFI converter
+        NorenException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks whether a session that waits for the staff is open by now. One that does not wait is answered as it is known.
+     *
+     * # Errors
+     * As for `open_seat`.
+     */
+    @Throws(NorenException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refreshSeat`(`cancel`: CancelToken?) : SeatSession? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_noren_ffi_fn_method_appcore_refresh_seat(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_noren_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_noren_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_noren_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeSeatSession.lift(it) },
         // Error FFI converter
         NorenException.ErrorHandler,
     )

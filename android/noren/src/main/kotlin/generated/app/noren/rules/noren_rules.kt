@@ -3229,7 +3229,8 @@ data class MenuStatus (
     val `lateP90Min`: kotlin.UInt
     ,
     /**
-     * How long work is booked at its stations, from shortly before this minute on.
+     * How long work is booked at its stations, from shortly before this minute on: all that is, so that what no load names is free. A station may
+     * stand here more than once, for stretches of time.
      */
     val `load`: List<StationLoad>
     ,
@@ -5539,6 +5540,11 @@ data class SeatSession (
      * First millisecond at which it is over.
      */
     val `untilMs`: kotlin.Long
+    ,
+    /**
+     * Numbers of the guests who wait, 3 digits each. To a guest: its own, to be shown to the staff, while it waits. To the staff: of all who wait.
+     */
+    val `marks`: List<kotlin.UInt>
 
 ){
 
@@ -5560,6 +5566,7 @@ public object FfiConverterTypeSeatSession: FfiConverterRustBuffer<SeatSession> {
             FfiConverterString.read(buf),
             FfiConverterTypeSeatState.read(buf),
             FfiConverterLong.read(buf),
+            FfiConverterSequenceUInt.read(buf),
         )
     }
 
@@ -5568,7 +5575,8 @@ public object FfiConverterTypeSeatSession: FfiConverterRustBuffer<SeatSession> {
             FfiConverterTypeStoreId.allocationSize(value.`store`) +
             FfiConverterString.allocationSize(value.`seat`) +
             FfiConverterTypeSeatState.allocationSize(value.`state`) +
-            FfiConverterLong.allocationSize(value.`untilMs`)
+            FfiConverterLong.allocationSize(value.`untilMs`) +
+            FfiConverterSequenceUInt.allocationSize(value.`marks`)
     )
 
     override fun write(value: SeatSession, buf: ByteBuffer) {
@@ -5577,6 +5585,7 @@ public object FfiConverterTypeSeatSession: FfiConverterRustBuffer<SeatSession> {
             FfiConverterString.write(value.`seat`, buf)
             FfiConverterTypeSeatState.write(value.`state`, buf)
             FfiConverterLong.write(value.`untilMs`, buf)
+            FfiConverterSequenceUInt.write(value.`marks`, buf)
     }
 }
 
@@ -6189,7 +6198,7 @@ public object FfiConverterTypeStatedAllergens: FfiConverterRustBuffer<StatedAlle
 
 
 /**
- * What is booked at a station.
+ * What is booked at a station in a stretch of time.
  */
 data class StationLoad (
     /**
@@ -6203,8 +6212,7 @@ data class StationLoad (
     val `fromMin`: kotlin.Long
     ,
     /**
-     * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for; minutes after
-     * the last are free.
+     * Seconds that are taken of each minute from then on, by orders, and by walk-in guests beyond those whom the plan keeps time for.
      */
     val `seconds`: List<kotlin.UInt>
 

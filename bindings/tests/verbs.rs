@@ -29,7 +29,12 @@ fn verbs(text: &str, of: &str) -> Vec<String> {
 fn camel(verb: &str) -> String {
     let mut words = verb.split('_');
     let first = words.next().unwrap().to_owned();
-    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.extend(letters);
+        name
+    })
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Slots: found on the phone, held by the backend.
 
+use std::sync::PoisonError;
+
 use noren_rules::cart::Cart;
 use noren_rules::ids::{IdempotencyKey, OrderId};
 use noren_rules::keys::id_from_bytes;
@@ -28,6 +30,7 @@ impl OrderingService {
         let asap = book.quote(&tasks, PickupTime::Asap, now_ms);
         let offset = counter.kept.terms.utc_offset_min;
         let refusal = asap.as_ref().err().cloned();
+        self.note_wanted(of, window.wanted_ms);
         Ok(PickupSlotsView {
             words_ja: refusal.as_ref().map(|refusal| refusal.text_ja(offset)).unwrap_or_default(),
             words_en: refusal.as_ref().map(|refusal| refusal.text_en(offset)).unwrap_or_default(),
@@ -36,6 +39,14 @@ impl OrderingService {
             slots: book.offers(&tasks, window.from_ms, window.until_ms, window.wanted_ms, now_ms),
             as_of_ms: counter.status.as_ref().map_or(0, |status| status.as_of_ms),
         })
+    }
+
+    fn note_wanted(&self, of: &CartOf, wanted_ms: Option<i64>) {
+        let mut wanted = self.core.ordering.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        match wanted_ms {
+            Some(wanted_ms) => drop(wanted.insert(of.clone(), wanted_ms)),
+            None => drop(wanted.remove(of)),
+        }
     }
 
     /// The time as it would be booked now, by what is known.
@@ -55,7 +66,8 @@ impl OrderingService {
         })
     }
 
-    /// Asks the store to keep the kitchen's time for this cart while the person pays. Again for the same cart, it answers as before; another cart or
+    /// Asks the store to keep the kitchen's time for this cart while the person pays. A quieter time than the one that was wanted when times were shown
+    /// gives points: those that the held slot names. Again for the same cart, it answers as before; another cart or
     /// time moves it. The order's id is made, durably, before the first byte is sent.
     ///
     /// # Errors
@@ -67,7 +79,9 @@ impl OrderingService {
             return Err(OrderingError::HasProblems);
         }
         let counter = self.counter(of, &cart)?;
-        let request = SlotHoldRequest { order: order.clone(), store: of.store.clone(), cart: cart.clone(), time };
+        let wanted_ms = core.ordering.wanted.lock().unwrap_or_else(PoisonError::into_inner).get(of).copied();
+        let wanted_ms = wanted_ms.filter(|_| matches!(time, PickupTime::Scheduled { .. }));
+        let request = SlotHoldRequest { order: order.clone(), store: of.store.clone(), cart: cart.clone(), time, wanted_ms };
         let answer: SlotHoldAnswer = match self.post(paths::SLOT_HOLDS, &request).await {
             Err(OrderingError::Refused { code: Reason::OrderConflict, detail }) => {
                 // The id belongs to an order already: the next tap makes another one.

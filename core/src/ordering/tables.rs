@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::CartOf;
 use super::shelf::KeptMenu;
 use super::trips::OrderTrips;
 use crate::storage::seal::Place;
@@ -59,13 +60,23 @@ pub(crate) struct OrderingStore {
     opened: Mutex<BTreeMap<StoreId, (i64, Arc<KeptMenu>)>>,
     /// The ways to the orders that are to be fetched.
     pub(super) trips: Mutex<OrderTrips>,
+    /// The times that were wanted when times were shown last, by cart: what a nudge is held against.
+    pub(super) wanted: Mutex<BTreeMap<CartOf, i64>>,
     /// One tap at a time makes an order.
     pub(super) placing: Mutex<()>,
 }
 
 impl OrderingStore {
     pub(crate) fn new(cache_db: Arc<Database>, outbox_db: Arc<Database>, sealer: Sealer) -> Self {
-        Self { cache_db, outbox_db, sealer, opened: Mutex::default(), trips: Mutex::default(), placing: Mutex::default() }
+        Self {
+            cache_db,
+            outbox_db,
+            sealer,
+            opened: Mutex::default(),
+            trips: Mutex::default(),
+            wanted: Mutex::default(),
+            placing: Mutex::default(),
+        }
     }
 
     /// The ETag of a store's menu; none without the menu itself, or with one that does not read: by its ETag it would never be fetched again.

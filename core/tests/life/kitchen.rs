@@ -241,7 +241,12 @@ impl Kitchen {
         let kitchen = self.books.get_mut(&request.store).unwrap();
         kitchen.sweep(now_ms);
         let tasks = make_tasks(&request.cart, &book, &[]);
-        match kitchen.hold(&SlotRequest { order: request.order.clone(), tasks, time: request.time }, now_ms) {
+        let wish = SlotRequest { order: request.order.clone(), tasks, time: request.time };
+        let held = match request.wanted_ms {
+            Some(wanted_ms) => kitchen.hold_instead(&wish, wanted_ms, now_ms),
+            None => kitchen.hold(&wish, now_ms),
+        };
+        match held {
             Ok(booking) => {
                 let until_ms = match booking.state {
                     BookingState::Held { until_ms } => Some(until_ms),

@@ -173,7 +173,10 @@ impl KitchenBook {
         }
         self.release(&request.order);
         match self.plan_for(request, now_ms) {
-            Ok(Planned { slot, taken }) => {
+            Ok(Planned { mut slot, taken }) => {
+                // What the time was worth it still is with another cart.
+                slot.nudge_points =
+                    before.as_ref().filter(|booking| booking.time == request.time).map_or(0, |booking| booking.slot.nudge_points);
                 let until_ms = now_ms.saturating_add(i64::from(self.plan.hold_s) * 1_000);
                 let state = before.map_or(BookingState::Held { until_ms }, |booking| booking.state);
                 let booking =

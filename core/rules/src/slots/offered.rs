@@ -1,9 +1,9 @@
 //! Which times fit: as soon as possible, at a time, nearby ones instead, and the quieter ones that are worth a nudge.
 
-use super::book::{KitchenBook, Planned, Work, minute_of};
+use super::book::{KitchenBook, Planned, SlotBooking, Work, minute_of};
 use super::hours::Opening;
 use super::timeline::Taken;
-use super::{MakeTask, PickupSlot, PickupTime, SlotRefusal, SlotRefusalReason, SlotRequest, StoreMode};
+use super::{LoadLevelling, MakeTask, PickupSlot, PickupTime, SlotRefusal, SlotRefusalReason, SlotRequest, StoreMode};
 use crate::dates::{DAY_MIN, MINUTE_MS};
 
 /// Most slots of one list.
@@ -27,6 +27,21 @@ impl Room {
             (Some(first), Some(last)) => last.saturating_sub(*first) >= *need_s,
             _ => true,
         })
+    }
+}
+
+/// A time that is wanted and busy.
+struct Busy {
+    levelling: LoadLevelling,
+    slot: PickupSlot,
+}
+
+impl Busy {
+    /// What another slot is worth instead: something for a quiet one nearby.
+    fn nudge_points(&self, slot: &PickupSlot) -> i64 {
+        let near_ms = u64::from(self.levelling.most_shift_min) * MINUTE_MS.unsigned_abs();
+        let quiet = slot.load_permille <= self.levelling.quiet_permille && slot.promised_ms.abs_diff(self.slot.promised_ms) <= near_ms;
+        if quiet { self.levelling.points } else { 0 }
     }
 }
 
@@ -70,27 +85,44 @@ impl KitchenBook {
         let minutes = days.flat_map(|day| self.grid(day)).filter(|minute| (from..=until).contains(minute));
         let fits = minutes.filter_map(|minute| self.at(&work, minute, now).ok()).map(|planned| planned.slot);
         let mut offers: Vec<PickupSlot> = fits.take(MAX_OFFERED).collect();
-        if let Some(wanted_ms) = wanted_ms {
-            self.nudge(&mut offers, wanted_ms);
+        let busy = wanted_ms.and_then(|wanted_ms| self.busy(&work, wanted_ms, now));
+        if let Some(busy) = busy {
+            offers.iter_mut().for_each(|slot| slot.nudge_points = busy.nudge_points(slot));
         }
         offers
     }
 
-    /// Puts a nudge on the quiet slots near a busy one that is wanted.
-    fn nudge(&self, offers: &mut [PickupSlot], wanted_ms: i64) {
-        let Some(levelling) = self.plan.levelling else { return };
-        let off_ms = |slot: &PickupSlot| slot.promised_ms.abs_diff(wanted_ms);
-        let Some(wanted) = offers.iter().min_by_key(|slot| off_ms(slot)).copied() else {
-            return;
-        };
-        if wanted.load_permille < levelling.busy_permille {
-            return;
+    /// The time nearest to the one that is wanted, of its day, if it is busy and the plan nudges.
+    fn busy(&self, work: &Work, wanted_ms: i64, now: i64) -> Option<Busy> {
+        let (levelling, wanted) = (self.plan.levelling?, minute_of(wanted_ms));
+        let day = self.hours.business_day(wanted);
+        let slot = if self.days(now).contains(&day) { self.nearest(work, day, wanted, 1, now).pop()? } else { return None };
+        (slot.load_permille >= levelling.busy_permille).then_some(Busy { levelling, slot })
+    }
+
+    /// [`KitchenBook::hold`] for a person who would have liked another time best: where that one is busy and the one that is held is a quiet one near
+    /// it, the slot carries the nudge that [`KitchenBook::offers`] shows. Another cart for the same time keeps it.
+    ///
+    /// # Errors
+    /// [`SlotRefusal`] with other times.
+    pub fn hold_instead(&mut self, request: &SlotRequest, wanted_ms: i64, now_ms: i64) -> Result<SlotBooking, SlotRefusal> {
+        self.sweep(now_ms);
+        let before = self.booking(&request.order).cloned();
+        // What the order has taken itself makes no time busy.
+        self.release(&request.order);
+        let scheduled = matches!(request.time, PickupTime::Scheduled { .. });
+        let work = self.work(&request.tasks).ok().filter(|_| scheduled);
+        let busy = work.and_then(|work| self.busy(&work, wanted_ms, minute_of(now_ms)));
+        let known = before.as_ref().map(|booking| (booking.time, booking.tasks.clone()));
+        if let Some(before) = before {
+            self.restore(before);
         }
-        let near_ms = u64::from(levelling.most_shift_min) * MINUTE_MS.unsigned_abs();
-        let quiet = |slot: &&mut PickupSlot| {
-            slot.load_permille <= levelling.quiet_permille && slot.promised_ms.abs_diff(wanted.promised_ms) <= near_ms
-        };
-        offers.iter_mut().filter(quiet).for_each(|slot| slot.nudge_points = levelling.points);
+        let mut booking = self.hold(request, now_ms)?;
+        if let Some(busy) = busy.filter(|_| known != Some((request.time, request.tasks.clone()))) {
+            booking.slot.nudge_points = booking.slot.nudge_points.max(busy.nudge_points(&booking.slot));
+            self.restore(booking.clone());
+        }
+        Ok(booking)
     }
 
     /// The minute before which no work on a new order begins.

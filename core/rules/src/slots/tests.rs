@@ -281,6 +281,24 @@ fn quiet_slots_near_a_busy_one_carry_a_nudge() {
     assert!(offers.iter().all(|slot| slot.nudge_points == 0 || slot.load_permille <= 300));
     let quiet = book.offers(&work, noon, noon + 3 * HOUR, Some(noon + 2 * HOUR), ELEVEN);
     assert!(quiet.iter().all(|slot| slot.nudge_points == 0), "nobody is moved from a quiet slot");
+    // What is shown is what the hold gives, whatever part of the day was shown.
+    for slot in &offers {
+        let instead =
+            |book: &mut KitchenBook, wanted_ms| book.hold_instead(&request("me", &work, at(slot.promised_ms)), wanted_ms, ELEVEN).unwrap();
+        let held = instead(&mut book, wanted);
+        assert_eq!(held.slot, *slot);
+        assert_eq!(instead(&mut book, noon + 2 * HOUR), held, "again it is the same");
+        assert_eq!(
+            book.hold(&request("me", &[task("fryer", 60, 1)], at(slot.promised_ms)), ELEVEN).unwrap().slot.nudge_points,
+            slot.nudge_points
+        );
+        book.release(&"me".into());
+        assert_eq!(instead(&mut book, noon + 2 * HOUR).slot.nudge_points, 0, "nobody is moved from a quiet slot");
+        book.release(&"me".into());
+    }
+    for odd in [i64::MIN, 0, i64::MAX] {
+        assert_eq!(book.hold_instead(&request("me", &work, at(noon - 20 * MINUTE)), odd, ELEVEN).unwrap().slot.nudge_points, 0);
+    }
     assert!(book.offers(&work, i64::MIN, i64::MAX, None, ELEVEN).len() > 500);
     assert!(book.offers(&work, noon, noon - 1, None, ELEVEN).is_empty());
 }

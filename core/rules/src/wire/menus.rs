@@ -151,6 +151,10 @@ request! {
         pub cart: Cart,
         /// When it shall be ready.
         pub time: PickupTime,
+        /// The time that the person would have liked best: where that one is busy and this one is a quiet one near it, the slot that is held says what
+        /// it gives ([`PickupSlot::nudge_points`](crate::slots::PickupSlot)).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub wanted_ms: Option<i64>,
     }
 }
 

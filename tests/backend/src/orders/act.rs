@@ -38,7 +38,17 @@ pub(super) fn step(db: &Connection, app: &App, stored: &mut Stored, event: &Orde
             line.paid.refunded_pieces = line.paid.refunded_pieces.saturating_add(*pieces);
         }
     }
+    give_nudge_back(db, stored, &before, now_ms)?;
     follow(db, app, stored, &before, now_ms)
+}
+
+/// All of it came back after the hand-over: what the quieter slot gave does, too.
+fn give_nudge_back(db: &Connection, stored: &Stored, before: &Order, now_ms: i64) -> Result<(), Fault> {
+    let is_left = |order: &Order| order.lines.iter().any(|line| line.paid.left_pieces() > 0);
+    if stored.facts.has_receipt && is_left(before) && !is_left(&stored.order) {
+        return add_points(db, stored, PointsKind::Adjust, stored.facts.nudge_points.saturating_neg(), now_ms);
+    }
+    Ok(())
 }
 
 /// What a refused step says: the order has moved on, or it is not this one's turn.

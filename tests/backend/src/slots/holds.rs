@@ -53,7 +53,7 @@ fn hold(db: &Connection, app: &Shared, member: &MemberId, request: &SlotHoldRequ
         check_most(db, &parts, now_ms)?;
     }
     let wish = SlotRequest { order: request.order.clone(), tasks, time: request.time };
-    match super::hold(db, app, &request.store, member, &wish, now_ms)?.ok_or_else(makes_nothing)? {
+    match super::hold(db, app, &request.store, member, &wish, request.wanted_ms, now_ms)?.ok_or_else(makes_nothing)? {
         Ok(booking) => Ok(SlotHoldAnswer { hold: Some(to_wire(booking)), refused: None, changes }),
         Err(refusal) => Ok(SlotHoldAnswer { hold: None, refused: Some(refusal), changes }),
     }

@@ -71,13 +71,14 @@ pub(crate) fn quote(
     })
 }
 
-/// Holds a slot for an order of this member, or moves it, also from another store. What was ordered stays ordered. `None` where there is no kitchen.
+/// Holds a slot for an order of this member, or moves it, also from another store; instead of the time that the person wanted, where there is one. What was ordered stays ordered. `None` where there is no kitchen.
 pub(crate) fn hold(
     db: &Connection,
     app: &Shared,
     store: &StoreId,
     member: &MemberId,
     request: &SlotRequest,
+    wanted_ms: Option<i64>,
     now_ms: i64,
 ) -> Result<Option<Result<SlotBooking, SlotRefusal>>, Fault> {
     if booking(db, &request.order, now_ms)?.is_some_and(|slot| slot.store != *store) {
@@ -91,7 +92,10 @@ pub(crate) fn hold(
     kitchens::open(db, app, store, now_ms, |open| {
         open.sweep(now_ms)?;
         let before = open.book.booking(&request.order).cloned();
-        let held = open.book.hold(request, now_ms);
+        let held = match wanted_ms {
+            Some(wanted_ms) => open.book.hold_instead(request, wanted_ms, now_ms),
+            None => open.book.hold(request, now_ms),
+        };
         if let Ok(booking) = &held
             && before.as_ref() != Some(booking)
         {

@@ -117,7 +117,7 @@ fn take(db: &Connection, app: &App, step: &Step, now_ms: i64) {
     match step {
         Step::Hold(id, tasks, minute) => {
             let request = SlotRequest { order: order(*id), tasks: work(*tasks), time: minute.map_or(PickupTime::Asap, time) };
-            drop(hold(db, app, &store(), &member(), &request, now_ms).unwrap());
+            drop(hold(db, app, &store(), &member(), &request, None, now_ms).unwrap());
         }
         Step::Confirm(id) => drop(confirm(db, app, &store(), &[member()], &order(*id), now_ms).unwrap()),
         Step::Release(id) => drop(release(db, app, &order(*id), now_ms).unwrap()),
@@ -186,7 +186,7 @@ fn what_was_taken_back_is_free_again() {
         tasks: vec![MakeTask { station: "bar".into(), seconds: 600, batches: 4 }],
         time: noon,
     };
-    let try_hold = |number| hold(&db, &app, &store(), &member(), &wish(number), T0).unwrap().unwrap().is_ok();
+    let try_hold = |number| hold(&db, &app, &store(), &member(), &wish(number), None, T0).unwrap().unwrap().is_ok();
     // A whole commit that fails takes all of its writes back.
     db.execute_batch("BEGIN").unwrap();
     assert!(try_hold(1) && !try_hold(2));
@@ -204,7 +204,7 @@ fn what_was_taken_back_is_free_again() {
 fn a_slot_is_confirmed_once_by_its_member_in_time() {
     let (_directory, app, db) = kitchen();
     let request = SlotRequest { order: order(1), tasks: work(0), time: PickupTime::Asap };
-    let held = hold(&db, &app, &store(), &member(), &request, T0).unwrap().unwrap().unwrap();
+    let held = hold(&db, &app, &store(), &member(), &request, None, T0).unwrap().unwrap().unwrap();
     let by = |parts: &[MemberId], store: &str, now_ms| confirm(&db, &app, &store.into(), parts, &order(1), now_ms).unwrap();
     assert_eq!(by(&[MemberId("other".to_owned())], STORE, T0), Err(SlotHoldError::Unknown));
     assert_eq!(by(&[member()], "elsewhere", T0), Err(SlotHoldError::Unknown));
@@ -212,7 +212,7 @@ fn a_slot_is_confirmed_once_by_its_member_in_time() {
     assert_eq!((confirmed.slot, confirmed.state), (held.slot, BookingState::Confirmed));
     assert_eq!(by(&[member()], STORE, T0 + 900_000).unwrap(), confirmed, "again it is the same");
     assert!(release(&db, &app, &order(1), T0).unwrap());
-    hold(&db, &app, &store(), &member(), &request, T0).unwrap().unwrap().unwrap();
+    hold(&db, &app, &store(), &member(), &request, None, T0).unwrap().unwrap().unwrap();
     assert!(super::held(&db, &store(), &[member()], &order(1), T0 + 299_999).unwrap().is_some());
     assert!(super::held(&db, &store(), &[member()], &order(1), T0 + 300_000).unwrap().is_none());
     assert_eq!(by(&[member()], STORE, T0 + 300_000), Err(SlotHoldError::Expired));
@@ -237,13 +237,13 @@ fn a_hold_that_ran_out_is_held_anew_where_it_is_asked() {
     };
     let at_noon = |tasks| SlotRequest { order: order(1), tasks, time: PickupTime::Scheduled { at_ms: T0 + 60 * MINUTE } };
     for restarted in [false, true] {
-        hold(&db, &app, &store(), &member(), &at_noon(work(0)), T0).unwrap().unwrap().unwrap();
+        hold(&db, &app, &store(), &member(), &at_noon(work(0)), None, T0).unwrap().unwrap().unwrap();
         let late_ms = T0 + 301_000;
         if restarted {
             lock(&app.kitchens).clear();
         }
         let other = MemberId("n".to_owned());
-        hold(&db, &app, &elsewhere, &other, &at_noon(work(2)), late_ms).unwrap().unwrap().unwrap();
+        hold(&db, &app, &elsewhere, &other, &at_noon(work(2)), None, late_ms).unwrap().unwrap().unwrap();
         let slot = booking(&db, &order(1), late_ms).unwrap().unwrap();
         assert_eq!((slot.store, slot.member), (elsewhere.clone(), Some(other.clone())));
         for _ in 0..2 {
@@ -261,10 +261,10 @@ fn a_hold_that_ran_out_is_held_anew_where_it_is_asked() {
 fn a_hold_that_ran_out_is_in_nobodys_way() {
     let (_directory, app, db) = kitchen();
     let wish = |number| SlotRequest { order: order(number), tasks: work(0), time: PickupTime::Scheduled { at_ms: T0 + 60 * MINUTE } };
-    hold(&db, &app, &store(), &member(), &wish(1), T0).unwrap().unwrap().unwrap();
+    hold(&db, &app, &store(), &member(), &wish(1), None, T0).unwrap().unwrap().unwrap();
     lock(&app.kitchens).clear();
     let late_ms = T0 + 301_000;
-    hold(&db, &app, &store(), &member(), &wish(2), late_ms).unwrap().unwrap().unwrap();
+    hold(&db, &app, &store(), &member(), &wish(2), None, late_ms).unwrap().unwrap().unwrap();
     assert!(hand_on(&db, &app, &order(2), &order(1), late_ms).unwrap());
     assert!(super::held(&db, &store(), &[member()], &order(1), late_ms).unwrap().is_some());
 }

@@ -7,14 +7,14 @@ use noren_rules::holds::HoldState;
 use noren_rules::menu::{HandoffMode, Menu, MenuBook};
 use noren_rules::order::OrderState;
 use noren_rules::receipt::{Channel, ReceiptKind};
-use noren_rules::slots::PickupTime;
+use noren_rules::slots::{KitchenBook, KitchenPlan, LoadLevelling, PickupTime, make_tasks};
 use noren_rules::tax::{JAPAN, TaxHandoff, TaxTable};
 use noren_rules::wire::*;
 
 use crate::goods::product;
-use crate::menus::{CAFE, cafe_menu};
+use crate::menus::{CAFE, cafe_menu, kitchen_of, nothing};
 use crate::ordering::*;
-use crate::slots::order_id;
+use crate::slots::{at, order_id, wish};
 use crate::stand::{PLACE, offer, place};
 use crate::support::*;
 
@@ -256,5 +256,39 @@ async fn goods_of_an_order_are_not_those_of_a_hold() {
     let kept = cafe.world.holds(&cafe.phone).await.into_iter().find(|kept| kept.id == hold.id).unwrap();
     assert_eq!((kept.state, kept.shelf_number.as_deref()), (HoldState::Picked, Some("H1")));
     assert_eq!(cafe.world.available(&cafe.phone, CAFE, "s").await, Some(Some(0)));
+    cafe.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_quieter_time_gives_what_the_phone_has_shown() {
+    let cafe = cafe().await;
+    let levelling = Some(LoadLevelling { busy_permille: 700, quiet_permille: 300, most_shift_min: 30, points: 10 });
+    let plan = KitchenPlan { levelling, ..kitchen_of(CAFE, &[("bar", 1), ("kitchen", 2)]) };
+    cafe.world.put_menus(&PutMenus { kitchens: vec![plan.clone()], ..nothing() }).await.ok::<Kept>();
+    // Many want the same time.
+    let others = cafe.world.phone(2, None).await;
+    let wanted = T0 + 60 * MINUTE;
+    for number in 10..14 {
+        let wish = wish(number, cart(&[("coffee", 4)]), at(wanted - i64::from(number - 10) * MINUTE));
+        cafe.world.slot(&others, &wish).await;
+    }
+    let status = cafe.world.statuses(&cafe.phone, CAFE).await.remove(0);
+    let mut copy = KitchenBook::from_load(plan, &status).unwrap();
+    let tasks = make_tasks(&cart(&[("coffee", 1)]), &MenuBook::new(cafe_menu()).unwrap(), &[]);
+    let offers = copy.offers(&tasks, wanted - 60 * MINUTE, wanted + 60 * MINUTE, Some(wanted), T0);
+    let quiet = *offers.iter().find(|slot| slot.nudge_points == 10).unwrap();
+    let mut request = cafe.ready_to_tap(1, cart(&[("coffee", 1)]), "tok_ok").await;
+    request.time = at(quiet.promised_ms);
+    let hold = SlotHoldRequest { wanted_ms: Some(wanted), ..wish(1, request.cart.clone(), request.time) };
+    let held = cafe.world.slot(&cafe.phone, &hold).await;
+    assert_eq!(held.slot, quiet, "the hold says what was shown");
+    request.shown = cafe.shown(cafe_menu(), &request.cart, request.payment.method, held.slot.promised_ms, held.until_ms, 0);
+    assert_eq!(cafe.try_order(&request).await.ok::<OrderAnswer>().question, None);
+    cafe.settle().await;
+    cafe.ready(&request.id).await;
+    cafe.hand_over(&request.id).await;
+    assert_eq!(cafe.points().await, 4 + 10, "what it earns, and what the time gives");
+    cafe.staff(&request.id, KitchenStep::Refund { line: 0, pieces: 1 }).await;
+    assert_eq!(cafe.points().await, 0, "and all of it goes back with the whole order");
     cafe.world.stop().await;
 }

@@ -274,8 +274,13 @@ async fn call_numbers_are_of_the_day_of_the_hand_over_and_of_orders_only() {
     let cafe = cafe().await;
     let ahead = async |cafe: &Cafe, number: u32, at_ms: i64| -> OrderRequest {
         let mut request = OrderRequest { time: PickupTime::Scheduled { at_ms }, ..cafe_request(cafe, number) };
-        let wish =
-            SlotHoldRequest { order: request.id.clone(), store: request.store.clone(), cart: request.cart.clone(), time: request.time };
+        let wish = SlotHoldRequest {
+            order: request.id.clone(),
+            store: request.store.clone(),
+            cart: request.cart.clone(),
+            time: request.time,
+            wanted_ms: None,
+        };
         let held = cafe.world.slot(&cafe.phone, &wish).await;
         request.shown = cafe.shown(cafe_menu(), &request.cart, PaymentMethod::AtCounter, held.slot.promised_ms, held.until_ms, 0);
         request

@@ -108,7 +108,8 @@ impl Cafe {
 
     /// Holds a slot, and makes the order that the person then taps. The token of nothing is the counter.
     pub async fn ready_to_tap(&self, number: u32, cart: Cart, token: &str) -> OrderRequest {
-        let wish = SlotHoldRequest { order: order_id(number), store: CAFE.into(), cart: cart.clone(), time: PickupTime::Asap };
+        let wish =
+            SlotHoldRequest { order: order_id(number), store: CAFE.into(), cart: cart.clone(), time: PickupTime::Asap, wanted_ms: None };
         let held = self.world.slot(&self.phone, &wish).await;
         let payment = by(token);
         OrderRequest {

@@ -228,6 +228,12 @@ pub(crate) fn open_of_member(db: &Connection, parts: &[MemberId]) -> Result<Vec<
     Ok(open.collect::<Result<Vec<_>, Fault>>()?.concat())
 }
 
+/// How many orders of a member are not over.
+pub(crate) fn count_open_of_member(db: &Connection, parts: &[MemberId]) -> Result<u64, Fault> {
+    let mut statement = db.prepare_cached(&format!("SELECT COUNT(*) FROM orders WHERE {OPEN_OF_MEMBER}"))?;
+    parts.iter().try_fold(0, |sum, part| Ok(sum + to_uint(statement.query_row([part.as_str()], |row| row.get(0))?)))
+}
+
 /// A member's orders that are not over, or ended after `since_ms`, the newest first.
 pub(crate) fn of_member(db: &Connection, parts: &[MemberId], since_ms: i64) -> Result<Vec<Stored>, Fault> {
     let mut found = open_of_member(db, parts)?;

@@ -68,7 +68,7 @@ CREATE INDEX self_baskets_by_time ON self_baskets (until_ms);
 -- store for which it is promised, nth: place in it, for the call number; none for a question. version: one counter for all orders. due_ms: when the clock has something to do. pickup_code, pass: while it can be handed over.
 CREATE TABLE orders (
     id TEXT NOT NULL PRIMARY KEY, member TEXT REFERENCES members (id), store TEXT NOT NULL, day TEXT, nth INTEGER,
-    state TEXT NOT NULL, version INTEGER NOT NULL UNIQUE, fingerprint BLOB NOT NULL, replaces TEXT UNIQUE, seat TEXT, placed_at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL, version INTEGER NOT NULL UNIQUE, fingerprint BLOB NOT NULL, replaces TEXT, seat TEXT, placed_at_ms INTEGER NOT NULL,
     changed_at_ms INTEGER NOT NULL, promised_ms INTEGER NOT NULL, due_ms INTEGER, ended_at_ms INTEGER, pickup_code TEXT, pass TEXT,
     machine TEXT NOT NULL, facts TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -77,6 +77,7 @@ CREATE INDEX orders_by_member_end ON orders (member, ended_at_ms) WHERE member I
 CREATE INDEX orders_by_store ON orders (store, ended_at_ms);
 CREATE INDEX orders_by_promise ON orders (store, promised_ms);
 CREATE UNIQUE INDEX orders_by_day ON orders (store, day, nth);
+CREATE UNIQUE INDEX orders_by_replaced ON orders (replaces) WHERE replaces IS NOT NULL;
 CREATE INDEX orders_by_seat ON orders (seat) WHERE seat IS NOT NULL;
 CREATE INDEX orders_by_due ON orders (due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX orders_by_code ON orders (pickup_code) WHERE pickup_code IS NOT NULL;

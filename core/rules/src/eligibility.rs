@@ -74,6 +74,13 @@ impl MemberFacts {
 }
 
 impl MemberFacts {
+    /// The member of a lent coupon, for whoever prices an order: its phone and the backend, by the same facts. The lease has settled what was bought, and
+    /// whether it is the first visit where nobody knows better; a coupon is lent ahead of its check-in, so a check-in is still asked for.
+    #[must_use]
+    pub fn lent(self) -> Self {
+        Self { first_visit: Some(self.first_visit.unwrap_or(true)), bought: None, allotted: false, ..self }
+    }
+
     /// How many purchases are missing of what an offer asks at a moment; 0 where they are there, or a lease has settled it.
     #[must_use]
     pub fn missing_purchases(&self, rule: &PurchaseRule, at_s: i64) -> u32 {
@@ -235,6 +242,15 @@ pub enum CouponReason {
     Redeemed,
     /// A mobile order or another sale holds it.
     Locked,
+}
+
+impl CouponReason {
+    /// True where another cart may make it usable; false where it is not to be used now whatever is bought.
+    #[must_use]
+    pub fn is_of_cart(&self) -> bool {
+        use CouponReason::{BetterWithout, MinimumSpend, NoGain, NoLine, NotWith, NothingMore};
+        matches!(self, NoLine | MinimumSpend { .. } | NoGain | NotWith(_) | BetterWithout | NothingMore)
+    }
 }
 
 /// Whether an offer holds, for a basket if there is one.

@@ -51,6 +51,7 @@ pub mod menu;
 pub mod offers;
 pub mod one_dimensional;
 pub mod order;
+pub mod order_limits;
 pub mod place_code;
 pub mod places;
 pub mod points;

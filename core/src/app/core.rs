@@ -192,6 +192,10 @@ impl OutcomeSink for Sink {
         HOLD_KINDS_UNASKED.contains(&kind) || ORDER_KINDS_UNASKED.contains(&kind)
     }
 
+    fn is_final(&self, kind: &str) -> bool {
+        ORDER_KINDS.contains(&kind)
+    }
+
     fn apply(&self, outcome: &Outcome) -> Result<(), StorageError> {
         match outcome.kind.as_str() {
             KIND_ENROL | KIND_RENEW => {

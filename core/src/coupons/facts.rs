@@ -30,6 +30,8 @@ pub(crate) struct KnownGrant {
     pub(crate) until_s: i64,
     /// True when this device's allotment holds it, and is not over.
     pub(crate) leased: bool,
+    /// True when this device can spend it: what another device of the member holds, that one spends.
+    pub(crate) here: bool,
     /// True when it was shown in an earlier presentation, and nobody has said what became of it.
     pub(crate) unheard: bool,
     /// Receipts that name it.
@@ -125,16 +127,26 @@ impl Facts {
         let now_s = self.moment.now_s;
         let mut counts: BTreeMap<u64, u8> = BTreeMap::new();
         let mut grants: BTreeMap<u64, KnownGrant> = BTreeMap::new();
-        let of = |serial, offer, state, until_s| KnownGrant { serial, offer, state, until_s, leased: false, unheard: false, named: 0 };
+        let of = |serial, offer, state, until_s| KnownGrant {
+            serial,
+            offer,
+            state,
+            until_s,
+            leased: false,
+            here: false,
+            unheard: false,
+            named: 0,
+        };
         for grant in self.wallet.iter().flat_map(|kept| &kept.wallet.grants) {
             counts.insert(grant.serial, grant.count);
-            grants.insert(grant.serial, of(grant.serial, grant.offer, grant.state, grant.until_s));
+            let here = grant.on_this_device;
+            grants.insert(grant.serial, KnownGrant { here, ..of(grant.serial, grant.offer, grant.state, grant.until_s) });
         }
         if let Some(allotment) = self.allotment.as_ref().filter(|allotment| now_s < allotment.until_s) {
             for (serial, leased) in (0..).map_while(|at| allotment.grant(at)) {
                 counts.entry(serial).or_insert(leased.count);
                 let grant = grants.entry(serial).or_insert_with(|| of(serial, leased.offer, GrantState::Granted, allotment.until_s));
-                (grant.leased, grant.until_s) = (true, grant.until_s.max(allotment.until_s));
+                (grant.leased, grant.here, grant.until_s) = (true, true, grant.until_s.max(allotment.until_s));
             }
         }
         let shown = core.coupons.shown()?;
@@ -158,9 +170,10 @@ impl Facts {
         Ok((grants.into_values().collect(), unheard.into_iter().collect()))
     }
 
-    /// The coupons that the member is willing to use: live ones that are not held back, and whose last showing was answered.
+    /// The coupons that the member is willing to use: live ones of this device that are not held back, and whose last
+    /// showing was answered.
     pub(crate) fn willing(&self) -> Vec<Coupon<'_>> {
-        let willing = |grant: &&KnownGrant| grant.is_live() && !grant.unheard && !self.held_back.contains(&grant.offer);
+        let willing = |grant: &&KnownGrant| grant.is_live() && grant.here && !grant.unheard && !self.held_back.contains(&grant.offer);
         let coupon = |grant: &KnownGrant| Some(Coupon { serial: grant.serial, offer: self.rules.offers.get(&grant.offer)? });
         self.grants.iter().filter(willing).filter_map(coupon).collect()
     }
@@ -169,6 +182,15 @@ impl Facts {
     pub(crate) fn named(&self, serials: &[u64]) -> Vec<Coupon<'_>> {
         let named = self.grants.iter().filter(|grant| serials.contains(&grant.serial));
         named.filter_map(|grant| Some(Coupon { serial: grant.serial, offer: self.rules.offers.get(&grant.offer)? })).collect()
+    }
+
+    /// As if an order that has used these coupons had not: its own redemptions do not stand in the way of another cart of it.
+    pub(crate) fn give_back(&mut self, serials: &[u64]) {
+        for grant in self.grants.iter().filter(|grant| serials.contains(&grant.serial)) {
+            if let Some(times) = self.member.used.get_mut(&grant.offer) {
+                *times = times.saturating_sub(1);
+            }
+        }
     }
 
     /// Whether an offer holds in a situation, and if not, why not now.
@@ -187,14 +209,7 @@ impl Facts {
     /// The member, as far as a grant's lease has settled it already: the issuer gave it knowing whether it is the first visit, and
     /// what was bought.
     pub(crate) fn member_for(&self, leased: bool) -> MemberFacts {
-        let mut member = self.member.clone();
-        if leased && member.first_visit.is_none() {
-            member.first_visit = Some(true);
-        }
-        if leased {
-            member.bought = None;
-        }
-        member
+        if leased { self.member.clone().lent() } else { self.member.clone() }
     }
 
     pub(crate) fn circumstances<'a>(&'a self, member: &'a MemberFacts, place: &'a PlaceFacts) -> Circumstances<'a> {

@@ -3,6 +3,7 @@
 use noren_rules::card_number;
 use noren_rules::cart::{Cart, CartLine, CartModifier, MAX_CART_LINES, MAX_CART_PIECES, MAX_LINE_MODIFIERS, MAX_LINE_PIECES, MAX_NOTE};
 use noren_rules::ids::AllergenId;
+use noren_rules::order_limits::MAX_AVOIDED;
 use rusqlite::OptionalExtension;
 
 use super::counter::Counter;
@@ -16,8 +17,6 @@ use crate::storage::seal::Place;
 const MAX_ID: usize = 200;
 /// The most groups within groups.
 const MAX_DEPTH: usize = 8;
-/// The most allergens that a person avoids.
-const MAX_AVOIDED: usize = 200;
 const AVOIDED: Place<'static> = Place { table: "avoided_allergens", column: "sealed", row: "1" };
 
 impl OrderingService {
@@ -174,7 +173,7 @@ impl OrderingService {
         avoided.sort();
         avoided.dedup();
         if avoided.len() > MAX_AVOIDED || avoided.iter().any(|id| id.as_str().is_empty() || id.as_str().len() > MAX_ID) {
-            return Err(OrderingError::bad("allergens are named as in the allergen table, at most 200: choose from it"));
+            return Err(OrderingError::bad("allergens are named as in the allergen table, at most 100: choose from it"));
         }
         self.core.note_use()?;
         let store = &self.core.ordering;

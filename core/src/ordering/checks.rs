@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use noren_rules::best_set::Coupon;
 use noren_rules::cart::{Cart, CouponTerms, DELIVERY_FEE, OrderSnapshot, PaymentMethod, PricedCart, PricedOf};
 use noren_rules::checkout::Checkout;
+use noren_rules::order_limits::MAX_COUPONS;
 use noren_rules::slots::PickupTime;
 use noren_rules::wire::OrderLineView;
 
@@ -86,12 +87,16 @@ impl OrderingService {
     ) -> Result<PricedWish, OrderingError> {
         let facts = Facts::gather(&self.core)?.ok_or(OrderingError::NotEnrolled)?;
         let known = self.core.card.get().map_or(0, |card| card.membership.points);
+        let asked = self.core.ordering.draft(of, &self.member()?)?.map(|draft| draft.asked).unwrap_or_default();
         let mut coupons = if wish.use_coupons { facts.willing() } else { Vec::new() };
         if !coupons.is_empty() {
             let spoken_for = self.spoken_for()?;
-            coupons.retain(|coupon| !spoken_for.contains(&coupon.serial));
+            coupons.retain(|coupon| !spoken_for.contains(&coupon.serial) && !asked.coupons_out.contains(&coupon.serial));
         }
-        self.price_with(&facts, &coupons, wish.points.clamp(0, known.max(0)), (counter, of, cart), (wish.method, promise))
+        let most = asked.most_points.map_or(known, |most| most.min(known)).max(0);
+        // No more than an order may name: another set would be priced than the one that is sent.
+        coupons.truncate(MAX_COUPONS);
+        self.price_with(&facts, &coupons, wish.points.clamp(0, most), (counter, of, cart), (wish.method, promise))
     }
 
     /// As [`OrderingService::price`], with coupons and points that are chosen already.
@@ -118,10 +123,13 @@ impl OrderingService {
             points,
         };
         let shown = checkout.show(cart)?;
+        // Those that do not hold by what is known here are not named: where the backend knows better, the total would be another one.
+        let out: Vec<u64> = shown.priced.unused.iter().filter(|unused| !unused.reason.is_of_cart()).map(|unused| unused.serial).collect();
+        let named: Vec<u64> = coupons.iter().map(|coupon| coupon.serial).filter(|serial| !out.contains(serial)).collect();
         Ok(PricedWish {
             totals: totals(facts, cart, &counter.kept.terms.currency, &shown.priced),
             snapshot: shown.snapshot,
-            coupons: coupons.iter().map(|coupon| coupon.serial).collect(),
+            coupons: named,
             points,
             lines: shown.priced.lines.iter().map(line_view).collect(),
         })

@@ -3,7 +3,7 @@
 use noren_rules::cart::{Cart, OrderSnapshot, PaymentMethod};
 use noren_rules::ids::{MemberId, OrderId};
 use noren_rules::slots::PickupTime;
-use noren_rules::wire::OrderLineView;
+use noren_rules::wire::{OrderLineView, OrderQuestion};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +22,39 @@ pub(super) struct Draft {
     /// The order's id: made before a slot is held for it, so that every tap names the same order.
     pub(super) order: Option<OrderId>,
     pub(super) held: Option<HeldSlot>,
+    /// Under which id the backend may hold a slot for it: also after a question, or of a cart that was changed since.
+    #[serde(default)]
+    pub(super) held_by: Option<OrderId>,
     /// The last screen before the tap, as the person saw it.
     pub(super) reviewed: Option<Reviewed>,
     /// True once it is ordered, until it is known what became of that.
     pub(super) placed: bool,
     pub(super) replaces: Option<OrderId>,
+    /// What the last question said of coupons and points.
+    #[serde(default)]
+    pub(super) asked: Asked,
+}
+
+/// What the backend would not count, and the phone cannot know: the next total is made without it, so that a yes ends the question.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Asked {
+    /// Coupons that cannot be used.
+    pub(super) coupons_out: Vec<u64>,
+    /// Points that there are.
+    pub(super) most_points: Option<i64>,
+}
+
+impl Asked {
+    /// With what a question said about an order as it was shown.
+    pub(super) fn hear(&mut self, question: &OrderQuestion, shown: &OrderSnapshot) {
+        self.coupons_out.extend(&question.coupons_out);
+        self.coupons_out.sort_unstable();
+        self.coupons_out.dedup();
+        // With money left to pay, it is the points that gave out, and not the cart.
+        if let Some(now) = question.shown_now.as_ref().filter(|now| now.points < shown.points && now.to_pay_minor > 0) {
+            self.most_points = Some(now.points);
+        }
+    }
 }
 
 /// What the person saw last.
@@ -45,7 +73,18 @@ pub(super) struct Reviewed {
 
 impl Draft {
     pub(super) fn new(member: &MemberId, of: &CartOf, cart: Cart) -> Self {
-        Self { member: member.clone(), of: of.clone(), cart, order: None, held: None, reviewed: None, placed: false, replaces: None }
+        Self {
+            member: member.clone(),
+            of: of.clone(),
+            cart,
+            order: None,
+            held: None,
+            held_by: None,
+            reviewed: None,
+            placed: false,
+            replaces: None,
+            asked: Asked::default(),
+        }
     }
 
     /// True while this order of it is on its way.

@@ -1,6 +1,6 @@
 //! Orders, as the app shows them.
 
-use noren_rules::cart::{OrderSnapshot, SnapshotRow};
+use noren_rules::cart::{Cart, OrderSnapshot, SnapshotRow};
 use noren_rules::ids::{IdempotencyKey, OrderId};
 use noren_rules::wire::{BasketPiece, DeliveryAddress, OrderQuestion, OrderView, Reason, SelfBasket};
 
@@ -88,6 +88,8 @@ pub struct OrderQuestionView {
     pub now_ja: Vec<SnapshotRow>,
     /// In English.
     pub now_en: Vec<SnapshotRow>,
+    /// The cart that was asked for, where it is about a change of an order; the cart of an order that asks is open again as it was.
+    pub cart: Option<Cart>,
 }
 
 /// Orders of this member.

@@ -10,7 +10,9 @@ use super::counter::change_views;
 use super::mirror::KeptOrder;
 use super::placed::{PlacedAnswer, PlacedNote};
 use super::tables::OrderingStore;
-use super::{KIND_ORDER, ORDERS_COLLECTION, OrderQuestionView, OrderingError, OrderingService, OrdersPage, PlacedOrder, endpoints};
+use super::{
+    KIND_ORDER, KIND_ORDER_EDIT, ORDERS_COLLECTION, OrderQuestionView, OrderingError, OrderingService, OrdersPage, PlacedOrder, endpoints,
+};
 use crate::member::CardStore;
 use crate::outbox::{IntentState, Outcome};
 use crate::platform::Change;
@@ -190,6 +192,7 @@ impl OrderingService {
             slot_en: slot.map(|(slot, offset)| slot.text_en(offset)).unwrap_or_default(),
             now_ja: rows(noren_rules::cart::OrderSnapshot::rows_ja),
             now_en: rows(noren_rules::cart::OrderSnapshot::rows_en),
+            cart: note.and_then(|note| note.placed.changing.as_ref()).map(|changing| changing.cart.clone()),
             question,
         })
     }
@@ -271,9 +274,11 @@ pub(crate) fn apply_order(ordering: &OrderingStore, card: &CardStore, outcome: &
     }
     let Some(card) = card.get() else { return Ok(()) };
     // The mirror is the backend's and comes again; the answer to an order stands beside the outbox.
-    let mirrored = ordering.take_order(&card.member_id, &answer.order).and_then(|_| match &answer.question {
-        Some(question) if outcome.kind != KIND_ORDER => ordering.keep_code(&question_name(&answer.order.id), question),
-        _ => ordering.drop_code(&question_name(&answer.order.id)),
+    let mirrored = ordering.take_order(&card.member_id, &answer.order).and_then(|_| match (outcome.kind.as_str(), &answer.question) {
+        (KIND_ORDER_EDIT, Some(question)) => ordering.keep_code(&question_name(&answer.order.id), question),
+        (KIND_ORDER_EDIT | KIND_ORDER, _) => ordering.drop_code(&question_name(&answer.order.id)),
+        // A word on the way is no answer to what was asked about a change.
+        _ => Ok(()),
     });
     if let Err(error) = mirrored {
         tracing::warn!("the mirror of orders is looked at later: {error}");

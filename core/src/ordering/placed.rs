@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::CartOf;
+use super::drafts::{Asked, Draft};
 use super::tables::OrderingStore;
 use crate::outbox::{IntentState, drop_closed, drop_unsent};
 use crate::storage::StorageError;
@@ -35,6 +36,9 @@ pub(super) struct Placed {
     pub(super) used: Vec<u64>,
     /// A change that was asked for: it counts once the backend has taken it.
     pub(super) changing: Option<Changing>,
+    /// What questions to changes said of coupons.
+    #[serde(default)]
+    pub(super) asked: Asked,
 }
 
 /// Another cart, or the same one eaten elsewhere, on its way.
@@ -44,6 +48,9 @@ pub(super) struct Changing {
     pub(super) key: IdempotencyKey,
     pub(super) cart: Cart,
     pub(super) shown: OrderSnapshot,
+    /// Its lines, and the coupons that it would use.
+    pub(super) lines: Vec<OrderLineView>,
+    pub(super) used: Vec<u64>,
 }
 
 /// What became of it.
@@ -87,26 +94,27 @@ fn place<'a>(column: &'a str, row: &'a str) -> Place<'a> {
 }
 
 impl OrderingStore {
-    /// Keeps an order with its intent. The cart is closed until it is known what became of it.
+    /// Keeps an order with its intent. The cart is closed until it is known what became of it. False, and nothing kept, where it is not the cart that
+    /// was seen any more: what came into it since must not be closed in with it.
     pub(super) fn put_placed(
         &self,
         tx: &Transaction<'_>,
         id: &OrderId,
         key: &IdempotencyKey,
         placed: &Placed,
+        seen: &Draft,
         now_ms: i64,
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
+        let Some(mut draft) = self.draft_in(tx, &placed.of, &placed.member)?.filter(|draft| draft == seen) else { return Ok(false) };
         tx.execute("DELETE FROM placed_orders WHERE at_ms < ?1 AND answer IS NOT NULL", [now_ms.saturating_sub(KEEP_MS)])?;
         let sealed = self.sealed(place("sealed", id.as_str()), placed)?;
         tx.execute(
             "INSERT INTO placed_orders(id, key, at_ms, sealed) VALUES (?1, ?2, ?3, ?4)",
             params![id.as_str(), key.as_str(), now_ms, sealed],
         )?;
-        if let Some(mut draft) = self.draft_in(tx, &placed.of, &placed.member)?.filter(|draft| draft.order.as_ref() == Some(id)) {
-            draft.placed = true;
-            self.put_draft(tx, &draft)?;
-        }
-        Ok(())
+        draft.placed = true;
+        self.put_draft(tx, &draft)?;
+        Ok(true)
     }
 
     /// The member's orders made here that can still be live, or shown, newest first. One that does not open is left out.
@@ -177,6 +185,10 @@ impl OrderingStore {
             // A yes is a new order in its place; the slot waits for it, unless it is the slot that is gone.
             (draft.placed, draft.order, draft.reviewed, draft.replaces) = (false, None, None, asks.then(|| note.id.clone()));
             draft.held = draft.held.filter(|_| asks && !asks_for_slot);
+            draft.held_by = draft.held_by.filter(|_| !asks_for_slot);
+            if let Some(question) = &answer.question {
+                draft.asked.hear(question, &note.placed.shown);
+            }
             self.put_draft(tx, &draft)
         })
     }
@@ -192,9 +204,15 @@ impl OrderingStore {
     pub(super) fn answer_changing(&self, key: &IdempotencyKey, answer: &OrderAnswer) -> Result<(), StorageError> {
         self.outbox_db.write(|tx| {
             let Some(mut note) = self.placed_where(tx, "p.id = ?1", answer.order.id.as_str())? else { return Ok(()) };
-            let Some(changing) = note.placed.changing.take_if(|changing| changing.key == *key) else { return Ok(()) };
-            if answer.question.is_none() {
-                (note.placed.cart, note.placed.shown) = (changing.cart, changing.shown);
+            let Some(changing) = note.placed.changing.clone().filter(|changing| changing.key == *key) else { return Ok(()) };
+            match &answer.question {
+                // What was asked for stays with the question: a yes needs it.
+                Some(question) => note.placed.asked.hear(question, &changing.shown),
+                None => {
+                    let Changing { cart, shown, lines, used, .. } = changing;
+                    (note.placed.cart, note.placed.shown, note.placed.lines, note.placed.used) = (cart, shown, lines, used);
+                    note.placed.changing = None;
+                }
             }
             self.save_placed(tx, &note)
         })

@@ -3,6 +3,7 @@
 use noren_rules::cart::PaymentMethod;
 use noren_rules::ids::{OrderId, SeatSessionId, StoreId};
 use noren_rules::menu::HandoffMode;
+use noren_rules::order_limits::{MAX_ADDRESS_NOTE, MAX_NAME, MAX_POSTAL_CODE, MAX_VEHICLE, is_address, is_line, is_token};
 use noren_rules::wire::{OrderRequest, PaymentChoice, SeatState, paths};
 use std::sync::PoisonError;
 
@@ -14,13 +15,10 @@ use super::tables::json;
 use super::{CartOf, CheckoutWish, KIND_ORDER, OrderReview, OrderingError, OrderingService, PlaceWish, PlacedOrder};
 use crate::member::new_intent;
 use crate::platform::Change;
+use crate::storage::StorageError;
 
 /// An order without a held slot that finds no network in this time is over.
 const ORDER_LIVES_MS: i64 = 600_000;
-const MOST_TOKEN: usize = 200;
-const MOST_VEHICLE: usize = 60;
-const MOST_ADDRESS: usize = 300;
-const MOST_ADDRESS_LINE: usize = 100;
 
 impl OrderingService {
     /// The last screen before the tap, made by the same rules as the backend's; kept, so that exactly this is ordered. Where a slot is held, it is that
@@ -107,20 +105,28 @@ impl OrderingService {
         let placed = Placed {
             member,
             of: draft.of.clone(),
-            cart: draft.cart,
+            cart: draft.cart.clone(),
             shown: reviewed.snapshot,
             lines: reviewed.lines,
-            replaces: draft.replaces,
+            replaces: draft.replaces.clone(),
             coupons: reviewed.coupons,
             used: reviewed.used,
             changing: None,
+            asked: draft.asked.clone(),
         };
         let lane = lane(&draft.of);
         let intent = new_intent(&lane, KIND_ORDER, paths::ORDERS, json(&request)?, Some(until_ms), Some(order.as_str()));
         core.note_use()?;
-        core.outbox.enqueue_with(&[intent], |tx, keys| {
-            keys.first().map_or(Ok(()), |key| core.ordering.put_placed(tx, order, key, &placed, now_ms))
-        })?;
+        let mut is_as_seen = true;
+        let kept = core.outbox.enqueue_with(&[intent], |tx, keys| {
+            let Some(key) = keys.first() else { return Ok(()) };
+            is_as_seen = core.ordering.put_placed(tx, order, key, &placed, &draft, now_ms)?;
+            if is_as_seen { Ok(()) } else { Err(StorageError::other("the cart is another one by now")) }
+        });
+        if !is_as_seen {
+            return Err(OrderingError::NotReviewed);
+        }
+        kept?;
         drop(one);
         core.observers.tell(Change::Orders);
         self.order(order)
@@ -187,19 +193,21 @@ pub(super) fn words_lane(store: &StoreId) -> String {
 
 /// Nothing is kept of what is refused here.
 fn check_wish(wish: &PlaceWish) -> Result<(), OrderingError> {
-    let longer = |text: &str, most: usize| text.chars().count() > most;
     if let Some(token) = &wish.token {
         check_token(token)?;
     }
     refuse_card_number(&wish.vehicle)?;
-    if longer(&wish.vehicle, MOST_VEHICLE) {
-        return Err(OrderingError::bad("a car is said in at most 60 characters: shorten it"));
+    if !is_line(wish.vehicle.trim(), MAX_VEHICLE) {
+        return Err(OrderingError::bad("a car is said in one line of at most 60 characters: shorten it"));
     }
     if let Some(address) = &wish.deliver_to {
         let lines = [&address.name, &address.postal_code, &address.note];
         lines.into_iter().chain([&address.address]).try_for_each(|text| refuse_card_number(text))?;
-        if longer(&address.address, MOST_ADDRESS) || lines.into_iter().any(|text| longer(text, MOST_ADDRESS_LINE)) {
-            return Err(OrderingError::bad("an address has at most 300 characters, its other lines at most 100: shorten it"));
+        let fits =
+            is_line(&address.name, MAX_NAME) && is_line(&address.postal_code, MAX_POSTAL_CODE) && is_line(&address.note, MAX_ADDRESS_NOTE);
+        if !fits || !(address.address.trim().is_empty() || is_address(&address.address)) {
+            let detail = "an address has at most 300 characters, its name 100, postal code 20 and note 200, each in one line: shorten it";
+            return Err(OrderingError::bad(detail));
         }
         if address.name.trim().is_empty() || address.address.trim().is_empty() {
             return Err(OrderingError::bad("a delivery goes to a name and an address: fill them in"));
@@ -211,8 +219,8 @@ fn check_wish(wish: &PlaceWish) -> Result<(), OrderingError> {
 /// A payment provider's token, never a card's number.
 pub(super) fn check_token(token: &str) -> Result<(), OrderingError> {
     refuse_card_number(token)?;
-    if token.is_empty() || token.chars().count() > MOST_TOKEN {
-        return Err(OrderingError::bad("a token has 1 to 200 characters: let the payment provider make another one"));
+    if !is_token(token) {
+        return Err(OrderingError::bad("a token has 1 to 200 visible ASCII characters: let the payment provider make another one"));
     }
     Ok(())
 }

@@ -74,6 +74,8 @@ impl OrderingService {
     /// `NotEnrolled`, `NoMenu`, `HasProblems` for an empty cart, `Unresolved`, `Refused`, `Call`, `Platform`, `Storage`.
     pub async fn hold_slot(&self, of: &CartOf, time: PickupTime) -> Result<SlotHoldOutcome, OrderingError> {
         let core = &self.core;
+        // One at a time: of two whose answers cross, the phone would keep the one and the backend the other.
+        let _one = core.ordering.holding.lock().await;
         let (order, cart) = self.named(of)?;
         if cart.lines.is_empty() {
             return Err(OrderingError::HasProblems);
@@ -81,13 +83,20 @@ impl OrderingService {
         let counter = self.counter(of, &cart)?;
         let wanted_ms = core.ordering.wanted.lock().unwrap_or_else(PoisonError::into_inner).get(of).copied();
         let wanted_ms = wanted_ms.filter(|_| matches!(time, PickupTime::Scheduled { .. }));
-        let request = SlotHoldRequest { order: order.clone(), store: of.store.clone(), cart: cart.clone(), time, wanted_ms };
+        // What is held for an order that did not come about goes over to this one: else it would stand in its way.
+        let held_by = core.ordering.draft(of, &self.member()?)?.and_then(|draft| draft.held_by);
+        let replaces = held_by.filter(|held_by| *held_by != order);
+        let request = SlotHoldRequest { order: order.clone(), store: of.store.clone(), cart: cart.clone(), time, wanted_ms, replaces };
+        // Durable before the first byte: where the answer is lost, it can be given back all the same.
+        if request.replaces.is_none() {
+            self.change_draft(of, |draft| draft.held_by = Some(order.clone()))?;
+        }
         let answer: SlotHoldAnswer = match self.post(paths::SLOT_HOLDS, &request).await {
             Err(OrderingError::Refused { code: Reason::OrderConflict, detail }) => {
                 // The id belongs to an order already: the next tap makes another one.
                 self.change_draft(of, |draft| {
                     if draft.order.as_ref() == Some(&order) && !draft.placed {
-                        (draft.order, draft.held, draft.reviewed) = (None, None, None);
+                        (draft.order, draft.held, draft.held_by, draft.reviewed) = (None, None, None, None);
                     }
                 })?;
                 return Err(OrderingError::Refused { code: Reason::OrderConflict, detail });
@@ -98,15 +107,20 @@ impl OrderingService {
             let held = HeldSlot { time, slot, until_ms };
             self.change_draft(of, |draft| {
                 // Changed meanwhile, the slot is for another cart.
+                draft.held_by = Some(order.clone());
                 if draft.order.as_ref() == Some(&order) && draft.cart == cart && !draft.placed {
                     (draft.held, draft.reviewed) = (Some(held), None);
                 }
             })?;
             return Ok(SlotHoldOutcome::Held { order, held });
         }
+        // What was held before is held still. A refusal was of the time: the slot is this order's now.
+        let is_refused = answer.refused.is_some();
         self.change_draft(of, |draft| {
-            if draft.order.as_ref() == Some(&order) && !draft.placed {
-                (draft.held, draft.reviewed) = (None, None);
+            if is_refused {
+                draft.held_by = Some(order.clone());
+            } else if draft.order.as_ref() == Some(&order) && !draft.placed {
+                draft.reviewed = None;
             }
         })?;
         let offset = core.ordering.menu(&of.store)?.map_or(0, |(kept, _)| kept.terms.utc_offset_min);
@@ -124,11 +138,11 @@ impl OrderingService {
         self.settle_placed()?;
         let Some(draft) = self.core.ordering.draft(of, &self.member()?)? else { return Ok(false) };
         open_for_changes(&draft)?;
-        let (Some(order), Some(_)) = (draft.order, draft.held) else { return Ok(false) };
+        let Some(order) = draft.held_by else { return Ok(false) };
         let released: SlotReleased = self.post(paths::SLOT_RELEASES, &SlotReleaseRequest { order: order.clone() }).await?;
         self.change_draft(of, |draft| {
-            if draft.order.as_ref() == Some(&order) {
-                (draft.held, draft.reviewed) = (None, None);
+            if draft.held_by.as_ref() == Some(&order) {
+                (draft.held, draft.held_by, draft.reviewed) = (None, None, None);
             }
         })?;
         Ok(released.released)

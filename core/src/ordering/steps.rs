@@ -1,13 +1,15 @@
 //! What the person does about an order: through the outbox, so that it is done once however the network is.
 
-use noren_rules::cart::{Cart, OrderSnapshot};
+use noren_rules::cart::{Cart, CartChange, OrderSnapshot};
 use noren_rules::ids::{IdempotencyKey, OrderId};
+use noren_rules::order_limits::{MAX_SPOT, is_line};
 use noren_rules::slots::PickupTime;
 use noren_rules::tax::TaxHandoff;
 use noren_rules::wire::{OrderOf, OrderStep, OrderStepRequest, Reason, paths};
 
 use super::carts::{check, refuse_card_number};
-use super::checks::{Promise, wanted_ms};
+use super::checks::{PricedWish, Promise, wanted_ms};
+use super::counter::Counter;
 use super::orders::question_name;
 use super::placed::{Changing, PlacedNote};
 use super::placing::{check_token, lane, words_lane};
@@ -27,7 +29,6 @@ const CANCEL_LIVES_MS: i64 = 86_400_000;
 /// Minutes on the way are worth nothing later.
 const NEARBY_LIVES_MS: i64 = 180_000;
 const LONGEST_MIN: u32 = 1_440;
-const MOST_SPOT: usize = 60;
 
 impl OrderingService {
     /// Calls an order off. One that was surely not sent never is; one that may have arrived is asked for first.
@@ -65,7 +66,7 @@ impl OrderingService {
         let now_ms = self.core.clock.now().now_ms;
         let counter = self.counter(&note.placed.of, cart)?;
         let (slot, _) = self.quote(&counter, cart, time, now_ms)?;
-        self.review_change(&note, cart, slot.map_or_else(|| wanted_ms(time, now_ms), |slot| slot.promised_ms))
+        self.review_change(&note, cart, slot.map_or_else(|| wanted_ms(time, now_ms), |slot| slot.promised_ms), |_| true)
     }
 
     /// Other lines or another time, before the store has accepted: as `review_edit` showed it, or a question did.
@@ -91,8 +92,8 @@ impl OrderingService {
     /// As for [`OrderingService::review_edit`].
     pub fn review_amend(&self, order: &OrderId, tax_handoff: TaxHandoff) -> Result<OrderChangeReview, OrderingError> {
         let note = self.made_here(order)?;
-        let cart = Cart { tax_handoff, ..note.placed.cart.clone() };
-        self.review_change(&note, &cart, self.order(order)?.order.promised_ms)
+        let cart = note.placed.cart.amended(tax_handoff);
+        self.review_change(&note, &cart, self.order(order)?.order.promised_ms, CartChange::forbids_amendment)
     }
 
     /// Eat-in to take-out or back, until hand-over: as `review_amend` showed it, or a question did.
@@ -100,7 +101,7 @@ impl OrderingService {
     /// # Errors
     /// As for [`OrderingService::edit_order`].
     pub async fn amend(&self, order: &OrderId, tax_handoff: TaxHandoff, shown: &OrderSnapshot) -> Result<OrderStepOutcome, OrderingError> {
-        let cart = Cart { tax_handoff, ..self.made_here(order)?.placed.cart };
+        let cart = self.made_here(order)?.placed.cart.amended(tax_handoff);
         self.change_order(order, OrderStep::Amend { tax_handoff, shown: shown.clone() }, cart, shown).await
     }
 
@@ -122,8 +123,8 @@ impl OrderingService {
     pub async fn here(&self, order: &OrderId, spot: &str) -> Result<OrderStepOutcome, OrderingError> {
         let spot = spot.trim();
         refuse_card_number(spot)?;
-        if spot.chars().count() > MOST_SPOT {
-            return Err(OrderingError::bad("a parking space is said in at most 60 characters: shorten it"));
+        if !is_line(spot, MAX_SPOT) {
+            return Err(OrderingError::bad("a parking space is said in one line of at most 60 characters: shorten it"));
         }
         self.word(order, KIND_ORDER_HERE, OrderStep::Here { spot: spot.to_owned() }, STEP_LIVES_MS).await
     }
@@ -144,14 +145,30 @@ impl OrderingService {
         self.step(&self.order(order)?, OrderStep::StepUpDone, STEP_LIVES_MS, "step-up").await
     }
 
-    /// Another card, by the provider's token for it.
+    /// Another card, by the provider's token for it. Of two the last one counts, while the first was surely not sent.
     ///
     /// # Errors
-    /// As for [`OrderingService::pay_at_counter`]; `CardNumber`, `BadCart`.
+    /// As for [`OrderingService::pay_at_counter`]; `CardNumber`, `BadCart`; `Unresolved` while another card may have arrived.
     pub async fn pay_again(&self, order: &OrderId, token: &str) -> Result<OrderStepOutcome, OrderingError> {
         check_token(token)?;
+        let core = &self.core;
+        let placed = self.order(order)?;
+        let (lane, now_ms) = (lane_of(&placed), core.clock.now().now_ms);
         let step = OrderStep::PayAgain { token: token.to_owned() };
-        self.step(&self.order(order)?, step, STEP_LIVES_MS, "token").await
+        let intent = intent(now_ms, &lane, (&placed, KIND_ORDER_STEP), step, STEP_LIVES_MS, Some("token"))?;
+        core.note_use()?;
+        let key = core.outbox.enqueue_last_word(&intent, |_, _, _| Ok(()))?;
+        // The one that stays may name another card.
+        let names = |body: Vec<u8>| match serde_json::from_slice(&body) {
+            Ok(OrderStepRequest { step: OrderStep::PayAgain { token: named }, .. }) => named == token,
+            _ => false,
+        };
+        let is_this = match core.outbox.body(&key) {
+            Err(OutboxError::NoSuchIntent) => true,
+            body => names(body?),
+        };
+        let outcome = self.answered(&lane, &key, order).await?;
+        if is_this { Ok(outcome) } else { Err(OrderingError::Unresolved { order: order.clone() }) }
     }
 
     fn made_here(&self, order: &OrderId) -> Result<PlacedNote, OrderingError> {
@@ -159,22 +176,36 @@ impl OrderingService {
     }
 
     /// With the coupons and points that it was ordered with.
-    fn review_change(&self, note: &PlacedNote, cart: &Cart, promised_ms: i64) -> Result<OrderChangeReview, OrderingError> {
-        let placed = &note.placed;
-        let counter = self.counter(&placed.of, cart)?;
-        if !counter.changes(cart, promised_ms)?.is_empty() {
+    fn review_change(
+        &self,
+        note: &PlacedNote,
+        cart: &Cart,
+        promised_ms: i64,
+        matters: impl Fn(&CartChange) -> bool,
+    ) -> Result<OrderChangeReview, OrderingError> {
+        let counter = self.counter(&note.placed.of, cart)?;
+        if counter.changes(cart, promised_ms)?.iter().any(|change| matters(&change.change)) {
             return Err(OrderingError::HasProblems);
         }
-        let facts = Facts::gather(&self.core)?.ok_or(OrderingError::NotEnrolled)?;
-        let promise = Promise { promised_ms, deadline_ms: None };
-        let (coupons, points) = (facts.named(&placed.coupons), placed.shown.points);
-        let priced = self.price_with(&facts, &coupons, points, (&counter, &placed.of, cart), (placed.shown.method, promise))?;
+        let priced = self.price_change(note, &counter, cart, promised_ms)?;
         Ok(OrderChangeReview {
             order: note.id.clone(),
             rows_ja: priced.snapshot.rows_ja(),
             rows_en: priced.snapshot.rows_en(),
             snapshot: priced.snapshot,
         })
+    }
+
+    fn price_change(&self, note: &PlacedNote, counter: &Counter, cart: &Cart, promised_ms: i64) -> Result<PricedWish, OrderingError> {
+        let placed = &note.placed;
+        let mut facts = Facts::gather(&self.core)?.ok_or(OrderingError::NotEnrolled)?;
+        // The backend gives up what the order has spent before it prices the change.
+        facts.give_back(&placed.used);
+        let promise = Promise { promised_ms, deadline_ms: None };
+        let mut coupons = facts.named(&placed.coupons);
+        coupons.retain(|coupon| !placed.asked.coupons_out.contains(&coupon.serial));
+        let points = placed.asked.most_points.map_or(placed.shown.points, |most| most.min(placed.shown.points));
+        self.price_with(&facts, &coupons, points, (counter, &placed.of, cart), (placed.shown.method, promise))
     }
 
     /// One change of an order is asked for at a time: the last word counts.
@@ -188,10 +219,17 @@ impl OrderingService {
         let core = &self.core;
         let placed = self.order(order)?;
         let lane = lane_of(&placed);
+        let note = self.made_here(order)?;
+        // As it was reviewed; where the phone cannot price it any more, the backend says what it comes to.
+        let priced = self.counter(&note.placed.of, &cart).and_then(|counter| self.price_change(&note, &counter, &cart, shown.promised_ms));
+        let (lines, used) = priced.map_or_else(
+            |_| (note.placed.lines.clone(), note.placed.used.clone()),
+            |priced| (priced.lines, priced.totals.used.iter().map(|used| used.serial).collect()),
+        );
         let intent = intent(self.core.clock.now().now_ms, &lane, (&placed, KIND_ORDER_EDIT), step, STEP_LIVES_MS, None)?;
         core.note_use()?;
         let key = core.outbox.enqueue_last_word(&intent, |tx, key, _| {
-            core.ordering.put_changing(tx, order, Changing { key: key.clone(), cart, shown: shown.clone() })
+            core.ordering.put_changing(tx, order, Changing { key: key.clone(), cart, shown: shown.clone(), lines, used })
         })?;
         self.answered(&lane, &key, order).await
     }

@@ -64,6 +64,8 @@ pub(crate) struct OrderingStore {
     pub(super) wanted: Mutex<BTreeMap<CartOf, i64>>,
     /// One tap at a time makes an order.
     pub(super) placing: Mutex<()>,
+    /// One slot at a time is asked for.
+    pub(super) holding: tokio::sync::Mutex<()>,
 }
 
 impl OrderingStore {
@@ -76,6 +78,7 @@ impl OrderingStore {
             trips: Mutex::default(),
             wanted: Mutex::default(),
             placing: Mutex::default(),
+            holding: tokio::sync::Mutex::default(),
         }
     }
 

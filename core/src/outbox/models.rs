@@ -143,6 +143,12 @@ pub trait OutcomeSink: Send + Sync {
         false
     }
 
+    /// True when an intent of this kind that was refused is never sent once more: its body goes, as it may name what must not be kept.
+    fn is_final(&self, kind: &str) -> bool {
+        let _ = kind;
+        false
+    }
+
     /// Applies an outcome to the feature's state. Called again after a crash: applying twice must be the same as once.
     ///
     /// # Errors

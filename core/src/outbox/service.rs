@@ -210,7 +210,7 @@ impl Outbox {
     pub fn try_again(&self, key: &IdempotencyKey) -> Result<(), OutboxError> {
         self.start()?;
         let intent = self.by_key(key)?;
-        if intent.state != IntentState::Wedged {
+        if intent.state != IntentState::Wedged || intent.body.is_none() {
             return Err(OutboxError::NoSuchIntent);
         }
         let now_ms = self.now_ms();
@@ -233,13 +233,18 @@ impl Outbox {
     /// `MayHaveArrived` while its outcome is open and it was sent; `NoSuchIntent`; or a storage error.
     pub fn dismiss(&self, key: &IdempotencyKey) -> Result<(), OutboxError> {
         self.start()?;
-        let intent = self.by_key(key)?;
-        if intent.state == IntentState::Sending || (intent.state.is_open() && intent.may_have_arrived) {
-            return Err(OutboxError::MayHaveArrived);
+        // Looked at and removed in one transaction: what is marked as being sent meanwhile stays, and what is gone is not sent.
+        let removed = self.write(|tx| {
+            let Some(intent) = tables::by_key(tx, key.as_str())? else { return Ok(Err(OutboxError::NoSuchIntent)) };
+            if intent.state == IntentState::Sending || (intent.state.is_open() && intent.may_have_arrived) {
+                return Ok(Err(OutboxError::MayHaveArrived));
+            }
+            tables::remove(tx, intent.seq).map(Ok)
+        })?;
+        if removed.is_ok() {
+            self.settings.sink.changed();
         }
-        self.write(|tx| tables::remove(tx, intent.seq))?;
-        self.settings.sink.changed();
-        Ok(())
+        removed
     }
 
     /// The body of an intent that is not done, for the feature that made it.
@@ -317,7 +322,10 @@ impl Outbox {
         if ask {
             return self.ask_what_became_of(&head, report).await;
         }
-        self.write(|tx| tables::mark_sending(tx, head.seq))?;
+        if !self.write(|tx| tables::mark_sending(tx, &head))? {
+            // Taken away since it was read: nothing is sent of it.
+            return Ok(Next::GoOn);
+        }
         let verdict = self.attempt(&head).await?;
         self.conclude(&head, may_have_arrived, verdict, report)
     }
@@ -440,7 +448,10 @@ impl Outbox {
         let goes = failed && self.settings.sink.is_unasked(&intent.kind);
         self.write(|tx| match goes {
             true => tables::remove(tx, intent.seq),
-            false => tables::settle(tx, &self.settings.sealer, intent, state, reason, answer, now_ms),
+            false => {
+                tables::settle(tx, &self.settings.sealer, intent, state, reason, answer, now_ms)?;
+                if failed && self.settings.sink.is_final(&intent.kind) { tables::drop_body(tx, intent.seq) } else { Ok(()) }
+            }
         })?;
         self.settings.sink.changed();
         Ok(())
@@ -459,7 +470,9 @@ impl Outbox {
 
     /// A transaction of the outbox; the clock's anchor rides along when it is due, so that it costs no fsync of its own.
     pub(super) fn write<T>(&self, job: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>) -> Result<T, OutboxError> {
-        let anchor = self.settings.client.clock().to_store(lock(&self.stored_anchor).as_ref());
+        // The shell's clock is asked with no lock held.
+        let stored = lock(&self.stored_anchor).clone();
+        let anchor = self.settings.client.clock().to_store(stored.as_ref());
         let value = self.settings.database.write(|tx| {
             if let Some(text) = anchor.as_ref().and_then(|anchor| serde_json::to_string(anchor).ok()) {
                 tables::save_fact(tx, ANCHOR, &text)?;

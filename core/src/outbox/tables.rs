@@ -278,9 +278,10 @@ pub(super) fn unapplied(connection: &Connection) -> Result<Vec<Intent>, StorageE
     Ok(intents.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn mark_sending(tx: &Transaction<'_>, seq: i64) -> Result<(), StorageError> {
-    tx.prepare_cached("UPDATE intents SET state = 1, attempts = attempts + 1 WHERE seq = ?1")?.execute([seq])?;
-    Ok(())
+/// False where it is not there any more as it was read: then nothing may be sent.
+pub(super) fn mark_sending(tx: &Transaction<'_>, intent: &Intent) -> Result<bool, StorageError> {
+    let sql = "UPDATE intents SET state = 1, attempts = attempts + 1 WHERE seq = ?1 AND key = ?2 AND state < 3";
+    Ok(tx.prepare_cached(sql)?.execute(params![intent.seq, intent.key.as_str()])? == 1)
 }
 
 /// What is left to do before the next attempt.
@@ -333,6 +334,11 @@ pub(super) fn settle(
     )?
     .execute(params![intent.seq, state.code(), reason.map(reason_text), outcome, now_ms])?;
     Ok(())
+}
+
+/// What is never sent once more names nothing any more.
+pub(super) fn drop_body(tx: &Transaction<'_>, seq: i64) -> Result<(), StorageError> {
+    Ok(tx.execute("UPDATE intents SET body = NULL WHERE seq = ?1", [seq]).map(drop)?)
 }
 
 pub(super) fn mark_applied(tx: &Transaction<'_>, seq: i64) -> Result<(), StorageError> {

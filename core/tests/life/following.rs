@@ -255,7 +255,7 @@ async fn a_time_is_told_by_the_store_s_clock_without_its_menu() {
         };
         let reason = noren_rules::slots::SlotRefusalReason::Full { station: "grill".into() };
         let slot = Some(noren_rules::slots::SlotRefusal { reason, same_day: vec![slot], later: vec![] });
-        kitchen.asks.push_back(OrderQuestion { changes: vec![], slot, short: vec![], shown_now: None });
+        kitchen.asks.push_back(OrderQuestion { changes: vec![], slot, short: vec![], shown_now: None, coupons_out: vec![] });
     });
     noren.ordering().place(&review.order, &tap()).unwrap();
     noren.ordering().resolve(&review.order).await.unwrap();

@@ -240,6 +240,12 @@ impl Kitchen {
         }
         let kitchen = self.books.get_mut(&request.store).unwrap();
         kitchen.sweep(now_ms);
+        if let Some(replaced) = &request.replaces
+            && let Some(booking) = kitchen.booking(replaced).cloned()
+        {
+            kitchen.release(replaced);
+            kitchen.restore(SlotBooking { order: request.order.clone(), ..booking });
+        }
         let tasks = make_tasks(&request.cart, &book, &[]);
         let wish = SlotRequest { order: request.order.clone(), tasks, time: request.time };
         let held = match request.wanted_ms {
@@ -285,7 +291,7 @@ impl Kitchen {
             let moment = CartMoment { at_ms: request.shown.promised_ms, sold_out: &self.sold_out };
             let changes = request.cart.changes(&book, &moment);
             if shown.digest() != request.shown.digest() && self.asks.is_empty() {
-                self.asks.push_back(OrderQuestion { changes, slot: None, short: vec![], shown_now: Some(shown) });
+                self.asks.push_back(OrderQuestion { changes, slot: None, short: vec![], shown_now: Some(shown), coupons_out: vec![] });
             }
             if let (Some(replaced), Some(kitchen)) = (&request.replaces, self.books.get_mut(&request.store)) {
                 // The slot goes over to the order that comes in its place.
@@ -296,7 +302,13 @@ impl Kitchen {
             }
             if self.asks.is_empty() && self.books.get_mut(&request.store).unwrap().confirm(&request.id, now_ms).is_err() {
                 let slot = SlotRefusal { reason: SlotRefusalReason::Past, same_day: vec![], later: vec![] };
-                self.asks.push_back(OrderQuestion { changes: vec![], slot: Some(slot), short: vec![], shown_now: None });
+                self.asks.push_back(OrderQuestion {
+                    changes: vec![],
+                    slot: Some(slot),
+                    short: vec![],
+                    shown_now: None,
+                    coupons_out: vec![],
+                });
             }
         }
         let question = self.asks.pop_front();

@@ -102,7 +102,8 @@ async fn another_cart_or_another_place_to_eat_is_shown_first_and_a_no_leaves_it_
     cart.lines = vec![line(&noren, "burger", 2)];
     let review = ordering.review_edit(&order, &cart, PickupTime::Asap).unwrap();
     assert_eq!(review.snapshot.total_minor, 1_080);
-    let question = OrderQuestion { changes: vec![], slot: None, short: vec![], shown_now: Some(review.snapshot.clone()) };
+    let question =
+        OrderQuestion { changes: vec![], slot: None, short: vec![], shown_now: Some(review.snapshot.clone()), coupons_out: vec![] };
     phone.server.kitchen(|kitchen| kitchen.asks.push_back(question));
     let asked = answered(ordering.edit_order(&order, &cart, PickupTime::Asap, &review.snapshot).await.unwrap());
     assert!(asked.question.is_some() && asked.order.state == OrderState::Accepted);
@@ -423,4 +424,121 @@ async fn the_usual_comes_back_and_what_vanished_is_flagged() {
     assert_eq!(ordering.order_favourite("いつもの"), Err(OrderingError::NoSuchFavourite));
     let unknown: OrderId = "nobodysorder2345".into();
     assert_eq!(ordering.reorder(&unknown), Err(OrderingError::NoSuchOrder));
+}
+
+#[tokio::test]
+async fn an_order_is_amended_where_it_costs_something_else_and_is_sold_out_by_now() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    let prices = |handoff, amount_minor| noren_rules::menu::MenuPrice { handoff, amount_minor };
+    phone.server.kitchen(|kitchen| {
+        let menu = kitchen.menus.get_mut(&"s1".into()).unwrap().menu.as_mut().unwrap();
+        menu.version += 1;
+        menu.items[0].prices = vec![prices(None, 600), prices(Some(TaxHandoff::EatIn), 620)];
+    });
+    noren.ordering().refresh(&"s1".into()).await.unwrap();
+    let order = ordered(&noren).await;
+    phone.server.kitchen(|kitchen| {
+        kitchen.sold_out = vec![noren_rules::menu::SoldOut { thing: noren_rules::menu::MenuThing::Item("burger".into()), until_ms: None }];
+    });
+    let ordering = noren.ordering();
+    ordering.refresh_status(&["s1".into()]).await.unwrap();
+    assert_eq!(ordering.review_amend(&order, TaxHandoff::EatIn).unwrap().snapshot.total_minor, 620);
+}
+
+#[tokio::test]
+async fn of_two_cards_the_last_one_is_charged() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    let order = ordered(&noren).await;
+    let ordering = noren.ordering();
+    phone.offline(true);
+    for token in ["tok_a", "tok_b"] {
+        assert!(matches!(ordering.pay_again(&order, token).await.unwrap(), OrderStepOutcome::Waiting { .. }));
+    }
+    phone.offline(false);
+    phone.server.next([Fault::LostAnswer]);
+    noren.outbox().network_returned().await.unwrap();
+    noren.outbox().send_due().await.unwrap();
+    assert_eq!(said(&phone), [OrderStep::PayAgain { token: "tok_b".into() }]);
+}
+
+#[tokio::test]
+async fn a_question_to_a_change_stays_until_it_is_answered() {
+    let phone = Phone::new();
+    let noren = phone.at_table().await;
+    let order = ordered(&noren).await;
+    let ordering = noren.ordering();
+    let mut cart = Cart::new(HandoffMode::CounterPickup, TaxHandoff::TakeOut);
+    cart.lines = vec![line(&noren, "burger", 2)];
+    let review = ordering.review_edit(&order, &cart, PickupTime::Asap).unwrap();
+    let shown_now = Some(review.snapshot.clone());
+    let question = OrderQuestion { changes: vec![], slot: None, short: vec![], shown_now, coupons_out: vec![] };
+    phone.server.kitchen(|kitchen| kitchen.asks.push_back(question));
+    let asked = answered(ordering.edit_order(&order, &cart, PickupTime::Asap, &review.snapshot).await.unwrap());
+    assert_eq!(asked.question.unwrap().cart, Some(cart.clone()));
+    let nearby = answered(ordering.nearby(&order, 5).await.unwrap());
+    assert_eq!(nearby.question.unwrap().cart, Some(cart.clone()), "nobody has read it");
+    let changed = answered(ordering.edit_order(&order, &cart, PickupTime::Asap, &review.snapshot).await.unwrap());
+    assert_eq!((changed.question, changed.shown.unwrap().total_minor), (None, 1_080));
+}
+
+#[tokio::test]
+async fn a_coupon_that_the_backend_does_not_count_is_left_out_of_the_yes() {
+    let phone = Phone::new();
+    phone.server.stock_shelves(super::goods::shelves);
+    let noren = phone
+        .at_miyajima(|shop| {
+            shop.offers = vec![offer(1, "百円引き"), super::shop::visitor_offer(2, "miyajima-out")];
+            shop.lease = leased(&[1, 2]);
+        })
+        .await;
+    phone.server.kitchen(|kitchen| kitchen.opens("s1"));
+    let ordering = noren.ordering();
+    ordering.refresh(&"s1".into()).await.unwrap();
+    noren.member().refresh().await.unwrap();
+    noren.catalogue().find("青/L", None).await.unwrap();
+    let goods = CartOf::goods(&"s1".into());
+    let wanted =
+        CartLine { item: "青/L".into(), modifiers: vec![], quantity: 1, note: String::new(), tax_handoff: None, seen_minor: None };
+    ordering.add(&goods, &wanted).unwrap();
+    let first = ordering.review(&goods, &by_token()).unwrap();
+    assert_eq!(first.totals.discount_minor, 100);
+    let question = OrderQuestion { changes: vec![], slot: None, short: vec![], shown_now: None, coupons_out: vec![100] };
+    phone.server.kitchen(|kitchen| kitchen.asks.push_back(question));
+    ordering.place(&first.order, &tap()).unwrap();
+    assert!(ordering.resolve(&first.order).await.unwrap().question.is_some());
+    assert_eq!(
+        phone.server.kitchen(|kitchen| kitchen.orders[0].request.coupons.clone()),
+        [100],
+        "without a check-in the visitor's coupon is not named"
+    );
+    let yes = ordering.review(&goods, &by_token()).unwrap();
+    assert_eq!(yes.totals.discount_minor, 0);
+    ordering.place(&yes.order, &tap()).unwrap();
+    assert_eq!(ordering.resolve(&yes.order).await.unwrap().order.state, OrderState::Accepted);
+}
+
+#[tokio::test]
+async fn the_slot_of_an_order_that_asked_goes_over_to_the_next_one_or_is_given_back() {
+    for gives_back in [true, false] {
+        let phone = Phone::new();
+        let noren = phone.at_table().await;
+        let ordering = noren.ordering();
+        let review = reviewed(&noren).await;
+        let question = OrderQuestion { changes: vec![], slot: None, short: vec![], shown_now: None, coupons_out: vec![] };
+        phone.server.kitchen(|kitchen| kitchen.asks.push_back(question));
+        ordering.place(&review.order, &tap()).unwrap();
+        ordering.resolve(&review.order).await.unwrap();
+        ordering.add(&s1(), &line(&noren, "tea", 1)).unwrap();
+        let is_booked = |order: &OrderId| phone.server.kitchen(|kitchen| kitchen.books[&"s1".into()].booking(order).is_some());
+        assert!(is_booked(&review.order));
+        if gives_back {
+            assert!(ordering.release_slot(&s1()).await.unwrap());
+        } else {
+            let SlotHoldOutcome::Held { order, .. } = ordering.hold_slot(&s1(), PickupTime::Asap).await.unwrap() else { panic!() };
+            assert!(order != review.order && is_booked(&order));
+        }
+        assert!(!is_booked(&review.order));
+    }
 }

@@ -1,6 +1,7 @@
 use super::support::*;
 use noren_core::net::{Authorizer, Client, StaticToken};
 use noren_core::outbox::*;
+use noren_core::platform::Clock;
 use noren_core::storage::{Database, Sealer, StorageError};
 use noren_core::time::TrustedClock;
 use noren_rules::wire::{Reason, paths};
@@ -26,8 +27,40 @@ impl OutcomeSink for Counting {
     }
 }
 
+/// Does something, once, when it is looked at: in the middle of whatever asks for the time.
+struct Interrupting {
+    clock: Arc<TestClock>,
+    job: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Clock for Interrupting {
+    fn wall_ms(&self) -> i64 {
+        let job = self.job.lock().unwrap().take();
+        if let Some(job) = job {
+            job();
+        }
+        self.clock.wall_ms()
+    }
+    fn boot_ms(&self) -> i64 {
+        self.clock.boot_ms()
+    }
+    fn boot_id(&self) -> String {
+        self.clock.boot_id()
+    }
+}
+
 fn outbox(directory: &Path, server: &Arc<Server>, entropy: &Arc<TestEntropy>, sink: Arc<dyn OutcomeSink>) -> Outbox {
-    let clock = Arc::new(TrustedClock::new(server.clock.clone()));
+    outbox_by(server.clock.clone(), directory, server, entropy, sink)
+}
+
+fn outbox_by(
+    clock: Arc<dyn Clock>,
+    directory: &Path,
+    server: &Arc<Server>,
+    entropy: &Arc<TestEntropy>,
+    sink: Arc<dyn OutcomeSink>,
+) -> Outbox {
+    let clock = Arc::new(TrustedClock::new(clock));
     let authorizer: Arc<dyn Authorizer> = Arc::new(StaticToken::new("till"));
     Outbox::new(OutboxSettings {
         database: Arc::new(Database::new(directory, OUTBOX_DB)),
@@ -66,6 +99,45 @@ impl Bench {
     fn open(&self) -> Outbox {
         outbox(self.directory.path(), &self.server, &self.entropy, self.sink.clone())
     }
+    fn open_interrupted(&self) -> (Arc<Outbox>, Arc<Interrupting>) {
+        let clock = Arc::new(Interrupting { clock: self.server.clock.clone(), job: Mutex::default() });
+        let outbox = outbox_by(clock.clone(), self.directory.path(), &self.server, &self.entropy, self.sink.clone());
+        (Arc::new(outbox), clock)
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_away_just_before_it_is_sent_is_not_sent() {
+    let bench = Bench::new();
+    let (outbox, clock) = bench.open_interrupted();
+    let key = outbox.enqueue(&intent("a", 1, None)).unwrap();
+    let gone = Arc::new(Mutex::new(None));
+    let (taker, key_of, said) = (outbox.clone(), key.clone(), gone.clone());
+    // After the head of the lane was read, before it is marked.
+    *clock.job.lock().unwrap() = Some(Box::new(move || *said.lock().unwrap() = Some(taker.dismiss(&key_of))));
+    outbox.send_due().await.unwrap();
+    assert_eq!(*gone.lock().unwrap(), Some(Ok(())));
+    assert_eq!((bench.server.effects(paths::TILL_SALES), outbox.intent(&key).unwrap()), (0, None));
+}
+
+#[tokio::test]
+async fn what_is_sent_while_it_is_being_taken_away_stays() {
+    let bench = Bench::new();
+    let (outbox, clock) = bench.open_interrupted();
+    let key = outbox.enqueue(&intent("a", 1, None)).unwrap();
+    bench.server.next([Fault::LostAnswer]);
+    let sender = outbox.clone();
+    let send = move || {
+        let running = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(sender.send_due()).unwrap();
+        });
+        running.join().unwrap();
+    };
+    *clock.job.lock().unwrap() = Some(Box::new(send));
+    assert_eq!(outbox.dismiss(&key), Err(OutboxError::MayHaveArrived));
+    assert_eq!(bench.server.effects(paths::TILL_SALES), 1);
+    assert!(outbox.intent(&key).unwrap().unwrap().may_have_arrived);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::http::{Answer, Call, json_with_etag};
 use crate::{check_ins, devices, grants, members, offers, receipts, stamps};
 
 /// How long the wallet shows what is over.
-const SHOWN_S: i64 = 30 * 86_400;
+pub(crate) const SHOWN_S: i64 = 30 * 86_400;
 
 /// GET [`noren_rules::wire::paths::WALLET`].
 pub(crate) async fn get(call: Call) -> Answer {

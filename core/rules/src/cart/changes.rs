@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Cart, CartMoment, CartProblem, CartProblemKind};
 use crate::ids::{MenuItemId, ModifierGroupId, ModifierId};
 use crate::menu::{MenuBook, MenuThing};
+use crate::tax::TaxHandoff;
 
 /// Something that is not as the person saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,15 @@ impl Cart {
         changes
     }
 
+    /// The cart eaten elsewhere (店内 or 持ち帰り), as phone and backend amend an order. It may cost something else so: what the person sees of that is the
+    /// snapshot, not the price of the other way.
+    #[must_use]
+    pub fn amended(&self, tax_handoff: TaxHandoff) -> Self {
+        let mut cart = Self { tax_handoff, ..self.clone() };
+        cart.lines.iter_mut().for_each(|line| line.seen_minor = None);
+        cart
+    }
+
     /// The cart with the prices that the menu says now: the person has seen them and said yes. What is not on the menu stays as it is.
     #[must_use]
     pub fn with_prices_of(mut self, book: &MenuBook) -> Self {
@@ -78,6 +88,13 @@ impl Cart {
 }
 
 impl CartChange {
+    /// True for what does not go with another way of eating an order. That something is sold out by now is no matter: it is ordered already.
+    #[must_use]
+    pub fn forbids_amendment(&self) -> bool {
+        use CartProblemKind::{NotForHandoff, TaxHandoff};
+        matches!(self, Self::Rule(problem) if matches!(problem.kind, TaxHandoff { .. } | NotForHandoff { .. }))
+    }
+
     /// The place of the line that it is about; `None` for the whole cart.
     #[must_use]
     pub fn line(&self) -> Option<u32> {

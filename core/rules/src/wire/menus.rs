@@ -155,6 +155,9 @@ request! {
         /// it gives ([`PickupSlot::nudge_points`](crate::slots::PickupSlot)).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub wanted_ms: Option<i64>,
+        /// An order that did not come about, for which a slot is held still: it goes over to this one first.
+        #[serde(default)]
+        pub replaces: Option<OrderId>,
     }
 }
 

@@ -117,6 +117,9 @@ response! {
         pub short: Vec<GoodsShort>,
         /// What would be shown now; absent while it cannot be ordered as it is.
         pub shown_now: Option<OrderSnapshot>,
+        /// Serials of coupons that were named and cannot be used now, whatever is bought: the next order leaves them out.
+        #[serde(default)]
+        pub coupons_out: Vec<u64>,
     }
 }
 

@@ -5,21 +5,16 @@ use noren_rules::cart::{MAX_CART_LINES, PaymentMethod};
 use noren_rules::ids::OrderId;
 use noren_rules::keys::id_to_bytes;
 use noren_rules::menu::HandoffMode;
+use noren_rules::order_limits::{
+    MAX_ADDRESS, MAX_ADDRESS_NOTE, MAX_AVOIDED, MAX_COUPONS, MAX_NAME, MAX_POSTAL_CODE, MAX_SPOT, MAX_TOKEN, MAX_VEHICLE, is_address,
+    is_line, is_token,
+};
 use noren_rules::wire::{DeliveryAddress, OrderRequest, OrderStep, OrderStepRequest, Reason};
 use serde_json::Value;
 
 use crate::fault::Refusal;
 use crate::http::Call;
 
-const MAX_TOKEN: usize = 200;
-const MAX_VEHICLE: usize = 60;
-const MAX_SPOT: usize = 60;
-const MAX_NAME: usize = 100;
-const MAX_POSTAL_CODE: usize = 20;
-const MAX_ADDRESS: usize = 300;
-const MAX_ADDRESS_NOTE: usize = 200;
-const MAX_COUPONS: usize = 40;
-const MAX_AVOIDED: usize = 100;
 const MAX_POINTS: i64 = 1_000_000_000;
 pub(super) const MAX_ETA_MIN: u32 = 1_440;
 
@@ -109,8 +104,7 @@ fn cart(lines: usize) -> Result<(), Refusal> {
 }
 
 fn token(token: &str) -> Result<(), Refusal> {
-    let fits = (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { Ok(()) } else { Err(Refusal::invalid(format!("token has 1 to {MAX_TOKEN} visible ASCII characters"))) }
+    if is_token(token) { Ok(()) } else { Err(Refusal::invalid(format!("token has 1 to {MAX_TOKEN} visible ASCII characters"))) }
 }
 
 fn address(to: &DeliveryAddress) -> Result<(), Refusal> {
@@ -119,15 +113,14 @@ fn address(to: &DeliveryAddress) -> Result<(), Refusal> {
     {
         text(name, value, most)?;
     }
-    let lines = |character: char| character.is_control() && character != '\n';
-    if to.address.trim().is_empty() || to.address.chars().count() > MAX_ADDRESS || to.address.chars().any(lines) {
+    if !is_address(&to.address) {
         return Err(Refusal::invalid(format!("deliver_to.address has 1 to {MAX_ADDRESS} characters")));
     }
     Ok(())
 }
 
 pub(super) fn text(name: &str, value: &str, most: usize) -> Result<(), Refusal> {
-    if value.chars().count() > most || value.chars().any(char::is_control) {
+    if !is_line(value, most) {
         return Err(Refusal::invalid(format!("{name} has at most {most} characters, none of them a control character")));
     }
     Ok(())

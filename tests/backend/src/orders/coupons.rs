@@ -49,7 +49,7 @@ impl Loaded {
     pub(super) fn of(db: &Connection, buying: &Buying<'_>, serials: &[u64]) -> Result<Self, Fault> {
         let now_s = buying.now_ms.div_euclid(1000);
         let (place, area) = places::of_store(db, buying.store)?.map_or((None, None), |place| (Some(place.id), place.area));
-        let facts = wallet::facts(db, buying.member, buying.parts, i64::MAX)?;
+        let facts = wallet::facts(db, buying.member, buying.parts, now_s.saturating_sub(wallet::SHOWN_S))?;
         let mut loaded = Self {
             offers: BTreeMap::new(),
             usable: Vec::new(),
@@ -57,8 +57,7 @@ impl Loaded {
             budgets: BTreeMap::new(),
             conditions: conditions::of_area(db, area.as_deref())?,
             killed: offers::killed(db)?,
-            // What was asked when a grant was lent is settled.
-            facts: MemberFacts { allotted: true, ..facts },
+            facts: facts.lent(),
             place: PlaceFacts { store: Some(buying.store.clone()), place, area, channel: Some(buying.channel) },
             moment: Moment::at(now_s),
         };
@@ -106,6 +105,12 @@ impl Loaded {
             killed: &self.killed,
         };
         work(Some(CouponTerms { coupons: &coupons, circumstances: &circumstances, budgets: &self.budgets }))
+    }
+
+    /// Those that cannot be used now, whatever is bought.
+    pub(super) fn out(&self, priced: &PricedCart<'_>) -> Vec<u64> {
+        let unused = self.unusable.iter().chain(priced.unused.iter().filter(|unused| !unused.reason.is_of_cart()));
+        unused.map(|unused| unused.serial).collect()
     }
 
     /// What the order's sale says of them.

@@ -135,10 +135,16 @@ fn promise(db: &Connection, app: &App, shop: &Shop, placing: &Placing<'_>) -> Re
 fn decide(db: &Connection, app: &App, shop: &Shop, book: &MenuBook, placing: &Placing<'_>, promise: Promise) -> Result<Decided, Fault> {
     let request = placing.request;
     let wish = wish(placing, Some(&promise));
-    let LookedAt { changes, priced } = pricing::look_at(db, shop, book, &wish)?;
+    let LookedAt { changes, priced, coupons_out } = pricing::look_at(db, shop, book, &wish)?;
     let question = |changes: Vec<CartChange>, short: Vec<GoodsShort>, priced: Option<Priced>| Decided::Question {
         reason: RejectReason::Changed,
-        question: Box::new(OrderQuestion { changes, slot: None, short, shown_now: priced.as_ref().map(|priced| priced.snapshot.clone()) }),
+        question: Box::new(OrderQuestion {
+            changes,
+            slot: None,
+            short,
+            shown_now: priced.as_ref().map(|priced| priced.snapshot.clone()),
+            coupons_out: coupons_out.clone(),
+        }),
         priced: priced.map(Box::new),
     };
     let Some(priced) = priced else { return Ok(question(changes, Vec::new(), None)) };
@@ -203,7 +209,7 @@ fn slot_gone(db: &Connection, app: &App, shop: &Shop, book: &MenuBook, placing: 
     let tasks = make_tasks(&request.cart, book, per_order);
     let quote = slots::quote(db, app, &request.store, &tasks, request.time, placing.now_ms)?;
     let slot = quote.and_then(Result::err);
-    let question = OrderQuestion { changes: Vec::new(), slot, short: Vec::new(), shown_now: None };
+    let question = OrderQuestion { changes: Vec::new(), slot, short: Vec::new(), shown_now: None, coupons_out: Vec::new() };
     Ok(Decided::Question { reason: RejectReason::SlotGone, question: Box::new(question), priced: None })
 }
 

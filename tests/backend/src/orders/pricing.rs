@@ -47,6 +47,8 @@ pub(super) struct LookedAt {
     pub(super) changes: Vec<CartChange>,
     /// `None` while it cannot be ordered as it is.
     pub(super) priced: Option<Priced>,
+    /// Coupons that cannot be used now, whatever is bought.
+    pub(super) coupons_out: Vec<u64>,
 }
 
 /// Where a receipt of such an order belongs.
@@ -146,12 +148,14 @@ pub(super) fn look_at(db: &Connection, shop: &Shop, book: &MenuBook, wish: &Wish
         let points = wish.points.min(balance.max(0));
         let shown = Checkout { coupons, points, ..checkout(shop, book, wish) }.show(wish.cart)?;
         let none = SaleCoupons { used: Vec::new(), shown: Vec::new() };
-        Ok::<_, PriceError>(Priced {
+        let coupons_out = loaded.map(|loaded| loaded.out(&shown.priced)).unwrap_or_default();
+        let priced = Priced {
             lines: shown.order_lines(wish.cart, book),
             of: line_facts(&shown),
             coupons: loaded.map_or(none, |loaded| loaded.of_sale(&shown.priced, &shop.told.terms.currency, wish.now_ms)),
             snapshot: shown.snapshot,
-        })
+        };
+        Ok::<_, PriceError>((priced, coupons_out))
     };
     // Most orders name no coupon: then nothing is asked about the member.
     let priced = if wish.coupons.is_empty() {
@@ -161,9 +165,9 @@ pub(super) fn look_at(db: &Connection, shop: &Shop, book: &MenuBook, wish: &Wish
         loaded.with(|coupons| price(Some(&loaded), coupons))
     };
     match priced {
-        Ok(priced) => Ok(LookedAt { changes, priced: Some(priced) }),
+        Ok((priced, coupons_out)) => Ok(LookedAt { changes, priced: Some(priced), coupons_out }),
         // What is not on the menu stands among the changes.
-        Err(PriceError::NotOnMenu { .. }) if !changes.is_empty() => Ok(LookedAt { changes, priced: None }),
+        Err(PriceError::NotOnMenu { .. }) if !changes.is_empty() => Ok(LookedAt { changes, priced: None, coupons_out: Vec::new() }),
         Err(error) => Err(Refusal::invalid(error.to_string()).into()),
     }
 }

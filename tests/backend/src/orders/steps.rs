@@ -1,12 +1,11 @@
 //! What the person does about an order.
 
-use noren_rules::cart::{Cart, CartChange, CartProblemKind, OrderSnapshot, PaymentMethod};
+use noren_rules::cart::{Cart, CartChange, OrderSnapshot, PaymentMethod};
 use noren_rules::ids::{DeviceId, MemberId};
 use noren_rules::menu::HandoffMode;
 use noren_rules::order::{OrderActor, OrderEvent, OrderState, PaymentState};
 use noren_rules::points::PointsKind;
 use noren_rules::slots::{PickupTime, make_tasks};
-use noren_rules::tax::TaxHandoff;
 use noren_rules::wire::{OrderAnswer, OrderOf, OrderQuestion, OrderStep, OrderStepRequest, Reason};
 use rusqlite::Connection;
 
@@ -62,7 +61,7 @@ pub(super) fn take(db: &Connection, app: &App, device: &DeviceId, request: &Orde
             return edit(db, app, stored, &change, *time);
         }
         OrderStep::Amend { tax_handoff, shown } => {
-            let cart = with_tax_handoff(&stored.facts.cart, *tax_handoff);
+            let cart = stored.facts.cart.amended(*tax_handoff);
             let change = Change { device, member: &member, parts: &parts, cart, shown, now_ms };
             return amend(db, app, stored, &change);
         }
@@ -114,19 +113,6 @@ struct Change<'a> {
     now_ms: i64,
 }
 
-/// Eaten elsewhere, it may cost something else: what the person saw of that is in what was shown.
-fn with_tax_handoff(cart: &Cart, tax_handoff: TaxHandoff) -> Cart {
-    let mut cart = Cart { tax_handoff, ..cart.clone() };
-    cart.lines.iter_mut().for_each(|line| line.seen_minor = None);
-    cart
-}
-
-/// True for what does not go with another way of eating it. That something is sold out by now is no matter: it is made already.
-fn forbids_amendment(change: &CartChange) -> bool {
-    use CartProblemKind::{NotForHandoff, TaxHandoff};
-    matches!(change, CartChange::Rule(problem) if matches!(problem.kind, TaxHandoff { .. } | NotForHandoff { .. }))
-}
-
 /// Other lines or another time, before the store has accepted.
 fn edit(db: &Connection, app: &App, stored: Stored, change: &Change<'_>, time: PickupTime) -> Result<Answered, Fault> {
     if stored.order.state != OrderState::Submitted || stored.facts.of != OrderOf::Menu {
@@ -148,7 +134,7 @@ fn edit(db: &Connection, app: &App, stored: Stored, change: &Change<'_>, time: P
         let tasks = make_tasks(&change.cart, book, per_order);
         let slot = match slots::move_to(db, app, &edited.order.id, &tasks, time, change.now_ms)? {
             Some(Ok(booking)) => Some(booking.slot),
-            Some(Err(refusal)) => return Ok(Err(question(None, Vec::new(), Some(refusal)))),
+            Some(Err(refusal)) => return Ok(Err(question(None, Vec::new(), Some(refusal), Vec::new()))),
             None if shop.told.kitchen.is_none() => None,
             None => return Err(conflict("the order's slot is gone: cancel it and order anew").into()),
         };
@@ -181,7 +167,7 @@ fn amend(db: &Connection, app: &App, stored: Stored, change: &Change<'_>) -> Res
     undoable(db, &stored, change, |amended| {
         give_up_coupons_and_points(db, amended, change.now_ms)?;
         let promised_ms = amended.order.promised_ms;
-        let priced = match look_at(db, app, amended, change, promised_ms, forbids_amendment)? {
+        let priced = match look_at(db, app, amended, change, promised_ms, CartChange::forbids_amendment)? {
             Ok(priced) => priced,
             Err(question) => return Ok(Err(question)),
         };
@@ -219,8 +205,13 @@ fn undoable(
     }
 }
 
-fn question(shown_now: Option<OrderSnapshot>, changes: Vec<CartChange>, slot: Option<noren_rules::slots::SlotRefusal>) -> OrderQuestion {
-    OrderQuestion { changes, slot, short: Vec::new(), shown_now }
+fn question(
+    shown_now: Option<OrderSnapshot>,
+    changes: Vec<CartChange>,
+    slot: Option<noren_rules::slots::SlotRefusal>,
+    coupons_out: Vec<u64>,
+) -> OrderQuestion {
+    OrderQuestion { changes, slot, short: Vec::new(), shown_now, coupons_out }
 }
 
 /// So that the new price finds them as if nothing had been ordered.
@@ -256,7 +247,7 @@ fn look_at(
 ) -> Result<Result<Priced, OrderQuestion>, Fault> {
     let shop = menus::shop(db, app, &stored.store)?.ok_or_else(no_such_order)?;
     let wish = wish(stored, change, promised_ms);
-    let LookedAt { mut changes, priced } =
+    let LookedAt { mut changes, priced, coupons_out } =
         pricing::with_book(db, &shop, (&stored.store, stored.facts.of, &change.cart, change.now_ms), |book| {
             pricing::look_at(db, &shop, book, &wish)
         })?;
@@ -266,7 +257,7 @@ fn look_at(
     }
     Ok(match priced {
         Some(priced) if changes.is_empty() && priced.snapshot.digest() == change.shown.digest() => Ok(priced),
-        priced => Err(question(priced.map(|priced| priced.snapshot), changes, None)),
+        priced => Err(question(priced.map(|priced| priced.snapshot), changes, None, coupons_out)),
     })
 }
 

@@ -49,7 +49,7 @@ fn hold(db: &Connection, app: &Shared, member: &MemberId, request: &SlotHoldRequ
     if !changes.is_empty() {
         return Ok(SlotHoldAnswer { hold: None, refused: None, changes });
     }
-    if before.is_none() {
+    if before.is_none() && !taken_over(db, app, &parts, request, now_ms)? {
         check_most(db, &parts, now_ms)?;
     }
     let wish = SlotRequest { order: request.order.clone(), tasks, time: request.time };
@@ -57,6 +57,17 @@ fn hold(db: &Connection, app: &Shared, member: &MemberId, request: &SlotHoldRequ
         Ok(booking) => Ok(SlotHoldAnswer { hold: Some(to_wire(booking)), refused: None, changes }),
         Err(refusal) => Ok(SlotHoldAnswer { hold: None, refused: Some(refusal), changes }),
     }
+}
+
+/// What is held for the order in whose place this one is goes over to it, so that it is no stranger in its own way. True where there was some.
+fn taken_over(db: &Connection, app: &Shared, parts: &[MemberId], request: &SlotHoldRequest, now_ms: i64) -> Result<bool, Fault> {
+    let Some(from) = &request.replaces else { return Ok(false) };
+    let is_own = |slot: &OrderSlot| slot.store == request.store && slot.member.as_ref().is_some_and(|member| parts.contains(member));
+    let held = super::booking(db, from, now_ms)?.filter(is_own);
+    if held.is_none_or(|slot| slot.booking.state == BookingState::Confirmed) {
+        return Ok(false);
+    }
+    super::hand_on(db, app, from, &request.order, now_ms)
 }
 
 fn makes_nothing() -> Refusal {

@@ -61,7 +61,14 @@ async fn a_card_number_gets_no_further_than_the_door() {
             assert_eq!(cafe.try_step(&good.id, step).await.refused(400), Reason::CardNumber);
         }
         let noted = with(&|request| request.cart.lines[0].note = number.to_owned()).cart;
-        let hold = SlotHoldRequest { order: good.id.clone(), store: good.store.clone(), cart: noted, time: good.time, wanted_ms: None };
+        let hold = SlotHoldRequest {
+            order: good.id.clone(),
+            store: good.store.clone(),
+            cart: noted,
+            time: good.time,
+            wanted_ms: None,
+            replaces: None,
+        };
         assert_eq!(cafe.world.try_slot(&cafe.phone, &hold).await.refused(400), Reason::CardNumber);
         let got = cafe.try_staff(&good.id, KitchenStep::Ready { shelf: number.to_owned() }).await;
         assert_eq!(got.refused(400), Reason::CardNumber);

@@ -280,6 +280,7 @@ async fn call_numbers_are_of_the_day_of_the_hand_over_and_of_orders_only() {
             cart: request.cart.clone(),
             time: request.time,
             wanted_ms: None,
+            replaces: None,
         };
         let held = cafe.world.slot(&cafe.phone, &wish).await;
         request.shown = cafe.shown(cafe_menu(), &request.cart, PaymentMethod::AtCounter, held.slot.promised_ms, held.until_ms, 0);

@@ -55,7 +55,7 @@ pub async fn cafe_that(set: impl FnOnce(&mut Settings)) -> Cafe {
     cafe_of(|_| (), set).await
 }
 
-pub async fn cafe_of(change: impl FnOnce(&mut OrderTerms), set: impl FnOnce(&mut Settings)) -> Cafe {
+async fn cafe_of(change: impl FnOnce(&mut OrderTerms), set: impl FnOnce(&mut Settings)) -> Cafe {
     let (directory, clock) = (tempdir(), Arc::new(AtomicI64::new(T0)));
     let (mut settings, sandbox) = order_settings(directory.path(), &clock);
     set(&mut settings);
@@ -108,8 +108,14 @@ impl Cafe {
 
     /// Holds a slot, and makes the order that the person then taps. The token of nothing is the counter.
     pub async fn ready_to_tap(&self, number: u32, cart: Cart, token: &str) -> OrderRequest {
-        let wish =
-            SlotHoldRequest { order: order_id(number), store: CAFE.into(), cart: cart.clone(), time: PickupTime::Asap, wanted_ms: None };
+        let wish = SlotHoldRequest {
+            order: order_id(number),
+            store: CAFE.into(),
+            cart: cart.clone(),
+            time: PickupTime::Asap,
+            wanted_ms: None,
+            replaces: None,
+        };
         let held = self.world.slot(&self.phone, &wish).await;
         let payment = by(token);
         OrderRequest {

@@ -30,7 +30,7 @@ pub fn cart_of(menu: Menu, item: &str, quantity: u32) -> Cart {
 }
 
 pub fn wish(order: u32, cart: Cart, time: PickupTime) -> SlotHoldRequest {
-    SlotHoldRequest { order: order_id(order), store: CAFE.into(), cart, time, wanted_ms: None }
+    SlotHoldRequest { order: order_id(order), store: CAFE.into(), cart, time, wanted_ms: None, replaces: None }
 }
 
 /// A bowl of ten minutes at the one pot.

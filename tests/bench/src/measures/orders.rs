@@ -250,7 +250,7 @@ async fn hold(backend: &Backend, number: usize, token: String) -> Outcome<Tap> {
     let promised_ms = T0 + HOUR + i64::try_from(number)? % 1_200 * 60_000;
     let time = PickupTime::Scheduled { at_ms: promised_ms };
     let cart = cart()?;
-    let wish = SlotHoldRequest { order: order.clone(), store: STORE.into(), cart: cart.clone(), time, wanted_ms: None };
+    let wish = SlotHoldRequest { order: order.clone(), store: STORE.into(), cart: cart.clone(), time, wanted_ms: None, replaces: None };
     let held = post(backend, paths::SLOT_HOLDS, Some(&token), &format!("hold-{number}"), serde_json::to_vec(&wish)?).await?;
     let SlotHoldAnswer { hold, refused, changes } = serde_json::from_slice(&held)?;
     let held = hold.ok_or_else(|| Failure::new(format!("no slot was free: {refused:?} {changes:?}")))?;

@@ -139,8 +139,11 @@ fn take(db: &Connection, app: &App, step: &Step, now_ms: i64) {
     }
 }
 
+/// Bookings, the load of each minute to come, mode and lateness.
+type Said = (Vec<SlotBooking>, Vec<(u32, u32, u32)>, StoreMode, u32);
+
 /// All that is booked, and what is taken of the time to come.
-fn said(db: &Connection, app: &App, now_ms: i64) -> (Vec<SlotBooking>, Vec<(u32, u32, u32)>, StoreMode, u32) {
+fn said(db: &Connection, app: &App, now_ms: i64) -> Said {
     sweep(db, app, &store(), now_ms).unwrap();
     let look = |book: &KitchenBook| {
         let minutes = (1..300).flat_map(|minute| ["grill", "bar"].map(|station| (station, now_ms + minute * MINUTE)));

@@ -7,20 +7,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use noren_backend::DEMO_TILL_TOKEN;
+use noren_backend::{DEMO_TILL_TOKEN, SANDBOX_FILE};
 use noren_rules::offers::OfferId;
+use noren_rules::order::OrderState;
 use noren_rules::receipt::Channel;
 use noren_rules::wire::*;
 
 use crate::favourites::liked;
 use crate::goods::*;
 use crate::holds::{self, wish};
+use crate::menus::*;
+use crate::ordering::{Cafe, order_settings};
 use crate::reactions::scan;
 use crate::reviews::opinion;
 use crate::stand::*;
 use crate::support::*;
 
-const RELEASED: [u32; 3] = [1, 2, 3];
+const RELEASED: [u32; 4] = [1, 2, 3, 4];
 
 fn fixture(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/schema_{version}"))
@@ -66,6 +69,13 @@ async fn every_released_schema_opens_with_everything_in_it() {
             assert_eq!(export.holds.len(), 1);
             let stock: StockPage = world.get(&format!("{}?stores={}@0", paths::STOCK, holds::STORE), Some(&token)).await.ok();
             assert_eq!(stock.stores[0].levels.iter().map(|level| level.available).collect::<Vec<_>>(), [Some(5)]);
+        }
+        if version >= 4 {
+            // An order that was placed, and that nobody has made: the clock has called it off.
+            let orders: Orders = world.get(paths::ORDERS, Some(&token)).await.ok();
+            assert_eq!(orders.orders.iter().map(|order| order.state).collect::<Vec<_>>(), [OrderState::Canceled]);
+            assert_eq!(export.orders.len(), 1);
+            assert!(world.get(&format!("{}?store={CAFE}", paths::MENUS), Some(&token)).await.ok::<StoreMenu>().menu.is_some());
         }
         // What was sold before there was a ranking is in it.
         world.products(vec![product("p", &["a"])]).await;
@@ -130,5 +140,12 @@ async fn write_the_fixture() {
     world.like(&phone, &liked("s9", &["shibuya"])).await.ok::<Favourites>();
     let lost = world.phone(2, None).await;
     world.till(paths::TILL_REVOCATIONS, &RevokeRequest { device_id: lost.device() }).await.ok::<Revocation>();
-    world.stop().await;
+    world.put_menus(&both()).await.ok::<Kept>();
+    let elsewhere = tempdir();
+    let (_, sandbox) = order_settings(elsewhere.path(), &Arc::new(AtomicI64::new(T0)));
+    let clock = Arc::new(AtomicI64::new(T0));
+    let cafe = Cafe { world, sandbox, phone, terms: terms_of(CAFE), clock, directory: elsewhere };
+    cafe.order(1, &[("coffee", 1)], "").await;
+    cafe.world.stop().await;
+    std::fs::remove_file(directory.join(SANDBOX_FILE)).unwrap();
 }

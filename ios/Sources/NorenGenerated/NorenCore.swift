@@ -6634,6 +6634,10 @@ public struct OrderQuestionView: Equatable, Hashable {
      * In English.
      */
     public let nowEn: [SnapshotRow]
+    /**
+     * The cart that was asked for, where it is about a change of an order; the cart of an order that asks is open again as it was.
+     */
+    public let cart: Cart?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -6655,13 +6659,17 @@ public struct OrderQuestionView: Equatable, Hashable {
          */nowJa: [SnapshotRow],
         /**
          * In English.
-         */nowEn: [SnapshotRow]) {
+         */nowEn: [SnapshotRow],
+        /**
+         * The cart that was asked for, where it is about a change of an order; the cart of an order that asks is open again as it was.
+         */cart: Cart?) {
         self.question = question
         self.changes = changes
         self.slotJa = slotJa
         self.slotEn = slotEn
         self.nowJa = nowJa
         self.nowEn = nowEn
+        self.cart = cart
     }
 
 
@@ -6685,7 +6693,8 @@ public struct FfiConverterTypeOrderQuestionView: FfiConverterRustBuffer {
                 slotJa: FfiConverterString.read(from: &buf),
                 slotEn: FfiConverterString.read(from: &buf),
                 nowJa: FfiConverterSequenceTypeSnapshotRow.read(from: &buf),
-                nowEn: FfiConverterSequenceTypeSnapshotRow.read(from: &buf)
+                nowEn: FfiConverterSequenceTypeSnapshotRow.read(from: &buf),
+                cart: FfiConverterOptionTypeCart.read(from: &buf)
         )
     }
 
@@ -6696,6 +6705,7 @@ public struct FfiConverterTypeOrderQuestionView: FfiConverterRustBuffer {
         FfiConverterString.write(value.slotEn, into: &buf)
         FfiConverterSequenceTypeSnapshotRow.write(value.nowJa, into: &buf)
         FfiConverterSequenceTypeSnapshotRow.write(value.nowEn, into: &buf)
+        FfiConverterOptionTypeCart.write(value.cart, into: &buf)
     }
 }
 
@@ -16645,6 +16655,30 @@ fileprivate struct FfiConverterOptionTypeAssetInfo: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeAssetInfo.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeCart: FfiConverterRustBuffer {
+    typealias SwiftType = Cart?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCart.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCart.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }

@@ -4376,6 +4376,10 @@ public struct OrderQuestion: Equatable, Hashable {
      * What would be shown now; absent while it cannot be ordered as it is.
      */
     public let shownNow: OrderSnapshot?
+    /**
+     * Serials of coupons that were named and cannot be used now, whatever is bought: the next order leaves them out.
+     */
+    public let couponsOut: [UInt64]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -4391,11 +4395,15 @@ public struct OrderQuestion: Equatable, Hashable {
          */short: [GoodsShort],
         /**
          * What would be shown now; absent while it cannot be ordered as it is.
-         */shownNow: OrderSnapshot?) {
+         */shownNow: OrderSnapshot?,
+        /**
+         * Serials of coupons that were named and cannot be used now, whatever is bought: the next order leaves them out.
+         */couponsOut: [UInt64]) {
         self.changes = changes
         self.slot = slot
         self.short = short
         self.shownNow = shownNow
+        self.couponsOut = couponsOut
     }
 
 
@@ -4417,7 +4425,8 @@ public struct FfiConverterTypeOrderQuestion: FfiConverterRustBuffer {
                 changes: FfiConverterSequenceTypeCartChange.read(from: &buf),
                 slot: FfiConverterOptionTypeSlotRefusal.read(from: &buf),
                 short: FfiConverterSequenceTypeGoodsShort.read(from: &buf),
-                shownNow: FfiConverterOptionTypeOrderSnapshot.read(from: &buf)
+                shownNow: FfiConverterOptionTypeOrderSnapshot.read(from: &buf),
+                couponsOut: FfiConverterSequenceUInt64.read(from: &buf)
         )
     }
 
@@ -4426,6 +4435,7 @@ public struct FfiConverterTypeOrderQuestion: FfiConverterRustBuffer {
         FfiConverterOptionTypeSlotRefusal.write(value.slot, into: &buf)
         FfiConverterSequenceTypeGoodsShort.write(value.short, into: &buf)
         FfiConverterOptionTypeOrderSnapshot.write(value.shownNow, into: &buf)
+        FfiConverterSequenceUInt64.write(value.couponsOut, into: &buf)
     }
 }
 
@@ -15249,6 +15259,31 @@ fileprivate struct FfiConverterSequenceUInt32: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterUInt32.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceUInt64: FfiConverterRustBuffer {
+    typealias SwiftType = [UInt64]
+
+    public static func write(_ value: [UInt64], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterUInt64.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [UInt64] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [UInt64]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterUInt64.read(from: &buf))
         }
         return seq
     }

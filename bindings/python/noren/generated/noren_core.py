@@ -8199,24 +8199,50 @@ class _UniffiFfiConverterTypeOrderChangeReview(_UniffiConverterRustBuffer):
 
 
 
+class _UniffiFfiConverterOptionalTypeCart(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        if value is not None:
+            noren_rules._UniffiFfiConverterTypeCart.check_lower(value)
+
+    @classmethod
+    def write(cls, value, buf):
+        if value is None:
+            buf.write_u8(0)
+            return
+
+        buf.write_u8(1)
+        noren_rules._UniffiFfiConverterTypeCart.write(value, buf)
+
+    @classmethod
+    def read(cls, buf):
+        flag = buf.read_u8()
+        if flag == 0:
+            return None
+        elif flag == 1:
+            return noren_rules._UniffiFfiConverterTypeCart.read(buf)
+        else:
+            raise InternalError("Unexpected flag byte for optional type")
+
 @dataclass
 class OrderQuestionView:
     """
     What is asked, in words.
 """
-    def __init__(self, *, question:noren_rules.OrderQuestion, changes:typing.List[CartChangeView], slot_ja:str, slot_en:str, now_ja:typing.List[noren_rules.SnapshotRow], now_en:typing.List[noren_rules.SnapshotRow]):
+    def __init__(self, *, question:noren_rules.OrderQuestion, changes:typing.List[CartChangeView], slot_ja:str, slot_en:str, now_ja:typing.List[noren_rules.SnapshotRow], now_en:typing.List[noren_rules.SnapshotRow], cart:typing.Optional[noren_rules.Cart]):
         self.question = question
         self.changes = changes
         self.slot_ja = slot_ja
         self.slot_en = slot_en
         self.now_ja = now_ja
         self.now_en = now_en
+        self.cart = cart
 
 
 
 
     def __str__(self):
-        return "OrderQuestionView(question={}, changes={}, slot_ja={}, slot_en={}, now_ja={}, now_en={})".format(self.question, self.changes, self.slot_ja, self.slot_en, self.now_ja, self.now_en)
+        return "OrderQuestionView(question={}, changes={}, slot_ja={}, slot_en={}, now_ja={}, now_en={}, cart={})".format(self.question, self.changes, self.slot_ja, self.slot_en, self.now_ja, self.now_en, self.cart)
     def __eq__(self, other):
         if self.question != other.question:
             return False
@@ -8230,6 +8256,8 @@ class OrderQuestionView:
             return False
         if self.now_en != other.now_en:
             return False
+        if self.cart != other.cart:
+            return False
         return True
 
 class _UniffiFfiConverterTypeOrderQuestionView(_UniffiConverterRustBuffer):
@@ -8242,6 +8270,7 @@ class _UniffiFfiConverterTypeOrderQuestionView(_UniffiConverterRustBuffer):
             slot_en=_UniffiFfiConverterString.read(buf),
             now_ja=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
             now_en=_UniffiFfiConverterSequenceTypeSnapshotRow.read(buf),
+            cart=_UniffiFfiConverterOptionalTypeCart.read(buf),
         )
 
     @staticmethod
@@ -8252,6 +8281,7 @@ class _UniffiFfiConverterTypeOrderQuestionView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.check_lower(value.slot_en)
         _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.now_ja)
         _UniffiFfiConverterSequenceTypeSnapshotRow.check_lower(value.now_en)
+        _UniffiFfiConverterOptionalTypeCart.check_lower(value.cart)
 
     @staticmethod
     def write(value, buf):
@@ -8261,6 +8291,7 @@ class _UniffiFfiConverterTypeOrderQuestionView(_UniffiConverterRustBuffer):
         _UniffiFfiConverterString.write(value.slot_en, buf)
         _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.now_ja, buf)
         _UniffiFfiConverterSequenceTypeSnapshotRow.write(value.now_en, buf)
+        _UniffiFfiConverterOptionalTypeCart.write(value.cart, buf)
 
 @dataclass
 class OrderReview:

@@ -8640,22 +8640,46 @@ class _UniffiFfiConverterOptionalTypeOrderSnapshot(_UniffiConverterRustBuffer):
         else:
             raise InternalError("Unexpected flag byte for optional type")
 
+class _UniffiFfiConverterSequenceUInt64(_UniffiConverterRustBuffer):
+    @classmethod
+    def check_lower(cls, value):
+        for item in value:
+            _UniffiFfiConverterUInt64.check_lower(item)
+
+    @classmethod
+    def write(cls, value, buf):
+        items = len(value)
+        buf.write_i32(items)
+        for item in value:
+            _UniffiFfiConverterUInt64.write(item, buf)
+
+    @classmethod
+    def read(cls, buf):
+        count = buf.read_i32()
+        if count < 0:
+            raise InternalError("Unexpected negative sequence length")
+
+        return [
+            _UniffiFfiConverterUInt64.read(buf) for i in range(count)
+        ]
+
 @dataclass
 class OrderQuestion:
     """
     Something is not as it was shown.
 """
-    def __init__(self, *, changes:typing.List[CartChange], slot:typing.Optional[SlotRefusal], short:typing.List[GoodsShort], shown_now:typing.Optional[OrderSnapshot]):
+    def __init__(self, *, changes:typing.List[CartChange], slot:typing.Optional[SlotRefusal], short:typing.List[GoodsShort], shown_now:typing.Optional[OrderSnapshot], coupons_out:typing.List[int]):
         self.changes = changes
         self.slot = slot
         self.short = short
         self.shown_now = shown_now
+        self.coupons_out = coupons_out
 
 
 
 
     def __str__(self):
-        return "OrderQuestion(changes={}, slot={}, short={}, shown_now={})".format(self.changes, self.slot, self.short, self.shown_now)
+        return "OrderQuestion(changes={}, slot={}, short={}, shown_now={}, coupons_out={})".format(self.changes, self.slot, self.short, self.shown_now, self.coupons_out)
     def __eq__(self, other):
         if self.changes != other.changes:
             return False
@@ -8664,6 +8688,8 @@ class OrderQuestion:
         if self.short != other.short:
             return False
         if self.shown_now != other.shown_now:
+            return False
+        if self.coupons_out != other.coupons_out:
             return False
         return True
 
@@ -8675,6 +8701,7 @@ class _UniffiFfiConverterTypeOrderQuestion(_UniffiConverterRustBuffer):
             slot=_UniffiFfiConverterOptionalTypeSlotRefusal.read(buf),
             short=_UniffiFfiConverterSequenceTypeGoodsShort.read(buf),
             shown_now=_UniffiFfiConverterOptionalTypeOrderSnapshot.read(buf),
+            coupons_out=_UniffiFfiConverterSequenceUInt64.read(buf),
         )
 
     @staticmethod
@@ -8683,6 +8710,7 @@ class _UniffiFfiConverterTypeOrderQuestion(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalTypeSlotRefusal.check_lower(value.slot)
         _UniffiFfiConverterSequenceTypeGoodsShort.check_lower(value.short)
         _UniffiFfiConverterOptionalTypeOrderSnapshot.check_lower(value.shown_now)
+        _UniffiFfiConverterSequenceUInt64.check_lower(value.coupons_out)
 
     @staticmethod
     def write(value, buf):
@@ -8690,6 +8718,7 @@ class _UniffiFfiConverterTypeOrderQuestion(_UniffiConverterRustBuffer):
         _UniffiFfiConverterOptionalTypeSlotRefusal.write(value.slot, buf)
         _UniffiFfiConverterSequenceTypeGoodsShort.write(value.short, buf)
         _UniffiFfiConverterOptionalTypeOrderSnapshot.write(value.shown_now, buf)
+        _UniffiFfiConverterSequenceUInt64.write(value.coupons_out, buf)
 
 class _UniffiFfiConverterOptionalTypeOrderQuestion(_UniffiConverterRustBuffer):
     @classmethod

@@ -6513,6 +6513,11 @@ data class OrderQuestionView (
      * In English.
      */
     val `nowEn`: List<SnapshotRow>
+    ,
+    /**
+     * The cart that was asked for, where it is about a change of an order; the cart of an order that asks is open again as it was.
+     */
+    val `cart`: Cart?
 
 ){
 
@@ -6535,6 +6540,7 @@ public object FfiConverterTypeOrderQuestionView: FfiConverterRustBuffer<OrderQue
             FfiConverterString.read(buf),
             FfiConverterSequenceTypeSnapshotRow.read(buf),
             FfiConverterSequenceTypeSnapshotRow.read(buf),
+            FfiConverterOptionalTypeCart.read(buf),
         )
     }
 
@@ -6544,7 +6550,8 @@ public object FfiConverterTypeOrderQuestionView: FfiConverterRustBuffer<OrderQue
             FfiConverterString.allocationSize(value.`slotJa`) +
             FfiConverterString.allocationSize(value.`slotEn`) +
             FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`nowJa`) +
-            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`nowEn`)
+            FfiConverterSequenceTypeSnapshotRow.allocationSize(value.`nowEn`) +
+            FfiConverterOptionalTypeCart.allocationSize(value.`cart`)
     )
 
     override fun write(value: OrderQuestionView, buf: ByteBuffer) {
@@ -6554,6 +6561,7 @@ public object FfiConverterTypeOrderQuestionView: FfiConverterRustBuffer<OrderQue
             FfiConverterString.write(value.`slotEn`, buf)
             FfiConverterSequenceTypeSnapshotRow.write(value.`nowJa`, buf)
             FfiConverterSequenceTypeSnapshotRow.write(value.`nowEn`, buf)
+            FfiConverterOptionalTypeCart.write(value.`cart`, buf)
     }
 }
 
@@ -16246,6 +16254,38 @@ public object FfiConverterOptionalTypeAssetInfo: FfiConverterRustBuffer<AssetInf
         } else {
             buf.put(1)
             FfiConverterTypeAssetInfo.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeCart: FfiConverterRustBuffer<Cart?> {
+    override fun read(buf: ByteBuffer): Cart? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCart.read(buf)
+    }
+
+    override fun allocationSize(value: Cart?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCart.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Cart?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCart.write(value, buf)
         }
     }
 }

@@ -3826,6 +3826,11 @@ data class OrderQuestion (
      * What would be shown now; absent while it cannot be ordered as it is.
      */
     val `shownNow`: OrderSnapshot?
+    ,
+    /**
+     * Serials of coupons that were named and cannot be used now, whatever is bought: the next order leaves them out.
+     */
+    val `couponsOut`: List<kotlin.ULong>
 
 ){
 
@@ -3846,6 +3851,7 @@ public object FfiConverterTypeOrderQuestion: FfiConverterRustBuffer<OrderQuestio
             FfiConverterOptionalTypeSlotRefusal.read(buf),
             FfiConverterSequenceTypeGoodsShort.read(buf),
             FfiConverterOptionalTypeOrderSnapshot.read(buf),
+            FfiConverterSequenceULong.read(buf),
         )
     }
 
@@ -3853,7 +3859,8 @@ public object FfiConverterTypeOrderQuestion: FfiConverterRustBuffer<OrderQuestio
             FfiConverterSequenceTypeCartChange.allocationSize(value.`changes`) +
             FfiConverterOptionalTypeSlotRefusal.allocationSize(value.`slot`) +
             FfiConverterSequenceTypeGoodsShort.allocationSize(value.`short`) +
-            FfiConverterOptionalTypeOrderSnapshot.allocationSize(value.`shownNow`)
+            FfiConverterOptionalTypeOrderSnapshot.allocationSize(value.`shownNow`) +
+            FfiConverterSequenceULong.allocationSize(value.`couponsOut`)
     )
 
     override fun write(value: OrderQuestion, buf: ByteBuffer) {
@@ -3861,6 +3868,7 @@ public object FfiConverterTypeOrderQuestion: FfiConverterRustBuffer<OrderQuestio
             FfiConverterOptionalTypeSlotRefusal.write(value.`slot`, buf)
             FfiConverterSequenceTypeGoodsShort.write(value.`short`, buf)
             FfiConverterOptionalTypeOrderSnapshot.write(value.`shownNow`, buf)
+            FfiConverterSequenceULong.write(value.`couponsOut`, buf)
     }
 }
 
@@ -13187,6 +13195,34 @@ public object FfiConverterSequenceUInt: FfiConverterRustBuffer<List<kotlin.UInt>
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterUInt.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceULong: FfiConverterRustBuffer<List<kotlin.ULong>> {
+    override fun read(buf: ByteBuffer): List<kotlin.ULong> {
+        val len = buf.getInt()
+        return List<kotlin.ULong>(len) {
+            FfiConverterULong.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.ULong>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterULong.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.ULong>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterULong.write(it, buf)
         }
     }
 }

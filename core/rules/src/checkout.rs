@@ -293,5 +293,6 @@ mod tests {
             vec![CartModifier { group: "drink".into(), modifier: "beer_in_set".into(), quantity: 1, modifiers: vec![] }];
         let lines = checkout.show(&cart).unwrap().order_lines(&cart, &book);
         assert_eq!(lines.iter().map(|line| line.least_age).collect::<Vec<_>>(), [None, Some(20)]);
+        assert_eq!(lines.iter().map(|line| line.goes_with).collect::<Vec<_>>(), [None, Some(0)]);
     }
 }

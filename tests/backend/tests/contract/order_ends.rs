@@ -53,9 +53,10 @@ async fn what_is_promised_and_not_made_ends_with_the_money_back() {
 }
 
 /// A provider that refuses more money, and to give any back while it is told so.
-struct Strict {
-    sandbox: PaymentSandbox,
-    keeps: Arc<AtomicBool>,
+pub struct Strict {
+    pub sandbox: PaymentSandbox,
+    /// True while it gives nothing back.
+    pub keeps: Arc<AtomicBool>,
 }
 
 impl PaymentProvider for Strict {

@@ -55,7 +55,7 @@ pub async fn cafe_that(set: impl FnOnce(&mut Settings)) -> Cafe {
     cafe_of(|_| (), set).await
 }
 
-async fn cafe_of(change: impl FnOnce(&mut OrderTerms), set: impl FnOnce(&mut Settings)) -> Cafe {
+pub async fn cafe_of(change: impl FnOnce(&mut OrderTerms), set: impl FnOnce(&mut Settings)) -> Cafe {
     let (directory, clock) = (tempdir(), Arc::new(AtomicI64::new(T0)));
     let (mut settings, sandbox) = order_settings(directory.path(), &clock);
     set(&mut settings);

@@ -118,7 +118,8 @@ impl Drop for Served {
 
 pub(crate) fn noren() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_noren"));
-    command.env_remove("NOREN_TILL_TOKEN").env_remove("NOREN_LOG");
+    // What it draws goes where cargo keeps what tests leave, not into the source tree.
+    command.env_remove("NOREN_TILL_TOKEN").env_remove("NOREN_LOG").env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

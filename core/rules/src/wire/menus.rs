@@ -206,7 +206,7 @@ response! {
 request! {
     /// What an operator says about ordering. What is absent stays as it is; a menu, kitchen or terms of a known store take the place of the old ones.
     pub struct PutMenus {
-        /// Menus; a version that is not above the known one is refused.
+        /// Menus; the known one again is no change, another one needs a version above the known.
         #[serde(default)]
         pub menus: Vec<Menu>,
         /// Kitchens. What is booked stays booked.
